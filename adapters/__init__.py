@@ -1,0 +1,1 @@
+"""Everything that touches the world: event log, feeds, artifact store, locks."""

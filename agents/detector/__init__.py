@@ -1,0 +1,1 @@
+"""The detector turns what the engine sensed into threats and ledger entries."""

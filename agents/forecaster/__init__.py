@@ -1,0 +1,1 @@
+"""The forecaster forecasts load and critical windows (the room is kept; nothing stands in it yet)."""

@@ -1,0 +1,1 @@
+"""The learner names the models that were fitted."""

@@ -1,0 +1,1 @@
+"""The region reports health and survives the loss of a region."""

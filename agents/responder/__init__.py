@@ -1,0 +1,1 @@
+"""The responder groups threats into incidents and works them."""

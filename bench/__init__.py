@@ -1,0 +1,1 @@
+"""Generated telemetry with known truth, and the measurements: ratios taken in one run."""

@@ -1,0 +1,1 @@
+"""Every fact, value and invariant. Standard library only; imports nothing of ours."""

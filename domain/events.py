@@ -1,0 +1,66 @@
+"""The union of all facts and the closed registry that codes them: `kind` on disk <-> class in memory.
+
+Add a fact: write its class, name it in `Fact` here. Every projection and the codec's tests then ask for it.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias, get_args
+
+from domain.facts.incident import (
+    IncidentAcknowledged,
+    IncidentEscalated,
+    IncidentMerged,
+    IncidentOpened,
+    IncidentReopened,
+    IncidentResolved,
+    NoteAdded,
+    ThreatLinked,
+)
+from domain.facts.operation import (
+    FollowerFault,
+    HealthReported,
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    ModelTrained,
+    SettingChanged,
+)
+from domain.facts.telemetry import BaselineLearned, BatchScored, FeedClosed, FeedFault, FeedOpened, LogReleased
+from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
+
+Fact: TypeAlias = (
+    FeedOpened
+    | BatchScored
+    | LogReleased
+    | FeedFault
+    | FeedClosed
+    | BaselineLearned
+    | ThreatDetected
+    | ThreatContinued
+    | VerdictGiven
+    | IncidentOpened
+    | ThreatLinked
+    | IncidentMerged
+    | IncidentEscalated
+    | IncidentAcknowledged
+    | IncidentResolved
+    | IncidentReopened
+    | NoteAdded
+    | ModelTrained
+    | SettingChanged
+    | HealthReported
+    | FollowerFault
+    | JobStarted
+    | JobFinished
+    | JobFailed
+)
+
+FACTS: Final[dict[str, type[Fact]]] = {cls.kind: cls for cls in get_args(Fact)}
+"""Every fact by the name it has on disk."""
+
+VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1)
+"""Schema version under which each kind is written today; older ones are lifted by the codec's upcasters."""
+
+SENSED: Final[frozenset[str]] = frozenset(kind for kind, cls in FACTS.items() if not cls.decided)
+"""Kinds that depend on the moment and stay out of the digest."""

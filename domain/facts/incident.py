@@ -1,0 +1,101 @@
+"""Facts of `incident/<id>`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from domain.values import Level
+
+LinkReason = Literal["same-entity", "flows", "shared-peer", "merged"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentOpened:
+    """A threat of medium level or above that belonged to no incident opened one."""
+
+    kind: ClassVar[str] = "incident-opened"
+    decided: ClassVar[bool] = True
+    incident: UUID
+    threat: UUID
+    title: str
+    level: Level
+    risk: float
+    entities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ThreatLinked:
+    """A threat joined the incident; `entities`, `risk` and `level` are the incident's, afterwards."""
+
+    kind: ClassVar[str] = "threat-linked"
+    decided: ClassVar[bool] = True
+    incident: UUID
+    threat: UUID
+    reason: LinkReason
+    title: str
+    level: Level
+    risk: float
+    entities: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentMerged:
+    """This incident turned out to be part of an older one, `into`, which now holds its threats."""
+
+    kind: ClassVar[str] = "incident-merged"
+    decided: ClassVar[bool] = True
+    incident: UUID
+    into: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentEscalated:
+    """A threat of the incident grew and took the incident's level with it."""
+
+    kind: ClassVar[str] = "incident-escalated"
+    decided: ClassVar[bool] = True
+    incident: UUID
+    level: Level
+    risk: float
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentAcknowledged:
+    """An operator took the incident."""
+
+    kind: ClassVar[str] = "incident-acknowledged"
+    decided: ClassVar[bool] = True
+    incident: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentResolved:
+    """An operator, or a verdict on its last open threat, ended the incident."""
+
+    kind: ClassVar[str] = "incident-resolved"
+    decided: ClassVar[bool] = True
+    incident: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentReopened:
+    """A resolved incident saw its entity misbehave again within a day."""
+
+    kind: ClassVar[str] = "incident-reopened"
+    decided: ClassVar[bool] = True
+    incident: UUID
+    threat: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoteAdded:
+    """An operator wrote something down."""
+
+    kind: ClassVar[str] = "note-added"
+    decided: ClassVar[bool] = True
+    incident: UUID
+    text: str

@@ -1,0 +1,83 @@
+"""Facts of `model/<name>`, `settings`, `job/<name>`, `region/<name>` that the spine already records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+Health = Literal["healthy", "degraded", "critical"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelTrained:
+    """A model was fitted; `version` begins with the SHA-256 of its parameters."""
+
+    kind: ClassVar[str] = "model-trained"
+    decided: ClassVar[bool] = True
+    model: str
+    version: str
+    sha256: str
+    samples: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingChanged:
+    """An operator changed a setting; it takes effect at the next `batch-scored`."""
+
+    kind: ClassVar[str] = "setting-changed"
+    decided: ClassVar[bool] = True
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthReported:
+    """A process said how it is (sensed: it depends on the moment)."""
+
+    kind: ClassVar[str] = "health-reported"
+    decided: ClassVar[bool] = False
+    region: str
+    health: Health
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowerFault:
+    """A follower could not handle an event and parked that event's stream (sensed)."""
+
+    kind: ClassVar[str] = "follower-fault"
+    decided: ClassVar[bool] = False
+    follower: str
+    position: int
+    stream: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStarted:
+    """A scheduled job began (sensed)."""
+
+    kind: ClassVar[str] = "job-started"
+    decided: ClassVar[bool] = False
+    job: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFinished:
+    """A scheduled job ended well (sensed)."""
+
+    kind: ClassVar[str] = "job-finished"
+    decided: ClassVar[bool] = False
+    job: str
+    result: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFailed:
+    """A scheduled job ended with an error (sensed)."""
+
+    kind: ClassVar[str] = "job-failed"
+    decided: ClassVar[bool] = False
+    job: str
+    error: str

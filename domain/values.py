@@ -1,0 +1,132 @@
+"""Words that every part shares: severity bands, threat kinds, identities, time.
+
+Rules:
+    1. Time is UTC, an integer number of microseconds since the epoch (`Micros`).
+    2. Risk is 0-10; a level is a band of risk (`LEVELS`).
+    3. The kinds of threat are a closed list (`KINDS`), each with its entity rule, base risk and ATT&CK techniques.
+    4. An identity is derived (uuid5), never drawn: the same cause gives the same id.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+from uuid import UUID, uuid5
+
+Micros: TypeAlias = int
+"""Microseconds since 1970-01-01T00:00:00Z."""
+
+SECOND: Final = 1_000_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+NAMESPACE: Final = UUID("6d79726d-6964-6f6e-8000-000000000001")
+"""The uuid5 namespace of every id of ours ("myrmidon" in ASCII)."""
+
+Level = Literal["low", "medium", "high", "critical"]
+Verdict = Literal["correct", "incorrect", "partial"]
+ThreatKind = Literal[
+    "horizontal-scan",
+    "vertical-scan",
+    "password-guessing",
+    "beacon",
+    "exfiltration",
+    "flood",
+    "dns-tunnel",
+    "generated-domains",
+    "anomaly",
+]
+
+LEVELS: Final[tuple[tuple[float, Level], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.0, "low"))
+"""Lower bound of risk and the level that begins there, highest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindRule:
+    """What is known of a kind of threat before anything is assessed.
+
+    Attributes:
+        risk: the documented risk (0-10) of a sighting that just reaches its threshold.
+        techniques: MITRE ATT&CK ids.
+        entity: which end of the flows the threat is about (`inside client`, `source`, `victim`).
+        says: one clause of plain English, used in titles.
+    """
+
+    risk: float
+    techniques: tuple[str, ...]
+    entity: Literal["source", "client", "victim"]
+    says: str
+
+
+KINDS: Final[dict[ThreatKind, KindRule]] = {
+    "horizontal-scan": KindRule(
+        risk=5.0, techniques=("T1046", "T1595.001"), entity="source", says="looked for one service on many hosts"
+    ),
+    "vertical-scan": KindRule(
+        risk=5.0, techniques=("T1046", "T1595.001"), entity="source", says="tried many ports of one host"
+    ),
+    "password-guessing": KindRule(
+        risk=6.5, techniques=("T1110.001", "T1110.003"), entity="source", says="tried to log in again and again"
+    ),
+    "beacon": KindRule(risk=7.0, techniques=("T1071", "T1571"), entity="client", says="calls home at a regular beat"),
+    "exfiltration": KindRule(
+        risk=8.0, techniques=("T1041", "T1048"), entity="client", says="sent out far more than it took in"
+    ),
+    "flood": KindRule(risk=7.5, techniques=("T1498", "T1499"), entity="victim", says="is flooded with connections"),
+    "dns-tunnel": KindRule(
+        risk=7.5, techniques=("T1071.004", "T1572"), entity="client", says="carries data inside DNS names"
+    ),
+    "generated-domains": KindRule(
+        risk=7.0, techniques=("T1568.002",), entity="client", says="asks for names that a program made up"
+    ),
+    "anomaly": KindRule(risk=3.0, techniques=(), entity="client", says="behaves unlike its own past"),
+}
+"""The closed list. `anomaly` stays below medium: a vote alone opens no incident."""
+
+
+def level_of(risk: float) -> Level:
+    """The level whose band holds `risk`.
+
+    >>> level_of(9.0), level_of(8.99), level_of(4.0), level_of(0.0)
+    ('critical', 'high', 'medium', 'low')
+    """
+    return next(level for bound, level in LEVELS if risk >= bound)
+
+
+def risk_of(kind: ThreatKind, score: float) -> float:
+    """Risk of a sighting before assessment: the kind's documented value, a quarter more per doubling of the score.
+
+    `score` is the measured evidence over its decision threshold (1 = just reached). At most 1.5 is added, so that
+    the size of one behaviour never outweighs its nature.
+
+    >>> risk_of("beacon", 1.0), risk_of("beacon", 4.0), risk_of("horizontal-scan", 1e9)
+    (7.0, 7.5, 6.5)
+    """
+    rise = 0.25 * math.log2(score) if score > 1.0 else 0.0
+    return round(min(10.0, KINDS[kind].risk + min(1.5, rise)), 2)
+
+
+def confidence_of(score: float) -> float:
+    """How sure a sighting is, 0-1: one half at the threshold, halving the rest with every doubling of the score.
+
+    >>> confidence_of(1.0), confidence_of(2.0), confidence_of(8.0)
+    (0.5, 0.75, 0.9375)
+    """
+    return round(1.0 - 0.5 / max(score, 0.5), 4)
+
+
+def event_id(cause: UUID, stream: str, kind: str, ordinal: int = 0) -> UUID:
+    """Id of the `ordinal`-th fact of `kind` that `cause` put into `stream`: the same cause gives the same id."""
+    return uuid5(NAMESPACE, f"{cause.hex}|{stream}|{kind}|{ordinal}")
+
+
+def threat_id(feed: str, entity: str, kind: str, evidence: str) -> UUID:
+    """Id of a threat; `evidence` is the SHA-256 (hex) of the first row that shows it."""
+    return uuid5(NAMESPACE, f"threat|{feed}|{entity}|{kind}|{evidence}")
+
+
+def incident_id(threat: UUID) -> UUID:
+    """Id of the incident that `threat` opened."""
+    return uuid5(NAMESPACE, f"incident|{threat.hex}")

@@ -1,0 +1,1 @@
+"""The rules-plus-ML engine. Columns in, sightings out. Knows no log."""

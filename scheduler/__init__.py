@@ -1,0 +1,1 @@
+"""Who runs when: the runner of the agents, the jobs, and `bootstrap`, the only wiring."""
