@@ -2,8 +2,8 @@
 
 Rules:
     1. A frame holds rows of one feed in merged order; every column is a list of the same length.
-    2. Every complete data row that was received is in a frame, in its place; `status` is "" for a row to be scored, else
-       the reason why it is not ("malformed: ..." or "skipped: ..."), and then its other columns are empty.
+    2. Every complete data row that was received is in a frame, in its place; `status` is "" for a row to be scored,
+       else the reason why it is not ("malformed: ..." or "skipped: ..."), and then its other columns are empty.
     3. `log` is the row's log type: conn for any flow, else the Zeek name (dns, http, ssl, ssh, ...).
     4. An unset number is 0, an unset text is ""; `detail` holds what only some logs have (dns query, ssh auth).
     5. `clock` is the feed's event time right after the row (running maximum, jumps of more than a day excluded).

@@ -1,0 +1,1 @@
+"""Measurements of hosts in windows of event time."""

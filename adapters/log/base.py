@@ -1,0 +1,237 @@
+"""What every log does the same way, over whichever store: the port `domain.journal.Journal` on seven primitives.
+
+Rules:
+    1. One writer at a time: the store's transaction holds the write lock from reading the tail to the commit.
+    2. The first try of an append trusts that its drafts are new, and asks nothing: a unique index and the expected
+       versions are its guard. Only when one of them objects, the second try looks the ids up (a repeated append).
+    3. Heads of streams are kept between appends for as long as the tail shows that nobody else has written.
+    4. Followers never go back, nor do cursors: an older position than the recorded one is a `Conflict`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping as Map
+from contextlib import AbstractContextManager
+from threading import Lock
+from typing import Protocol
+from uuid import UUID
+
+from adapters.log.chain import EMPTY, Row, Tail, seal
+from adapters.log.plan import Content, Heads, Known, Plan, check_expected, content_of, plan, recorded_of
+from adapters.log.watch import Watch
+from domain.journal import (
+    Conflict,
+    Cursor,
+    Draft,
+    Fingerprint,
+    JournalError,
+    Progress,
+    Recorded,
+    Verification,
+)
+from domain.values import Micros
+
+HEADS_KEPT = 100_000
+
+
+class Repeated(JournalError):  # noqa: N818 - says what it is
+    """A row with this event id or this stream and version is there already."""
+
+
+class Unreadable(JournalError):  # noqa: N818 - says what it is
+    """A stored row cannot even be read."""
+
+
+class Transaction(Protocol):
+    """A write transaction that holds the log's write lock."""
+
+    def tail(self) -> Tail:
+        """The end of the log."""
+
+    def heads(self, streams: Sequence[str]) -> Heads:
+        """Version and rank of the last row of each stream that has one."""
+
+    def known(self, event_ids: Sequence[bytes]) -> Known:
+        """Which of the ids are recorded, where, and with what."""
+
+    def insert(self, rows: Sequence[Row], tail: Tail) -> None:
+        """Write rows and the new tail."""
+
+    def track(self, follower: str, position: int) -> bool:
+        """Move a follower on; False when it is further already."""
+
+    def move(self, feed: str, cursor: Cursor) -> bool:
+        """Move a feed's cursor on; False when it is further already."""
+
+
+class ChainedLog(ABC):
+    """A journal on a store that can lock, insert and select."""
+
+    def __init__(self, now: Callable[[], Micros], watch: Watch) -> None:
+        self._now = now
+        self._watch = watch
+        self._writing = Lock()
+        self._heads: Heads = {}
+        self._heads_at = -1
+
+    # The store.
+
+    @property
+    @abstractmethod
+    def log_id(self) -> str:
+        """Random identity of this log, made when it was created."""
+
+    @abstractmethod
+    def _begin(self) -> AbstractContextManager[Transaction]:
+        """A write transaction: committed at the end, rolled back by any exception."""
+
+    @abstractmethod
+    def _snapshot(self) -> AbstractContextManager[tuple[Tail, Iterator[Row]]]:
+        """The end and all rows in order, as of one moment."""
+
+    @abstractmethod
+    def _rows(self, after: int, limit: int, upto: int | None) -> Iterable[Row]: ...
+
+    @abstractmethod
+    def _rows_of(self, stream: str, after: int) -> Iterable[Row]: ...
+
+    @abstractmethod
+    def _row(self, event_id: bytes) -> Row | None: ...
+
+    @abstractmethod
+    def _tail(self) -> Tail: ...
+
+    @abstractmethod
+    def version(self, stream: str) -> int:
+        """Version of the stream's last fact; 0 when it has none."""
+
+    @abstractmethod
+    def tracked(self, follower: str) -> int:
+        """Position up to which the follower has read; 0 at first."""
+
+    @abstractmethod
+    def cursor(self, feed: str) -> Cursor:
+        """The recorded cursor of a feed; empty at first."""
+
+    # Writing.
+
+    def append(
+        self, drafts: Sequence[Draft], *, expected: Map[str, int] | None = None, progress: Progress | None = None
+    ) -> list[int]:
+        """Record `drafts` and `progress` in one transaction; returns a position for each draft.
+
+        Raises:
+            Conflict: a stream named in `expected`, or a follower or feed in `progress`, is elsewhere.
+            Contradiction: an event id is known with other content.
+        """
+        contents = [content_of(draft) for draft in drafts]
+        steps = progress or Progress()
+        with self._writing:
+            try:
+                return self._record(contents, expected or {}, steps, look_up=False)
+            except (Conflict, Repeated):
+                return self._record(contents, expected or {}, steps, look_up=True)
+
+    def _record(
+        self, contents: Sequence[Content], expected: Map[str, int], progress: Progress, *, look_up: bool
+    ) -> list[int]:
+        with self._begin() as transaction:
+            tail = transaction.tail()
+            heads = self._heads_for(transaction, tail, {content[1] for content in contents} | expected.keys())
+            known = transaction.known([content[0] for content in contents]) if look_up else {}
+            check_expected(expected, contents, known, heads)
+            made = plan(contents, known, heads, tail, self._now())
+            if made.rows:
+                transaction.insert(made.rows, made.tail)
+            _advance(transaction, progress)
+        self._committed(made)
+        return made.positions
+
+    def _heads_for(self, transaction: Transaction, tail: Tail, streams: set[str]) -> Heads:
+        if self._heads_at != tail.position or len(self._heads) > HEADS_KEPT:
+            self._heads, self._heads_at = {}, tail.position
+        unknown = sorted(streams - self._heads.keys())
+        if unknown:
+            self._heads |= dict.fromkeys(unknown, (0, 0)) | (transaction.heads(unknown) if tail.position else {})
+        return self._heads
+
+    def _committed(self, made: Plan) -> None:
+        self._heads |= made.heads
+        self._heads_at = made.tail.position
+        self._watch.tell(made.tail.position)
+
+    # Reading.
+
+    def read(self, after: int = 0, limit: int = 1000, *, upto: int | None = None) -> list[Recorded]:
+        """Facts with position > `after` (and <= `upto`), in order."""
+        return [recorded_of(row) for row in self._rows(after, limit, upto)]
+
+    def read_stream(self, stream: str, after: int = 0) -> list[Recorded]:
+        """Facts of one stream with version > `after`, in order."""
+        return [recorded_of(row) for row in self._rows_of(stream, after)]
+
+    def find(self, event_id: UUID) -> Recorded | None:
+        """The fact recorded under an id."""
+        row = self._row(event_id.bytes)
+        return recorded_of(row) if row else None
+
+    def fingerprint(self) -> Fingerprint:
+        """Counts and fingerprints as of now, in constant time."""
+        return self._tail().fingerprint()
+
+    def wait(self, after: int, timeout: float) -> bool:
+        """Block until there is a fact after `after` (whoever wrote it) or `timeout` seconds went by."""
+        return self._watch.wait(after, timeout)
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self._watch.close()
+
+    # Verifying.
+
+    def verify(self) -> Verification:
+        """Walk the whole chain."""
+        return self.audit()[0]
+
+    def audit(self, at: int | None = None) -> tuple[Verification, Fingerprint | None]:
+        """Walk the whole chain; also gives the fingerprint as it was at position `at` (None: no such position)."""
+        seen, mark, reason = EMPTY, None, ""
+        with self._snapshot() as (tail, rows):
+            try:
+                for row in rows:
+                    digest, leaf = seal(seen.head, row[:-1])
+                    if digest != row[-1] or row[0] != seen.position + 1:
+                        reason = "the row does not fit its hash or its place in the chain"
+                        break
+                    seen = seen.extended(row, leaf)
+                    if seen.position == at:
+                        mark = seen.fingerprint()
+            except (Unreadable, AttributeError, TypeError, UnicodeError) as error:
+                reason = f"the row cannot be read: {error}"
+        return _verdict(seen, tail, reason), mark
+
+
+def _advance(transaction: Transaction, progress: Progress) -> None:
+    for follower, position in sorted(progress.tracking.items()):
+        if not transaction.track(follower, position):
+            raise Conflict(f"follower {follower} has read beyond {position} already: is it running twice?")
+    for feed, cursor in sorted(progress.cursors.items()):
+        if not transaction.move(feed, cursor):
+            raise Conflict(f"feed {feed} has been read beyond row {cursor.rows} already: is it running twice?")
+
+
+def _verdict(seen: Tail, tail: Tail, reason: str) -> Verification:
+    first_break: int | None = seen.position + 1 if reason else None
+    if not reason and seen.position < tail.position:
+        reason, first_break = f"the log recorded {tail.position} positions: its end is cut off", seen.position + 1
+    elif not reason and seen.position > tail.position:
+        reason, first_break = f"rows were added behind the recorded end {tail.position}", tail.position + 1
+    elif not reason and seen.head != tail.head:
+        reason, first_break = "the recorded head is not the hash of the last row", seen.position
+    elif not reason and seen != tail:
+        reason = "the recorded count or digest is not that of the rows"
+    return Verification(
+        ok=not reason, events=seen.events, head=seen.head.hex(), first_break=first_break, reason=reason
+    )

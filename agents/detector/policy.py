@@ -1,0 +1,26 @@
+"""What the detector may be told by its operators."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from domain.values import HOUR, MINUTE, Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Settings of the detector.
+
+    Attributes:
+        threshold: score from which a sighting is a threat (1 = the behaviour's own threshold).
+        quiet_gap: event time without new evidence after which the same entity and kind is a new threat, us.
+        ledger_rows: a `batch-scored` closes after so many rows ...
+        ledger_span: ... or so much event time, us, whichever comes first.
+        fault_reasons: at most so many different reasons of malformed rows are recorded a ledger entry.
+    """
+
+    threshold: float = 1.0
+    quiet_gap: Micros = HOUR
+    ledger_rows: int = 10_000
+    ledger_span: Micros = MINUTE
+    fault_reasons: int = 20

@@ -1,0 +1,36 @@
+"""The one sentence that an analyst would write over a threat."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from domain.sighting import Sighting
+from domain.values import KINDS, ThreatKind
+
+TAILS: Final[dict[ThreatKind, str]] = {
+    "horizontal-scan": "{flows} connections to {service}, {peers} hosts",
+    "vertical-scan": "{flows} connections to {peer}",
+    "password-guessing": "{flows} attempts at {service} of {peer}",
+    "beacon": "{flows} connections to {peer} port {service}",
+    "exfiltration": "to {peer} port {service}",
+    "flood": "{flows} connections at {service}, {peers} hosts on the other side",
+    "dns-tunnel": "{flows} queries",
+    "generated-domains": "{flows} queries",
+    "anomaly": "{flows} flows in the window",
+}
+
+
+def title_of(seen: Sighting) -> str:
+    """One sentence: who did what, with the number that shows it."""
+    flow = seen.flows[0] if seen.flows else None
+    peer = seen.peers[0] if seen.peers else "unknown hosts"
+    if len(seen.peers) > 1:
+        more = len(seen.peers) - 1
+        peer = f"{peer} and {more} other{'s' if more > 1 else ''}"
+    tail = TAILS[seen.kind].format(
+        flows=seen.flow_count,
+        peers=len(seen.peers),
+        peer=peer,
+        service=f"{flow.dst_port}/{flow.proto}" if flow else "an unknown service",
+    )
+    return f"{seen.entity} {KINDS[seen.kind].says}: {tail}"

@@ -1,0 +1,130 @@
+"""What an operator may set, and where it is read from.
+
+Rules:
+    1. Sources, the first that names a setting wins: arguments, the environment (`MYRMIDON_RUN__BATCH_ROWS=500`), the file
+       given by `--config` or `<home>/config.toml`, and the defaults written here.
+    2. `settings_version` covers what decisions depend on (detector, thresholds, anomaly, responder) and nothing that only
+       shapes latency: the same decisions under other batch sizes have the same version.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from agents.detector.policy import Policy as DetectorPolicy
+from agents.responder.policy import Policy as ResponderPolicy
+from domain.anomaly_limits import AnomalyLimits
+from domain.journal import MyrmidonError
+from domain.thresholds import Thresholds
+
+
+class ConfigError(MyrmidonError):
+    """A configuration file or setting that cannot be used."""
+
+    exit_code = 2
+
+
+class LogSettings(BaseModel):
+    """Where the log is: empty for `log.db` in the home, else a `postgresql://` DSN."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dsn: str = ""
+
+
+class RunSettings(BaseModel):
+    """How the daemon goes about its work. None of it changes a decision."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    batch_rows: int = Field(default=1_000, ge=1, le=100_000)
+    """Rows of a micro-batch at most."""
+    batch_wait: float = Field(default=0.01, ge=0.0, le=10.0)
+    """Seconds to wait for a micro-batch to fill."""
+    idle_release: float = Field(default=60.0, gt=0.0)
+    """Seconds after which an idle live log no longer holds back the others."""
+    silent_after: float = Field(default=300.0, gt=0.0)
+    """Seconds after which a feed without rows degrades health."""
+    snapshot_rows: int = Field(default=100_000, ge=1)
+    """Rows between two snapshots of the working state."""
+    view_rows: int = Field(default=20_000, ge=1)
+    """Rows after which the views follow while a feed is being read as fast as it can be."""
+
+
+class Settings(BaseSettings):
+    """All settings, typed and checked."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MYRMIDON_", env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True
+    )
+
+    log: LogSettings = LogSettings()
+    run: RunSettings = RunSettings()
+    detector: DetectorPolicy = DetectorPolicy()
+    thresholds: Thresholds = Thresholds()
+    anomaly: AnomalyLimits = AnomalyLimits()
+    responder: ResponderPolicy = ResponderPolicy()
+    seed: int = 0
+    """Seed of everything that is fitted."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment comes before the file, which is handed over as arguments."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return (env_settings, init_settings)
+
+    @property
+    def settings_version(self) -> str:
+        """First 12 hex digits of the SHA-256 over the settings that decisions depend on."""
+        decisive = {
+            "detector": asdict(self.detector),
+            "thresholds": asdict(self.thresholds),
+            "anomaly": asdict(self.anomaly),
+            "responder": asdict(self.responder),
+            "seed": self.seed,
+        }
+        return sha256(json.dumps(decisive, sort_keys=True, default=list).encode()).hexdigest()[:12]
+
+
+def load_settings(file: Path | None) -> Settings:
+    """Settings from a TOML file (None: defaults and environment only).
+
+    Raises:
+        ConfigError: the file is missing, is not TOML, or holds a setting that does not exist or does not fit.
+    """
+    values = read_toml(file) if file is not None else {}
+    unknown = sorted(set(values) - set(Settings.model_fields))
+    if unknown:
+        known = ", ".join(sorted(Settings.model_fields))
+        raise ConfigError(f"{file}: there is no setting [{unknown[0]}]; known are {known}")
+    try:
+        return Settings(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{file or 'environment'}: setting {where}: {first['msg']}") from None
+
+
+def read_toml(file: Path) -> dict[str, Any]:
+    """The tables of a TOML file."""
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read ({error.strerror}); check --config") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is not valid TOML ({error})") from None

@@ -1,0 +1,36 @@
+"""Settings of the anomaly detector, as values: what a window is, when votes begin, how often they may be wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnomalyLimits:
+    """Limits of the host windows, the isolation forest and its calibration.
+
+    Attributes:
+        window_s: length of a host window in seconds of event time.
+        grace_s: how long a window stays open after its end for rows out of order; None means one window length.
+        warmup_windows: host windows that are collected before the forest is fitted (once).
+        min_host_windows: own scored windows a host needs before it is judged; 99 is the least that can reach p = .01.
+        calibration_windows: how many of its last learned scores a host is compared with (288 are a day of 5 minutes).
+        explain_windows: how many of its last learned windows a host's usual values (medians) are taken from.
+        fpr: false-positive rate of the votes, per host and window: p at or below it is a vote.
+        max_hosts: hosts kept at a time (about 6 KiB each); the host longest without a window is forgotten first.
+        max_distinct: peers and ports told apart within one window; further ones are counted together.
+        max_host_peers: last peers remembered per host, to know a new one.
+        max_known_peers: the same over all hosts: beyond it the coldest hosts' peers are forgotten.
+    """
+
+    window_s: int = 300
+    grace_s: int | None = None
+    warmup_windows: int = 512
+    min_host_windows: int = 99
+    calibration_windows: int = 288
+    explain_windows: int = 48
+    fpr: float = 0.01
+    max_hosts: int = 20_000
+    max_distinct: int = 4_096
+    max_host_peers: int = 2_048
+    max_known_peers: int = 500_000

@@ -1,0 +1,64 @@
+"""What every model is: something that was fitted, scores rows, and is known by the hash of its parameters.
+
+Rules:
+    1. Two verbs: `fit(X, seed) -> Model` and `Model.score(X)`. Score always comes before learn.
+    2. A higher score is more anomalous. A row's score does not depend on the rows scored with it, to the last bit.
+    3. `dump` gives plain bytes (never a pickle); their SHA-256 names the version and is checked on loading.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Matrix: TypeAlias = NDArray[np.float32]
+"""Rows of features, in single precision, which is what the forests are grown on."""
+
+Scores: TypeAlias = NDArray[np.float64]
+
+
+class ModelDamaged(ValueError):  # noqa: N818 - says what it is
+    """The stored bytes of a model do not have the hash they were recorded with: restore the artifact or train anew."""
+
+
+class Model(Protocol):
+    """A fitted model."""
+
+    @property
+    def name(self) -> str:
+        """What kind of model it is."""
+
+    @property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of `dump()`."""
+
+    def score(self, rows: Matrix) -> Scores:
+        """One score a row; higher is more anomalous."""
+
+    def dump(self) -> bytes:
+        """The parameters as plain bytes."""
+
+
+Fit: TypeAlias = Callable[[Matrix, int], Model]
+"""Rows and a seed give a model; the same rows and seed give the same model."""
+
+
+def version_of(model: Model) -> str:
+    """The short name of a model's parameters: the first 12 digits of their hash."""
+    return model.sha256[:12]
+
+
+def verified(data: bytes, expected: str, what: str) -> bytes:
+    """`data`, if its SHA-256 is the expected one.
+
+    Raises:
+        ModelDamaged: it is not.
+    """
+    found = sha256(data).hexdigest()
+    if found != expected:
+        raise ModelDamaged(f"{what}: SHA-256 is {found[:12]}, recorded was {expected[:12]}: restore it or train anew")
+    return data

@@ -1,0 +1,62 @@
+"""Conformal p-values: how many of the scores known so far are at least as high as this one.
+
+Rules:
+    1. `p = (1 + #{c >= s}) / (n + 1)`, rounded to 6 places. If the new score is exchangeable with the n known ones,
+       `P(p <= a) <= a` for every a: a bound on p is a false-positive rate, whatever the model. [Vovk et al., 2005]
+    2. A `Ring` keeps the last `size` entries; older ones fall out.
+    3. Ties count against the new score: a host that does the same thing again is not surprising.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def p_value(score: float, known: ArrayLike) -> float:
+    """The conformal p-value of `score` among the `known` scores.
+
+    >>> p_value(0.7, [0.1, 0.2, 0.7]), p_value(0.9, [0.5] * 99), p_value(0.3, [])
+    (0.5, 0.01, 1.0)
+    """
+    scores = np.asarray(known)
+    return round((1 + int(np.count_nonzero(scores >= score))) / (scores.size + 1), 6)
+
+
+class Ring(msgspec.Struct, array_like=True):
+    """The last rows of `width` numbers each, packed; `dtype` is a numpy type name ("<f8", "<f4").
+
+    >>> ring = Ring(size=2, width=1, dtype="<f8")
+    >>> for number in (1.0, 2.0, 3.0):
+    ...     ring.add([number])
+    >>> ring.rows().tolist(), len(ring)
+    ([[3.0], [2.0]], 2)
+    """
+
+    size: int
+    width: int
+    dtype: str
+    next: int = 0
+    packed: bytearray = msgspec.field(default_factory=bytearray)
+
+    def __len__(self) -> int:
+        return len(self.packed) // (self.width * int(self.dtype[-1]))
+
+    def add(self, row: ArrayLike) -> None:
+        """Keep `row`, in place of the oldest when full."""
+        data = np.asarray(row, self.dtype).tobytes()
+        begin = self.next * len(data)
+        self.packed[begin : begin + len(data)] = data
+        self.next = (self.next + 1) % self.size
+
+    def rows(self) -> NDArray[Any]:
+        """The rows kept, in no order that matters; a copy."""
+        return np.frombuffer(bytes(self.packed), self.dtype).reshape(-1, self.width)
+
+    def clear(self) -> None:
+        """Forget all."""
+        self.packed.clear()
+        self.next = 0

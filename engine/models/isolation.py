@@ -1,0 +1,142 @@
+"""The isolation forest: grown by pyod, scored by a compiled walk of our own over the same trees.
+
+A row that few random cuts set apart from all others is an anomaly: the shorter its mean path through the trees, the
+higher its score, `2 ** (-path / expected path) + offset`. [Liu, Ting, Zhou: Isolation Forest, ICDM 2008]
+
+    >>> import numpy as np
+    >>> rows = np.vstack([np.random.default_rng(1).normal(size=(500, 2)), [[6.0, 6.0]]]).astype(np.float32)
+    >>> forest = fit(rows, seed=7)                                   # doctest: +SKIP
+    >>> forest.score(np.array([[0, 0], [6, 6]], np.float32))         # doctest: +SKIP
+    array([-0.13...,  0.2...])
+
+The walk equals pyod's `decision_function` within 1e-12, and to the last bit under any batch size (a test holds both);
+pyod itself gives 165 rows/s one by one, the walk 150k. pyod, scikit-learn and numba are imported on first use only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache, cached_property
+from hashlib import sha256
+from typing import Any, ClassVar, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.models.base import Matrix, Scores, verified
+
+TREES: Final = 100
+SAMPLES_PER_TREE: Final = 256
+
+_DTYPES: Final = {"roots": "<i4", "feature": "<i4", "threshold": "<f8", "left": "<i4", "right": "<i4", "path": "<f8"}
+"""The flattened forest: where each tree begins, and per node what it asks, where it leads, and (leaves) the path."""
+
+
+class _Stored(msgspec.Struct, array_like=True):
+    trees: list[bytes]
+    expected: float
+    offset: float
+
+
+class IsolationForest:
+    """A fitted forest as plain arrays."""
+
+    name: ClassVar[str] = "isolation-forest"
+
+    def __init__(self, arrays: dict[str, NDArray[Any]], expected: float, offset: float) -> None:
+        self._arrays = tuple(np.ascontiguousarray(arrays[name], dtype) for name, dtype in _DTYPES.items())
+        self._expected, self._offset = expected, offset
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of `dump()`."""
+        return sha256(self.dump()).hexdigest()
+
+    def score(self, rows: Matrix) -> Scores:
+        """One score a row, as pyod's `decision_function` gives it; above 0 begins the outermost tenth of the training."""
+        scores = np.empty(len(rows))
+        _compiled()(np.ascontiguousarray(rows, np.float32), *self._arrays, self._expected, self._offset, scores)
+        return scores
+
+    def dump(self) -> bytes:
+        """The parameters as plain bytes."""
+        trees = [array.tobytes() for array in self._arrays]
+        return msgspec.msgpack.encode(_Stored(trees, self._expected, self._offset))
+
+    @classmethod
+    def load(cls, data: bytes, expected_sha256: str) -> IsolationForest:
+        """The forest of a dump.
+
+        Raises:
+            ModelDamaged: the bytes do not have the expected hash.
+        """
+        stored = msgspec.msgpack.decode(verified(data, expected_sha256, cls.name), type=_Stored)
+        pairs = zip(_DTYPES.items(), stored.trees, strict=True)
+        arrays = {name: np.frombuffer(buffer, dtype) for (name, dtype), buffer in pairs}
+        return cls(arrays, stored.expected, stored.offset)
+
+
+def fit(rows: Matrix, seed: int) -> IsolationForest:
+    """Grow a forest on `rows`."""
+    return flatten(grow(rows, seed))
+
+
+def grow(rows: Matrix, seed: int) -> Any:
+    """Grow pyod's own forest on `rows`."""
+    from pyod.models.iforest import IForest
+
+    return IForest(n_estimators=TREES, max_samples=min(SAMPLES_PER_TREE, len(rows)), n_jobs=1, random_state=seed).fit(
+        rows
+    )
+
+
+def flatten(grown: Any) -> IsolationForest:
+    """Our forest of pyod's: the trees one after the other, with the path length of each leaf."""
+    from sklearn.ensemble._iforest import _average_path_length
+
+    trees = [estimator.tree_ for estimator in grown.estimators_]
+    roots = np.cumsum([0, *(tree.node_count for tree in trees)])[:-1]
+    paths = [tree.compute_node_depths() + _average_path_length(tree.n_node_samples) - 1.0 for tree in trees]
+    arrays = {
+        "roots": roots,
+        "feature": np.concatenate([tree.feature for tree in trees]),
+        "threshold": np.concatenate([tree.threshold for tree in trees]),
+        "left": np.concatenate([_moved(tree.children_left, root) for tree, root in zip(trees, roots, strict=True)]),
+        "right": np.concatenate([_moved(tree.children_right, root) for tree, root in zip(trees, roots, strict=True)]),
+        "path": np.concatenate(paths),
+    }
+    expected = len(trees) * float(_average_path_length([grown.max_samples_])[0])
+    return IsolationForest(arrays, expected, float(grown.offset_))
+
+
+def _moved(children: NDArray[Any], root: int) -> NDArray[Any]:
+    """Node numbers of one tree as node numbers of the forest; -1 (no child) stays."""
+    return np.where(children < 0, -1, children + root)
+
+
+def _walk(
+    rows: Any, roots: Any, feature: Any, threshold: Any, left: Any, right: Any, path: Any,
+    expected: float, offset: float, scores: Any,
+) -> None:  # fmt: skip
+    """Fill `scores`: one row after the other, trees in order, so that no row sees its neighbours."""
+    for i in range(rows.shape[0]):
+        total = 0.0
+        for root in roots:
+            node = root
+            while left[node] >= 0:
+                node = left[node] if rows[i, feature[node]] <= threshold[node] else right[node]
+            total += path[node]
+        scores[i] = 2.0 ** (-total / expected) + offset if expected > 0.0 else 1.0 + offset
+
+
+@cache
+def _compiled() -> Callable[..., None]:
+    """The walk as machine code, kept on disk where a place for it can be found."""
+    from numba import njit
+
+    try:
+        compiled: Callable[..., None] = njit(cache=True, nogil=True)(_walk)
+    except RuntimeError:  # neither the package's folder nor a cache folder of the user can be written
+        compiled = njit(nogil=True)(_walk)
+    return compiled

@@ -1,0 +1,33 @@
+"""What a step of sensing gives back: sightings, notices and scores, each in row order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from domain.sighting import Sighting
+from domain.values import Micros
+
+NoticeName = Literal["model-trained", "baseline-learned"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """Something that became true inside the engine right after row `row`: a model was fitted, a warm-up ended.
+
+    `fields` are the fields of the fact of that name, as the engine knows them.
+    """
+
+    row: int
+    at: Micros
+    name: NoticeName
+    fields: dict[str, str | int | float]
+
+
+@dataclass(slots=True, kw_only=True)
+class Sensed:
+    """What one frame gave. `scores` pairs a row number with a p-value."""
+
+    sightings: list[Sighting] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
+    scores: list[tuple[int, float]] = field(default_factory=list)

@@ -1,0 +1,41 @@
+"""All views, and the folds of all of them: from zero into memory (replay) and up to a moment (as-of)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Final
+
+from domain.journal import Recorded
+from domain.values import Micros
+from projections import feeds, health, incidents, threats
+from projections.view import Memory, Parked, View, digest, digest_of, fold
+
+VIEWS: Final[dict[str, View]] = {view.name: view for view in (feeds.VIEW, health.VIEW, incidents.VIEW, threats.VIEW)}
+"""Every view by name."""
+
+
+def replay(batches: Iterable[Sequence[Recorded]], into: dict[str, Memory] | None = None) -> dict[str, Memory]:
+    """All views folded in memory, from zero or on from `into`."""
+    memories = {name: Memory() for name in VIEWS} if into is None else into
+    for batch in batches:
+        for name, view in VIEWS.items():
+            fold(view, memories[name], batch)
+    return memories
+
+
+def as_of(batches: Iterable[Sequence[Recorded]], moment: Micros, *, by_recorded: bool = False) -> dict[str, Memory]:
+    """All views of what had occurred (or, `by_recorded`, was recorded) by a moment, in log order."""
+    clock = attrgetter("recorded_at" if by_recorded else "occurred_at")
+    return replay([recorded for recorded in batch if clock(recorded) <= moment] for batch in batches)
+
+
+def digests(memories: dict[str, Memory]) -> dict[str, str]:
+    """Digest of each view in memory, and of what was parked."""
+    parked = (fault for memory in memories.values() for fault in memory.parked.values())
+    return {name: digest_of(view, memories[name]) for name, view in VIEWS.items()} | {"parked": digest_parked(parked)}
+
+
+def digest_parked(faults: Iterable[Parked]) -> str:
+    """Digest of parked streams; the wording of an error may differ between library versions and stays out."""
+    return digest({"key": key} for key in sorted((f.view, f.stream, f.position) for f in faults))

@@ -1,0 +1,125 @@
+"""How the parts are: regions by their last report, followers by their faults, jobs and models by what they last did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Select, select
+from sqlmodel import Field
+
+from domain.facts.operation import FollowerFault, HealthReported, JobFailed, JobFinished, JobStarted, ModelTrained
+from domain.facts.telemetry import BaselineLearned
+from domain.journal import Recorded
+from projections.view import Handler, Row, Rows, View, ViewTable, plain
+
+
+class Part(ViewTable, table=True):
+    """A part of the system: `region/<name>`, `follower/<name>`, `job/<name>`, `model/<name>`, `baseline/<profile>`."""
+
+    __tablename__ = "health"
+
+    part: str = Field(primary_key=True)
+    kind: str = Field(index=True)
+    name: str
+    state: str
+    since: int = Field(sa_type=BigInteger)
+    heard_at: int = Field(sa_type=BigInteger)
+    count: int = Field(sa_type=BigInteger)
+    detail: str
+
+
+def _told(rows: Rows, recorded: Recorded, part: tuple[str, str], state: str, detail: object) -> Iterable[Row]:
+    """One more word of a part: `since` is when it came into its state, `count` how often it was heard of."""
+    kind, name = part[0], plain(part[1])
+    row = rows.get(f"{kind}/{name}")
+    same = row is not None and row["state"] == state
+    yield {
+        "part": f"{kind}/{name}",
+        "kind": kind,
+        "name": name,
+        "state": state,
+        "since": row["since"] if row and same else recorded.occurred_at,
+        "heard_at": recorded.recorded_at,
+        "count": row["count"] + 1 if row else 1,
+        "detail": detail,
+    }
+
+
+def _reported(rows: Rows, fact: HealthReported, recorded: Recorded) -> Iterable[Row]:
+    return _told(rows, recorded, ("region", fact.region), fact.health, {"reasons": fact.reasons})
+
+
+def _faulted(rows: Rows, fact: FollowerFault, recorded: Recorded) -> Iterable[Row]:
+    detail = {"position": fact.position, "stream": fact.stream, "error": fact.error}
+    return _told(rows, recorded, ("follower", fact.follower), "parked", detail)
+
+
+def _started(rows: Rows, fact: JobStarted, recorded: Recorded) -> Iterable[Row]:
+    return _told(rows, recorded, ("job", fact.job), "running", {})
+
+
+def _finished(rows: Rows, fact: JobFinished, recorded: Recorded) -> Iterable[Row]:
+    return _told(rows, recorded, ("job", fact.job), "finished", {"result": fact.result})
+
+
+def _failed(rows: Rows, fact: JobFailed, recorded: Recorded) -> Iterable[Row]:
+    return _told(rows, recorded, ("job", fact.job), "failed", {"error": fact.error})
+
+
+def _trained(rows: Rows, fact: ModelTrained, recorded: Recorded) -> Iterable[Row]:
+    detail = {"version": fact.version, "sha256": fact.sha256, "samples": fact.samples, "seed": fact.seed}
+    return _told(rows, recorded, ("model", fact.model), "trained", detail)
+
+
+def _learned(rows: Rows, fact: BaselineLearned, recorded: Recorded) -> Iterable[Row]:
+    detail = {"windows": fact.windows, "hosts": fact.hosts, "model_version": fact.model_version}
+    return _told(rows, recorded, ("baseline", fact.profile), "learned", detail)
+
+
+ON: Final[dict[str, Handler]] = {
+    "health-reported": _reported,
+    "follower-fault": _faulted,
+    "job-started": _started,
+    "job-finished": _finished,
+    "job-failed": _failed,
+    "model-trained": _trained,
+    "baseline-learned": _learned,
+}
+
+IGNORED: Final = frozenset(
+    {
+        "feed-opened",
+        "batch-scored",
+        "log-released",
+        "feed-fault",
+        "feed-closed",
+        "threat-detected",
+        "threat-continued",
+        "verdict-given",
+        "incident-opened",
+        "threat-linked",
+        "incident-merged",
+        "incident-escalated",
+        "incident-acknowledged",
+        "incident-resolved",
+        "incident-reopened",
+        "note-added",
+        "setting-changed",  # the settings have a history of their own in the log
+    }
+)
+
+VIEW: Final = View(
+    name="health",
+    table=Part.__table__,  # type: ignore[attr-defined]  # SQLModel sets it
+    key="part",
+    on=ON,
+    ignored=IGNORED,
+    json=frozenset({"detail"}),
+)
+
+
+def listing(kind: str | None = None) -> Select[Any]:
+    """The parts (of one kind), by name."""
+    query = select(VIEW.table).order_by(VIEW.table.c.part)
+    return query if kind is None else query.where(VIEW.table.c.kind == kind)

@@ -1,0 +1,198 @@
+"""The incidents: one row each, with threats, notes and timeline. A merged one points to the older that took it in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Select, select
+from sqlmodel import Field
+
+from domain.facts.incident import (
+    IncidentAcknowledged,
+    IncidentEscalated,
+    IncidentMerged,
+    IncidentOpened,
+    IncidentReopened,
+    IncidentResolved,
+    NoteAdded,
+    ThreatLinked,
+)
+from domain.journal import Recorded
+from domain.values import Micros
+from projections.view import Handler, Row, Rows, View, ViewTable, holds, ids, joined, known, plain
+
+TIMELINE: Final = 200
+"""Entries of a timeline at most: the first, and then the latest."""
+
+
+class Incident(ViewTable, table=True):
+    """An incident. Times are microseconds; entities to timeline are JSON."""
+
+    __tablename__ = "incidents"
+
+    id: str = Field(primary_key=True)
+    status: str = Field(index=True)
+    level: str
+    risk: float
+    title: str
+    opened_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger, index=True)
+    position: int = Field(sa_type=BigInteger)
+    merged_into: str | None
+    resolution: str | None
+    entities: str
+    threats: str
+    notes: str
+    timeline: str
+
+
+def _opened(_: Rows, fact: IncidentOpened, recorded: Recorded) -> Iterable[Row]:
+    yield {
+        "id": str(fact.incident),
+        "status": "open",
+        "level": fact.level,
+        "risk": float(fact.risk),
+        "title": plain(fact.title),
+        "opened_at": recorded.occurred_at,
+        "updated_at": recorded.occurred_at,
+        "position": recorded.position,
+        "merged_into": None,
+        "resolution": None,
+        "entities": fact.entities,
+        "threats": ids(fact.threat),
+        "notes": [],
+        "timeline": [_entry(recorded, fact.title)],
+    }
+
+
+def _linked(rows: Rows, fact: ThreatLinked, recorded: Recorded) -> Iterable[Row]:
+    row = known(rows, fact.incident, "incident")
+    yield {
+        **_went_on(row, recorded, f"{fact.reason}: {fact.title}"),
+        "threats": joined(row["threats"], str(fact.threat)),
+        "entities": fact.entities,
+        "title": plain(fact.title) if fact.risk > row["risk"] else row["title"],
+        "level": fact.level,
+        "risk": float(fact.risk),
+    }
+
+
+def _merged(rows: Rows, fact: IncidentMerged, recorded: Recorded) -> Iterable[Row]:
+    row, older = known(rows, fact.incident, "incident"), known(rows, fact.into, "incident")
+    yield {**_went_on(row, recorded, f"into {fact.into}"), "status": "merged", "merged_into": str(fact.into)}
+    yield {
+        **_went_on(older, recorded, f"took in {fact.incident}"),
+        "threats": joined(older["threats"], *row["threats"]),
+        "entities": joined(older["entities"], *row["entities"]),
+        "notes": [*older["notes"], *row["notes"]],
+    }
+
+
+def _escalated(rows: Rows, fact: IncidentEscalated, recorded: Recorded) -> Iterable[Row]:
+    row = _went_on(known(rows, fact.incident, "incident"), recorded, f"to {fact.level} ({fact.risk}): {fact.title}")
+    yield {**row, "level": fact.level, "risk": float(fact.risk), "title": plain(fact.title)}
+
+
+def _acknowledged(rows: Rows, fact: IncidentAcknowledged, recorded: Recorded) -> Iterable[Row]:
+    yield {**_went_on(known(rows, fact.incident, "incident"), recorded, ""), "status": "acknowledged"}
+
+
+def _resolved(rows: Rows, fact: IncidentResolved, recorded: Recorded) -> Iterable[Row]:
+    row = _went_on(known(rows, fact.incident, "incident"), recorded, fact.reason)
+    yield {**row, "status": "resolved", "resolution": plain(fact.reason)}
+
+
+def _reopened(rows: Rows, fact: IncidentReopened, recorded: Recorded) -> Iterable[Row]:
+    row = _went_on(known(rows, fact.incident, "incident"), recorded, f"by threat {fact.threat}")
+    yield {**row, "status": "open", "resolution": None, "threats": joined(row["threats"], str(fact.threat))}
+
+
+def _noted(rows: Rows, fact: NoteAdded, recorded: Recorded) -> Iterable[Row]:
+    row = _went_on(known(rows, fact.incident, "incident"), recorded, fact.text)
+    note = {"at": recorded.occurred_at, "by": recorded.actor, "text": fact.text}
+    yield {**row, "notes": [*row["notes"], note]}
+
+
+def _entry(recorded: Recorded, text: str) -> Row:
+    return {
+        "at": recorded.occurred_at,
+        "what": recorded.fact.kind,
+        "by": recorded.actor,
+        "text": text,
+        "position": recorded.position,
+    }
+
+
+def _went_on(row: Row, recorded: Recorded, text: str) -> Row:
+    """The row with one more entry in its timeline."""
+    kept = row["timeline"]
+    if len(kept) >= TIMELINE:
+        kept = [kept[0], *kept[2:]]
+    latest = max(row["updated_at"], recorded.occurred_at)
+    return {**row, "updated_at": latest, "timeline": [*kept, _entry(recorded, text)]}
+
+
+ON: Final[dict[str, Handler]] = {
+    "incident-opened": _opened,
+    "threat-linked": _linked,
+    "incident-merged": _merged,
+    "incident-escalated": _escalated,
+    "incident-acknowledged": _acknowledged,
+    "incident-resolved": _resolved,
+    "incident-reopened": _reopened,
+    "note-added": _noted,
+}
+
+IGNORED: Final = frozenset(
+    {
+        "feed-opened",
+        "batch-scored",
+        "log-released",
+        "feed-fault",
+        "feed-closed",
+        "baseline-learned",
+        "threat-detected",  # an incident is what the responder made of threats, not the threats
+        "threat-continued",
+        "verdict-given",
+        "model-trained",
+        "setting-changed",
+        "health-reported",
+        "follower-fault",
+        "job-started",
+        "job-finished",
+        "job-failed",
+    }
+)
+
+VIEW: Final = View(
+    name="incidents",
+    table=Incident.__table__,  # type: ignore[attr-defined]  # SQLModel sets it
+    key="id",
+    on=ON,
+    ignored=IGNORED,
+    json=frozenset({"entities", "threats", "notes", "timeline"}),
+)
+
+
+def listing(
+    *,
+    since: Micros | None = None,
+    until: Micros | None = None,
+    entity: str | None = None,
+    level: str | None = None,
+    status: str | None = None,
+    limit: int | None = None,
+) -> Select[Any]:
+    """Incidents that were active in the span and fit, the gravest first; merged ones only when asked for by status."""
+    at = VIEW.table.c
+    query = select(VIEW.table).where(at.status != "merged" if status is None else at.status == status)
+    if since is not None:
+        query = query.where(at.updated_at >= since)
+    if until is not None:
+        query = query.where(at.opened_at <= until)
+    if entity is not None:
+        query = query.where(holds(at.entities, entity))
+    if level is not None:
+        query = query.where(at.level == level)
+    return query.order_by(at.risk.desc(), at.updated_at.desc(), at.id).limit(limit)

@@ -1,0 +1,175 @@
+"""What all views share: a table, one function a kind of fact, and a fold that live, replay and as-of have in common.
+
+Rules:
+    1. A view names every kind of fact: it is handled (`on`) or ignored (`ignored`), never forgotten.
+    2. A handler is pure: it reads rows by key and returns the rows that changed, whole. It never changes one in place.
+    3. A handler that raises parks the fact's stream for its view: the rest of that stream is left out, nothing else.
+    4. Live database, replay and as-of fold with the same `apply`; equal digests are no coincidence.
+    5. A row in memory holds plain values: JSON columns (`View.json`) are parsed there and canonical text at rest.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeAlias
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Table
+from sqlalchemy.orm import registry
+from sqlmodel import SQLModel
+
+from domain.journal import Recorded
+
+Row: TypeAlias = dict[str, Any]
+"""A row by column name."""
+
+
+class Rows(Protocol):
+    """The rows of a view as a handler sees them."""
+
+    def get(self, key: str, /) -> Row | None:
+        """The row of that key, if there is one."""
+
+
+class Store(Rows, Protocol):
+    """Rows that can be written: a dict, or the live database behind a cache."""
+
+    def __setitem__(self, key: str, row: Row, /) -> None:
+        """Put the row in the place of an older one."""
+
+
+Handler: TypeAlias = Callable[[Rows, Any, Recorded], Iterable[Row]]
+"""(rows, fact, its record) -> the rows that changed."""
+
+
+class ViewTable(SQLModel, registry=registry()):
+    """Root of the tables of all views: their metadata is apart from everybody else's."""
+
+
+class MissingRow(LookupError):  # noqa: N818 - names what is the matter
+    """A fact speaks of something that this view has not seen."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A table, its key, its JSON columns, and what it does at each kind of fact."""
+
+    name: str
+    table: Table
+    key: str
+    on: Mapping[str, Handler]
+    ignored: frozenset[str]
+    json: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parked:
+    """A stream that a view gave up on: from which position, and why."""
+
+    view: str
+    stream: str
+    position: int
+    error: str
+
+
+@dataclass(slots=True)
+class Memory:
+    """One view in memory: what replay and as-of fold into."""
+
+    rows: dict[str, Row] = field(default_factory=dict)
+    parked: dict[str, Parked] = field(default_factory=dict)
+
+
+def apply(view: View, rows: Store, parked: dict[str, Parked], recorded: Recorded) -> None:
+    """Fold one fact into `rows`, or park its stream when the handler cannot."""
+    fact = recorded.fact
+    handler = view.on.get(fact.kind)
+    if handler is None or recorded.stream in parked:
+        return
+    try:
+        changed = tuple(handler(rows, fact, recorded))
+    except Exception as error:  # noqa: BLE001 - supervision: one bad fact must not stop the view
+        text = f"{type(error).__name__}: {error}"[:500]
+        parked[recorded.stream] = Parked(view=view.name, stream=recorded.stream, position=recorded.position, error=text)
+        return
+    for row in changed:
+        rows[row[view.key]] = row
+
+
+def fold(view: View, memory: Memory, facts: Iterable[Recorded]) -> Memory:
+    """Fold facts, in log order, into a view in memory."""
+    for recorded in facts:
+        apply(view, memory.rows, memory.parked, recorded)
+    return memory
+
+
+def known(rows: Rows, key: object, what: str) -> Row:
+    """The row of `key`.
+
+    Raises:
+        MissingRow: there is none.
+    """
+    row = rows.get(str(key))
+    if row is None:
+        raise MissingRow(f"{what} {key} is unknown to this view")
+    return row
+
+
+def ids(*values: object) -> list[str]:
+    """Ids as a view shows them."""
+    return [str(value) for value in values]
+
+
+def joined(some: Iterable[str], *more: str) -> list[str]:
+    """`some` and then those of `more` that are not yet in it.
+
+    >>> joined(["a", "b"], "b", "c")
+    ['a', 'b', 'c']
+    """
+    return list(dict.fromkeys((*some, *more)))
+
+
+def holds(column: Column[Any], member: str) -> ColumnElement[bool]:
+    """A JSON list of texts at rest has this member."""
+    return column.contains(_text(member), autoescape=True)
+
+
+def plain(text: str) -> str:
+    r"""Text that every database takes: PostgreSQL knows no NUL.
+
+    >>> plain("a\x00b")
+    'a�b'
+    """
+    return text.replace("\x00", "\ufffd")
+
+
+_ENCODER: Final = msgspec.json.Encoder(order="sorted")
+
+
+def at_rest(view: View, row: Row) -> Row:
+    """The row as the table holds it: JSON columns as canonical text."""
+    return {name: _text(value) if name in view.json else value for name, value in row.items()}
+
+
+def in_memory(view: View, row: Mapping[str, Any]) -> Row:
+    """The row as handlers and readers see it: JSON columns parsed."""
+    return {name: msgspec.json.decode(value) if name in view.json else value for name, value in row.items()}
+
+
+def _text(value: Any) -> str:
+    return _ENCODER.encode(value).decode()
+
+
+def digest(rows: Iterable[Row]) -> str:
+    """SHA-256 (hex) over the canonical JSON of rows at rest, which come ordered by key."""
+    hasher = hashlib.sha256()
+    for row in rows:
+        hasher.update(_ENCODER.encode(row) + b"\n")
+    return hasher.hexdigest()
+
+
+def digest_of(view: View, memory: Memory) -> str:
+    """Digest of a view in memory; equal to that of the same view in a database."""
+    return digest(at_rest(view, memory.rows[key]) for key in sorted(memory.rows))

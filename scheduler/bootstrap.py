@@ -1,0 +1,128 @@
+"""The only place that knows all parts and wires them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from adapters.artifacts import Artifacts
+from adapters.feeds import FeedSpec, Telemetry, open_telemetry
+from adapters.lease import Lease
+from adapters.log import open_log
+from adapters.views import Views
+from config.home import Home
+from config.settings import Settings, load_settings
+from domain.journal import Journal
+from domain.values import Micros
+from engine.pipeline import Pipeline
+from scheduler.hunt import Hunt
+from scheduler.intake import Intake
+from scheduler.recovery import Recovery, Snapshot, load_snapshot, save_snapshot, unwrap_cursor
+from scheduler.runner import Pace, Runner, Stats
+
+AGENTS = ("detector", "responder")
+"""Agents that a run can be asked for; the projections follow in every run."""
+
+
+def wall_clock() -> Micros:
+    """Now, in microseconds: the one place where the program looks at the clock."""
+    return time.time_ns() // 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """An opened home."""
+
+    home: Home
+    settings: Settings
+    journal: Journal
+    views: Views
+
+
+@contextmanager
+def opened(home: Home, *, now: Callable[[], Micros] = wall_clock, settings: Settings | None = None) -> Iterator[Parts]:
+    """Log and views of a home, closed again at the end."""
+    settings = settings or load_settings(home.config_file)
+    with ExitStack() as stack:
+        journal = open_log(settings.log.dsn or home.log_location, now)
+        stack.callback(journal.close)
+        views = Views.open(home.views_location, journal)
+        stack.callback(views.close)
+        yield Parts(home=home, settings=settings, journal=journal, views=views)
+
+
+@contextmanager
+def running(
+    parts: Parts,
+    specs: Sequence[FeedSpec],
+    *,
+    agents: Sequence[str] = AGENTS,
+    until_eof: bool,
+    tell: Callable[[Stats], None] = lambda _stats: None,
+) -> Iterator[Runner]:
+    """A runner over the feeds, holding the locks of everything it runs."""
+    home, settings, journal = parts.home, parts.settings, parts.journal
+    artifacts = Artifacts(home.artifacts)
+    with ExitStack() as stack:
+        for name in [*(f"agent-{agent}" for agent in agents), *(f"feed-{spec.name}" for spec in specs)]:
+            stack.enter_context(Lease(home.log_location, name))
+        hunts = {spec.name: Hunt(spec.name, spec.kind, settings, artifacts) for spec in specs}
+        resume = {name: _resume(home, hunt) for name, hunt in hunts.items()}
+        telemetry = open_telemetry(
+            specs,
+            reads=Pipeline.READS,
+            follow=not until_eof,
+            batch_rows=settings.run.batch_rows,
+            batch_wait=settings.run.batch_wait,
+            idle_release=settings.run.idle_release,
+            resume={name: body for name, body in resume.items() if body},
+        )
+        stack.callback(telemetry.close)
+        yield Runner(
+            journal=journal,
+            telemetry=telemetry,
+            hunts=hunts,
+            recoveries={name: _recovery(journal, hunt) for name, hunt in hunts.items()},
+            responder=Intake(journal, settings.responder) if "responder" in agents else None,
+            views=_ViewsFollower(parts),
+            pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
+            save=lambda hunt, body: save_snapshot(home.snapshot(hunt.feed), Snapshot(resume=body, state=hunt.dump())),
+            tell=tell,
+        )
+
+
+class _ViewsFollower:
+    """The views as a follower of the runner."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def catch_up(self) -> int:
+        return self._parts.views.catch_up(self._parts.journal)
+
+
+def _resume(home: Home, hunt: Hunt) -> bytes:
+    """Load the feed's snapshot into its hunt; returns what the telemetry needs to go on there (empty: from the start)."""
+    snapshot = load_snapshot(home.snapshot(hunt.feed))
+    if snapshot is None or not hunt.load(snapshot.state):
+        return b""
+    return snapshot.resume
+
+
+def _recovery(journal: Journal, hunt: Hunt) -> Recovery:
+    cursor = journal.cursor(hunt.feed)
+    seen = {source: rows for source, (rows, _) in hunt.ledger.cursor.items()}
+    return Recovery(
+        recorded=unwrap_cursor(cursor),
+        recorded_rows=cursor.rows,
+        seen=seen,
+        seen_rows=hunt.rows,
+        over=hunt.rows >= cursor.rows,
+    )
+
+
+def telemetry_of(runner: Runner) -> Telemetry:
+    """The telemetry of a runner, for its problems and its stop switch."""
+    return runner.telemetry

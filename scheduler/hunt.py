@@ -1,0 +1,247 @@
+"""The detector at work on one feed: frames in, drafts out.
+
+Rules:
+    1. One row after another: what comes out depends on the rows alone, not on how they were cut into frames.
+    2. A frame is cut where the ledger closes, so that versions and verdicts change between entries only.
+    3. The whole working state can be dumped after any frame and loaded again: it is a function of the rows so far.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+import msgspec
+
+from adapters.artifacts import Artifacts
+from agents.detector import decide as detector
+from agents.detector.ledger import Ledger, Rows
+from agents.learner import decide as learner
+from config.settings import Settings
+from domain.events import Fact
+from domain.facts.telemetry import FeedClosed, FeedFault, FeedOpened, LogReleased
+from domain.journal import Draft
+from domain.sighting import Sighting
+from domain.values import NAMESPACE, Micros, event_id
+from engine.frame import Frame
+from engine.pipeline import Pipeline
+from engine.sensed import Notice, Sensed
+
+LEARNER_COMMANDS: Final = {"model-trained": learner.ModelFitted, "baseline-learned": learner.WarmedUp}
+"""What the engine noticed, by name, and the learner's command that records it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A draft and its place: `order` over all feeds of the run, `row` in its own feed."""
+
+    order: int
+    row: int
+    draft: Draft
+
+
+class Hunt:
+    """Pipeline, decider state and ledger of one feed."""
+
+    def __init__(self, feed: str, source: str, settings: Settings, artifacts: Artifacts) -> None:
+        self.feed = feed
+        self.ledger = Ledger(feed=feed)
+        self.rows = 0
+        self.threats = 0
+        self._source = source
+        self._settings = settings
+        self._artifacts = artifacts
+        self._pipeline = new_pipeline(settings)
+        self._state = detector.State()
+        self._versions = self._live_versions()
+        self._root = uuid5(NAMESPACE, f"feed|{feed}")
+        self._order = 0
+
+    def open(self) -> Draft:
+        """The fact that the feed was opened: always the same one, so that a restart repeats it and adds nothing."""
+        opened = FeedOpened(feed=self.feed, source=self._source, settings_version=self._settings.settings_version)
+        return self._draft(opened, self._root, 0, "detector", 0)
+
+    def take(self, frame: Frame, folded: Callable[[], int]) -> list[Step]:
+        """What the rows of a frame decide. `folded` gives the log position of the last verdict or setting folded."""
+        policy = self._settings.detector
+        steps: list[Step] = []
+        begin, size = 0, len(frame)
+        while begin < size:
+            end = self.ledger.room(policy, frame.clock, begin)
+            if end > begin:
+                part = frame if end - begin == size else frame.slice(begin, end)
+                steps += self._sense(part)
+                self.ledger.take(_ledger_rows(part))
+                self.rows, self._order = part.row[-1], part.order[-1]
+                begin = end
+            if begin < size or self.ledger.full(policy):
+                steps += self.close_entry(folded())
+        return steps
+
+    def close_entry(self, folded: int) -> list[Step]:
+        """Close the open ledger entry (none when no row came since the last)."""
+        if not self.ledger.received:
+            return []
+        number, clock = self.ledger.number, self.ledger.clock
+        if self.ledger.candidates:
+            self._artifacts.put("\n".join(self.ledger.candidates).encode())
+        facts = self.ledger.close(self._settings.detector, self._versions, folded)
+        self._versions = self._live_versions()
+        self._state = detector.forget(self._settings.detector, self._state, clock)
+        cause = uuid5(self._root, f"entry|{number}")
+        drafts = [self._draft(fact, cause, index, "detector", clock) for index, fact in enumerate(facts)]
+        return [Step(order=self._order, row=self.rows, draft=draft) for draft in drafts]
+
+    def fault(self, fault: FeedFault) -> Step:
+        """A fault that is not of a row: a file that could not be read, rows that are gone."""
+        return self.state(fault, f"fault|{fault.log}|{fault.reason}|{fault.row}")
+
+    def close(self) -> Step:
+        """The fact that the feed came to its end, with its totals."""
+        totals = self.totals()
+        return self.state(FeedClosed(feed=self.feed, **totals), f"closed|{totals['received']}")
+
+    def state(self, fact: FeedFault | FeedClosed | LogReleased, cause: str) -> Step:
+        """A fact of the feed itself, right after the last row; `cause` tells it from others of its kind."""
+        draft = self._draft(fact, uuid5(self._root, cause), 0, "detector", self.ledger.clock)
+        return Step(order=self._order, row=self.rows, draft=draft)
+
+    def totals(self) -> dict[str, int]:
+        """Rows received, scored, skipped, malformed and late since the feed was first opened."""
+        ledger = self.ledger
+        now = {
+            "received": ledger.received,
+            "scored": ledger.scored,
+            "skipped": sum(ledger.skipped_by.values()),
+            "malformed": ledger.malformed,
+            "late": ledger.late,
+        }
+        return {name: ledger.totals.get(name, 0) + count for name, count in now.items()}
+
+    def dump(self) -> bytes:
+        """The whole working state."""
+        ledger = asdict(self.ledger)
+        ledger["faults"] = [[*key, *value] for key, value in self.ledger.faults.items()]
+        return msgspec.msgpack.encode(
+            {
+                "layout": self._layout(),
+                "ledger": ledger,
+                "rows": self.rows,
+                "threats": self.threats,
+                "versions": asdict(self._versions),
+                "active": [[*key, a.threat.bytes, a.facts, a.last_seen] for key, a in self._state.active.items()],
+                "pipeline": self._pipeline.dump(),
+            }
+        )
+
+    def load(self, data: bytes) -> bool:
+        """Go on from a dump. False, and nothing changed, when it was made by another version of the detections."""
+        saved: dict[str, Any] = msgspec.msgpack.decode(data)
+        if saved["layout"] != self._layout():
+            return False
+        ledger = saved["ledger"]
+        ledger["faults"] = {(log, reason): (row, text, n) for log, reason, row, text, n in ledger["faults"]}
+        ledger["cursor"] = {source: tuple(position) for source, position in ledger["cursor"].items()}
+        self.ledger = Ledger(**ledger)
+        self.rows, self.threats = saved["rows"], saved["threats"]
+        self._versions = detector.Versions(**saved["versions"])
+        self._state = detector.State(
+            active={
+                (entity, kind): detector.Active(threat=UUID(bytes=threat), facts=facts, last_seen=seen)
+                for entity, kind, threat, facts, seen in saved["active"]
+            }
+        )
+        self._pipeline.load(saved["pipeline"])
+        return True
+
+    def _layout(self) -> list[str]:
+        return [self._pipeline.rules_version, self._settings.settings_version]
+
+    def _live_versions(self) -> detector.Versions:
+        return detector.Versions(
+            model=self._pipeline.model_version,
+            rules=self._pipeline.rules_version,
+            settings=self._settings.settings_version,
+        )
+
+    def _sense(self, frame: Frame) -> list[Step]:
+        sensed = self._pipeline.sense(frame)
+        self.ledger.scores.extend(p for _, p in sensed.scores)
+        first = frame.row[0]
+        steps: list[Step] = []
+        for item in _in_row_order(sensed):
+            drafts = self._notice(item) if isinstance(item, Notice) else self._sight(item)
+            steps += [Step(order=frame.order[item.row - first], row=item.row, draft=draft) for draft in drafts]
+        return steps
+
+    def _notice(self, notice: Notice) -> list[Draft]:
+        command = LEARNER_COMMANDS[notice.name](**notice.fields)
+        cause = uuid5(self._root, f"notice|{notice.name}|{notice.row}")
+        return [self._draft(fact, cause, 0, "learner", notice.at) for fact in learner.decide(command)]
+
+    def _sight(self, sighting: Sighting) -> list[Draft]:
+        self.ledger.candidates.append(msgspec.json.encode(sighting).decode())
+        command = detector.Sight(feed=self.feed, sighting=sighting, versions=self._versions)
+        drafts = []
+        for fact in detector.decide(self._settings.detector, command, self._state):
+            self._state = detector.evolve(self._state, fact)
+            ordinal = self._state.active[sighting.entity, sighting.kind].facts
+            self.threats += ordinal == 1
+            drafts.append(self._draft(fact, fact.threat, ordinal, "detector", sighting.at))
+        return drafts
+
+    def _draft(self, fact: Fact, cause: UUID, ordinal: int, actor: str, occurred_at: Micros) -> Draft:
+        stream = _stream(fact, self.feed)
+        threat = getattr(fact, "threat", None)
+        return Draft(
+            event_id=event_id(cause, stream, fact.kind, ordinal),
+            stream=stream,
+            fact=fact,
+            occurred_at=occurred_at,
+            actor=actor,
+            causation=None if isinstance(fact, FeedOpened) else self.open_id,
+            correlation=threat,
+        )
+
+    @property
+    def open_id(self) -> UUID:
+        """Event id of this feed's `feed-opened`."""
+        return event_id(self._root, f"feed/{self.feed}", FeedOpened.kind, 0)
+
+
+def new_pipeline(settings: Settings) -> Pipeline:
+    """The engine as the settings want it."""
+    return Pipeline(settings.thresholds, anomaly=settings.anomaly, seed=settings.seed)
+
+
+def _stream(fact: Fact, feed: str) -> str:
+    threat = getattr(fact, "threat", None)
+    if threat is not None:
+        return f"threat/{threat}"
+    if fact.kind == "model-trained":
+        return f"model/{feed}.{getattr(fact, 'model')}"  # noqa: B009 - the union has no common field
+    if fact.kind == "baseline-learned":
+        return f"baseline/{feed}.{getattr(fact, 'profile')}"  # noqa: B009 - the union has no common field
+    return f"feed/{feed}"
+
+
+def _in_row_order(sensed: Sensed) -> list[Notice | Sighting]:
+    """Notices before the sightings of the same row, which may already rest on what was noticed."""
+    items: list[Notice | Sighting] = [*sensed.notices, *sensed.sightings]
+    return sorted(items, key=lambda item: item.row)
+
+
+def _ledger_rows(frame: Frame) -> Rows:
+    return Rows(
+        clock=frame.clock,
+        status=frame.status,
+        source=frame.source,
+        size=frame.size,
+        late=frame.late,
+        log=frame.log,
+        row=frame.row,
+        raw=frame.raw,
+    )

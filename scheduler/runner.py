@@ -1,0 +1,191 @@
+"""The loop that runs the swarm in one process: feeds in, decisions recorded, followers moved on.
+
+Rules:
+    1. All drafts of a pulse and the cursors behind it are one transaction.
+    2. A snapshot is written only after its cursor is recorded, so it is never ahead of the log.
+    3. Followers run between the pulses, on this thread; each could run in a process of its own.
+    4. Nothing is dropped: what could not be read is a fault in the log and a line for the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from adapters.feeds import Pulse, Telemetry
+from domain.facts.telemetry import FeedFault, LogReleased
+from domain.journal import Cursor, Journal, Progress
+from engine.frame import Frame
+from scheduler.hunt import Hunt, Step
+from scheduler.recovery import Recovery, wrap_cursor
+
+
+class Follower(Protocol):
+    """Something that reads on in the log when it is told to."""
+
+    def catch_up(self) -> int:
+        """Handle what is new; returns how many facts were handled or appended."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Stats:
+    """How the run stands, for the progress view."""
+
+    rows: int = 0
+    threats: int = 0
+    clock: int = 0
+    recovering: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Pace:
+    """How often the slower things happen, in rows."""
+
+    snapshot_rows: int
+    view_rows: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Runner:
+    """Feeds, hunts and followers of one run."""
+
+    journal: Journal
+    telemetry: Telemetry
+    hunts: dict[str, Hunt]
+    recoveries: dict[str, Recovery]
+    responder: Follower | None
+    views: Follower | None
+    pace: Pace
+    save: Callable[[Hunt, bytes], None]
+    idle: Callable[[], None] = lambda: None
+    tell: Callable[[Stats], None] = lambda _stats: None
+    stats: Stats = field(default_factory=Stats)
+    _since_snapshot: int = 0
+    _since_views: int = 0
+    _folded: int = 0
+    _scanned: int = 0
+
+    def run(self) -> None:
+        """Work until the feeds end or the telemetry is stopped; leaves a snapshot and everything followed up."""
+        self.journal.append([hunt.open() for hunt in self.hunts.values()])
+        for pulse in self.telemetry.pulses():
+            self._pulse(pulse)
+        self._finish()
+
+    def _pulse(self, pulse: Pulse) -> None:
+        steps = [step for feed, frame in pulse.frames.items() for step in self._hunt(feed, frame)]
+        steps += [self._released(feed, log, row) for feed, log, row in pulse.released]
+        rows = sum(len(frame) for frame in pulse.frames.values())
+        self.stats.rows += rows
+        self._since_snapshot += rows
+        self._since_views += rows
+        if steps:
+            self._record(steps)
+            if self.responder is not None:
+                self.responder.catch_up()
+        self._now_and_then(busy=rows > 0)
+        self.tell(self.stats)
+
+    def _hunt(self, feed: str, frame: Frame) -> list[Step]:
+        if not len(frame):
+            return []
+        hunt, recovery = self.hunts[feed], self.recoveries[feed]
+        known = recovery.split(frame)
+        self.stats.recovering = not recovery.over
+        self.stats.clock = frame.clock[-1]
+        if known:
+            hunt.take(frame.slice(0, known), self._last_input)
+            if known == len(frame):
+                return []
+            frame = frame.slice(known, len(frame))
+        steps: list[Step] = []
+        if recovery.shift and hunt.rows < frame.row[0] + recovery.shift - 1:
+            steps.append(hunt.fault(_gap(hunt, recovery)))
+        steps += hunt.take(recovery.renumber(frame), self._last_input)
+        self.stats.threats = sum(each.threats for each in self.hunts.values())
+        return steps
+
+    def _record(self, steps: list[Step]) -> None:
+        # the order of the merge, whatever feed a draft came from: sorting is stable, so a feed's own order stays
+        drafts = [step.draft for step in sorted(steps, key=lambda step: step.order)]
+        self.journal.append(drafts, progress=Progress(cursors=self._cursors()))
+
+    def _cursors(self) -> dict[str, Cursor]:
+        return {
+            feed: wrap_cursor(self.telemetry.cursor(feed), hunt.ledger.cursor)
+            for feed, hunt in self.hunts.items()
+            if self.recoveries[feed].over
+        }
+
+    def _now_and_then(self, *, busy: bool) -> None:
+        if self._since_snapshot >= self.pace.snapshot_rows:
+            self._snapshot()
+        if self.views is not None and (not busy or self._since_views >= self.pace.view_rows):
+            self._since_views = 0
+            self.views.catch_up()
+        if not busy:
+            self._follow_others()
+            self.idle()
+
+    def _follow_others(self) -> None:
+        if self.responder is not None:
+            self.responder.catch_up()
+
+    def _snapshot(self) -> None:
+        self._since_snapshot = 0
+        if not all(recovery.over for recovery in self.recoveries.values()):
+            return
+        self.journal.append([], progress=Progress(cursors=self._cursors()))
+        for feed, hunt in self.hunts.items():
+            self.save(hunt, self.telemetry.cursor(feed).body)
+
+    def _finish(self) -> None:
+        steps = []
+        for feed, hunt in self.hunts.items():
+            recovery = self.recoveries[feed]
+            if self.telemetry.ended:
+                if not recovery.over:
+                    recovery.finish()
+                    if recovery.shift:
+                        steps.append(hunt.fault(_gap(hunt, recovery)))
+                steps += hunt.close_entry(self._last_input())
+                steps += [hunt.fault(fault) for fault in self._problems(feed)]
+                steps.append(hunt.close())
+        self._record(steps)
+        if self.responder is not None:
+            self.responder.catch_up()
+        self._snapshot()
+        if self.views is not None:
+            self.views.catch_up()
+        self.tell(self.stats)
+
+    def _problems(self, feed: str) -> list[FeedFault]:
+        return [
+            FeedFault(feed=feed, log=problem.log, reason=problem.reason, row=number, sample="", count=1)
+            for number, problem in enumerate(p for p in self.telemetry.problems if p.feed == feed)
+        ]
+
+    def _released(self, feed: str, log: str, row: int) -> Step:
+        hunt = self.hunts[feed]
+        return hunt.state(LogReleased(feed=feed, log=log, after_row=row), f"released|{log}|{row}")
+
+    def _last_input(self) -> int:
+        """Log position of the newest verdict or setting: what the next ledger entry has folded."""
+        while facts := self.journal.read(self._scanned, 1000):
+            for recorded in facts:
+                if recorded.fact.kind in {"verdict-given", "setting-changed"}:
+                    self._folded = recorded.position
+            self._scanned = facts[-1].position
+        return self._folded
+
+
+def _gap(hunt: Hunt, recovery: Recovery) -> FeedFault:
+    return FeedFault(
+        feed=hunt.feed,
+        log="",
+        reason="gap: rows between the last snapshot and the crash can no longer be read",
+        row=hunt.rows,
+        sample="",
+        count=recovery.shift,
+    )
