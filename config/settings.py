@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import asdict
+from dataclasses import asdict, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -45,18 +45,26 @@ class RunSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    batch_rows: int = Field(default=1_000, ge=1, le=100_000)
-    """Rows of a micro-batch at most."""
-    batch_wait: float = Field(default=0.01, ge=0.0, le=10.0)
-    """Seconds to wait for a micro-batch to fill."""
-    idle_release: float = Field(default=60.0, gt=0.0)
-    """Seconds after which an idle live log no longer holds back the others."""
-    silent_after: float = Field(default=300.0, gt=0.0)
-    """Seconds after which a feed without rows degrades health."""
-    snapshot_rows: int = Field(default=100_000, ge=1)
-    """Rows between two snapshots of the working state."""
-    view_rows: int = Field(default=20_000, ge=1)
-    """Rows after which the views follow while a feed is being read as fast as it can be."""
+    batch_rows: int = Field(default=1_000, ge=1, le=100_000, description="Rows of a micro-batch at most.")
+    batch_wait: float = Field(default=0.01, ge=0.0, le=10.0, description="Seconds to wait for a micro-batch to fill.")
+    idle_release: float = Field(
+        default=60.0, gt=0.0, description="Seconds after which an idle live log no longer holds back the others."
+    )
+    silent_after: float = Field(
+        default=300.0, gt=0.0, description="Seconds after which a feed without rows degrades health."
+    )
+    health_every: float = Field(
+        default=30.0, gt=0.0, description="Seconds between two looks at the health of a live run."
+    )
+    checkpoint_every: float = Field(
+        default=3600.0, gt=0.0, description="Seconds between two signed checkpoints of a live run."
+    )
+    snapshot_rows: int = Field(default=100_000, ge=1, description="Rows between two snapshots of the working state.")
+    view_rows: int = Field(
+        default=20_000,
+        ge=1,
+        description="Rows after which the views follow while a feed is being read as fast as it can be.",
+    )
 
 
 class Settings(BaseSettings):
@@ -112,12 +120,25 @@ def load_settings(file: Path | None) -> Settings:
     if unknown:
         known = ", ".join(sorted(Settings.model_fields))
         raise ConfigError(f"{file}: there is no setting [{unknown[0]}]; known are {known}")
+    for section, part in values.items():
+        _known_only(file, section, part, Settings.model_fields[section].default)
     try:
         return Settings(**values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise ConfigError(f"{file or 'environment'}: setting {where}: {first['msg']}") from None
+
+
+def _known_only(file: Path | None, where: str, values: Any, default: Any) -> None:
+    """Refuse a setting that does not exist: a typo that changes nothing would be worse than an error."""
+    if not isinstance(values, dict) or not is_dataclass(default):
+        return
+    known = {f.name for f in fields(default)}
+    for name, part in values.items():
+        if name not in known:
+            raise ConfigError(f"{file}: there is no setting {where}.{name}; known are {', '.join(sorted(known))}")
+        _known_only(file, f"{where}.{name}", part, getattr(default, name))
 
 
 def read_toml(file: Path) -> dict[str, Any]:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 from domain.journal import Recorded
 from domain.values import Micros
 from projections import feeds, health, incidents, threats
-from projections.view import Memory, Parked, View, digest, digest_of, fold
+from projections.view import Memory, Parked, Row, View, at_rest, digest, digest_of, fold, in_memory
 
 VIEWS: Final[dict[str, View]] = {view.name: view for view in (feeds.VIEW, health.VIEW, incidents.VIEW, threats.VIEW)}
 """Every view by name."""
+
+DOCUMENTS: Final[dict[str, Callable[[Row], dict[str, Any]]]] = {
+    "feeds": feeds.document,
+    "health": health.document,
+    "incidents": incidents.document,
+    "threats": threats.document,
+}
+"""What makes of a row of a view the document that other tools read."""
 
 
 def replay(batches: Iterable[Sequence[Recorded]], into: dict[str, Memory] | None = None) -> dict[str, Memory]:
@@ -20,7 +28,7 @@ def replay(batches: Iterable[Sequence[Recorded]], into: dict[str, Memory] | None
     memories = {name: Memory() for name in VIEWS} if into is None else into
     for batch in batches:
         for name, view in VIEWS.items():
-            fold(view, memories[name], batch)
+            fold(view, memories[name].rows, memories[name].parked, batch)
     return memories
 
 
@@ -39,3 +47,9 @@ def digests(memories: dict[str, Memory]) -> dict[str, str]:
 def digest_parked(faults: Iterable[Parked]) -> str:
     """Digest of parked streams; the wording of an error may differ between library versions and stays out."""
     return digest({"key": key} for key in sorted((f.view, f.stream, f.position) for f in faults))
+
+
+def documents(name: str, memory: Memory) -> list[dict[str, Any]]:
+    """Every row of a view in memory as other tools read it, by key."""
+    view = VIEWS[name]
+    return [DOCUMENTS[name](in_memory(view, at_rest(view, memory.rows[key]))) for key in sorted(memory.rows)]

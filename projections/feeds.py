@@ -10,6 +10,7 @@ from sqlmodel import Field
 
 from domain.facts.telemetry import BatchScored, FeedClosed, FeedFault, FeedOpened, LogReleased
 from domain.journal import Recorded
+from domain.moments import rfc3339
 from projections.view import Handler, Row, Rows, View, ViewTable, joined, known, plain
 
 
@@ -150,3 +151,12 @@ VIEW: Final = View(
 def listing() -> Select[Any]:
     """All feeds by name."""
     return select(VIEW.table).order_by(VIEW.table.c.name)
+
+
+def document(row: Row) -> dict[str, Any]:
+    """A feed as other tools read it: times in RFC 3339, null when they have not come yet."""
+    times = {"opened_at", "closed_at", "heard_at", "watermark"}
+    shown = {name: rfc3339(value) if name in times and value else value for name, value in row.items()}
+    if row["last_fault"]:
+        shown["last_fault"] = {**row["last_fault"], "at": rfc3339(row["last_fault"]["at"])}
+    return shown

@@ -11,6 +11,7 @@ from sqlmodel import Field
 from domain.facts.operation import FollowerFault, HealthReported, JobFailed, JobFinished, JobStarted, ModelTrained
 from domain.facts.telemetry import BaselineLearned
 from domain.journal import Recorded
+from domain.moments import rfc3339
 from projections.view import Handler, Row, Rows, View, ViewTable, plain
 
 
@@ -123,3 +124,8 @@ def listing(kind: str | None = None) -> Select[Any]:
     """The parts (of one kind), by name."""
     query = select(VIEW.table).order_by(VIEW.table.c.part)
     return query if kind is None else query.where(VIEW.table.c.kind == kind)
+
+
+def document(row: Row) -> dict[str, Any]:
+    """A part as other tools read it: times in RFC 3339."""
+    return {name: rfc3339(value) if name in {"since", "heard_at"} else value for name, value in row.items()}

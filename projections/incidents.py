@@ -19,6 +19,7 @@ from domain.facts.incident import (
     ThreatLinked,
 )
 from domain.journal import Recorded
+from domain.moments import rfc3339
 from domain.values import Micros
 from projections.view import Handler, Row, Rows, View, ViewTable, holds, ids, joined, known, plain
 
@@ -196,3 +197,11 @@ def listing(
     if level is not None:
         query = query.where(at.level == level)
     return query.order_by(at.risk.desc(), at.updated_at.desc(), at.id).limit(limit)
+
+
+def document(row: Row) -> dict[str, Any]:
+    """An incident as other tools read it: times in RFC 3339, everything else as it stands."""
+    shown = {name: rfc3339(value) if name in {"opened_at", "updated_at"} else value for name, value in row.items()}
+    for name in ("notes", "timeline"):
+        shown[name] = [{**entry, "at": rfc3339(entry["at"])} for entry in row[name]]
+    return shown

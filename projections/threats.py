@@ -11,11 +11,16 @@ from sqlmodel import Field
 from domain.facts.incident import IncidentOpened, IncidentReopened, ThreatLinked
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Recorded
+from domain.moments import rfc3339
 from domain.values import Micros, Verdict
 from projections.view import Handler, Row, Rows, View, ViewTable, holds, known, plain
 
 STATUS: Final[dict[Verdict, str]] = {"correct": "confirmed", "incorrect": "dismissed", "partial": "open"}
 """Status of a threat after its last verdict; `open` before the first."""
+
+TIMES: Final = frozenset({"detected_at", "first_seen", "last_seen"})
+SAMPLES: Final = 20
+"""Flows shown of a threat at most."""
 
 
 class Threat(ViewTable, table=True):
@@ -179,3 +184,11 @@ def listing(
     equal = ((at.level, level), (at.status, status), (at.incident, incident))
     query = query.where(*(column == value for column, value in equal if value is not None))
     return query.order_by(at.risk.desc(), at.last_seen.desc(), at.id).limit(limit)
+
+
+def document(row: Row) -> dict[str, Any]:
+    """A threat as other tools read it: times in RFC 3339, everything else as it stands."""
+    shown = {name: rfc3339(value) if name in TIMES else value for name, value in row.items()}
+    shown["flows"] = [{**flow, "ts": rfc3339(flow["ts"])} for flow in row["flows"][:SAMPLES]]
+    shown["verdicts"] = [{**verdict, "at": rfc3339(verdict["at"])} for verdict in row["verdicts"]]
+    return shown

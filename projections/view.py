@@ -4,7 +4,7 @@ Rules:
     1. A view names every kind of fact: it is handled (`on`) or ignored (`ignored`), never forgotten.
     2. A handler is pure: it reads rows by key and returns the rows that changed, whole. It never changes one in place.
     3. A handler that raises parks the fact's stream for its view: the rest of that stream is left out, nothing else.
-    4. Live database, replay and as-of fold with the same `apply`; equal digests are no coincidence.
+    4. Live database, replay and as-of fold with the same `fold`; equal digests are no coincidence.
     5. A row in memory holds plain values: JSON columns (`View.json`) are parsed there and canonical text at rest.
 """
 
@@ -82,27 +82,23 @@ class Memory:
     parked: dict[str, Parked] = field(default_factory=dict)
 
 
-def apply(view: View, rows: Store, parked: dict[str, Parked], recorded: Recorded) -> None:
-    """Fold one fact into `rows`, or park its stream when the handler cannot."""
+def fold(view: View, rows: Store, parked: dict[str, Parked], facts: Iterable[Recorded]) -> None:
+    """Fold facts, in log order, into `rows`; a stream whose fact cannot be handled goes to `parked`."""
+    for recorded in facts:
+        if recorded.fact.kind in view.on and recorded.stream not in parked:
+            _apply(view, rows, parked, recorded)
+
+
+def _apply(view: View, rows: Store, parked: dict[str, Parked], recorded: Recorded) -> None:
     fact = recorded.fact
-    handler = view.on.get(fact.kind)
-    if handler is None or recorded.stream in parked:
-        return
     try:
-        changed = tuple(handler(rows, fact, recorded))
+        changed = tuple(view.on[fact.kind](rows, fact, recorded))
     except Exception as error:  # noqa: BLE001 - supervision: one bad fact must not stop the view
         text = f"{type(error).__name__}: {error}"[:500]
         parked[recorded.stream] = Parked(view=view.name, stream=recorded.stream, position=recorded.position, error=text)
         return
     for row in changed:
         rows[row[view.key]] = row
-
-
-def fold(view: View, memory: Memory, facts: Iterable[Recorded]) -> Memory:
-    """Fold facts, in log order, into a view in memory."""
-    for recorded in facts:
-        apply(view, memory.rows, memory.parked, recorded)
-    return memory
 
 
 def known(rows: Rows, key: object, what: str) -> Row:
@@ -142,7 +138,7 @@ def plain(text: str) -> str:
     >>> plain("a\x00b")
     'a�b'
     """
-    return text.replace("\x00", "\ufffd")
+    return text.replace("\x00", "\ufffd") if "\x00" in text else text
 
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")

@@ -9,16 +9,19 @@ from dataclasses import dataclass
 
 from adapters.artifacts import Artifacts
 from adapters.feeds import FeedSpec, Telemetry, open_telemetry
-from adapters.lease import Lease
+from adapters.lease import Lease, LeaseTaken
 from adapters.log import open_log
+from adapters.log.checkpoint import write_checkpoint
 from adapters.views import Views
 from config.home import Home
 from config.settings import Settings, load_settings
 from domain.journal import Journal
 from domain.values import Micros
 from engine.pipeline import Pipeline
+from scheduler.health import HealthWatch
 from scheduler.hunt import Hunt
 from scheduler.intake import Intake
+from scheduler.jobs import Clockwork, Job
 from scheduler.recovery import Recovery, Snapshot, load_snapshot, save_snapshot, unwrap_cursor
 from scheduler.runner import Pace, Runner, Stats
 
@@ -29,6 +32,17 @@ AGENTS = ("detector", "responder")
 def wall_clock() -> Micros:
     """Now, in microseconds: the one place where the program looks at the clock."""
     return time.time_ns() // 1000
+
+
+def settle(parts: Parts) -> None:
+    """Let responder and views follow what was just recorded, unless a running daemon does that anyway."""
+    lease = Lease(parts.home.log_location, "agent-responder")
+    try:
+        with lease:
+            Intake(parts.journal, parts.settings.responder).catch_up()
+    except LeaseTaken:
+        return
+    parts.views.catch_up(parts.journal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +75,7 @@ def running(
     agents: Sequence[str] = AGENTS,
     until_eof: bool,
     tell: Callable[[Stats], None] = lambda _stats: None,
+    now: Callable[[], Micros] = wall_clock,
 ) -> Iterator[Runner]:
     """A runner over the feeds, holding the locks of everything it runs."""
     home, settings, journal = parts.home, parts.settings, parts.journal
@@ -80,6 +95,9 @@ def running(
             resume={name: body for name, body in resume.items() if body},
         )
         stack.callback(telemetry.close)
+        idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
+        if not until_eof:
+            idle = stack.enter_context(Clockwork(_jobs(parts, telemetry, specs, now), journal, now)).drain
         yield Runner(
             journal=journal,
             telemetry=telemetry,
@@ -89,6 +107,7 @@ def running(
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
             save=lambda hunt, body: save_snapshot(home.snapshot(hunt.feed), Snapshot(resume=body, state=hunt.dump())),
+            idle=idle,
             tell=tell,
         )
 
@@ -123,6 +142,23 @@ def _recovery(journal: Journal, hunt: Hunt) -> Recovery:
     )
 
 
-def telemetry_of(runner: Runner) -> Telemetry:
-    """The telemetry of a runner, for its problems and its stop switch."""
-    return runner.telemetry
+def _jobs(parts: Parts, telemetry: Telemetry, specs: Sequence[FeedSpec], now: Callable[[], Micros]) -> list[Job]:
+    """What a live run does by the clock."""
+    health = HealthWatch(
+        parts.journal,
+        now,
+        feeds=[spec.name for spec in specs],
+        quiet=telemetry.quiet_since,
+        silent_after=parts.settings.run.silent_after,
+    )
+
+    def checkpoint() -> str:
+        file = parts.home.checkpoint
+        file.parent.mkdir(parents=True, exist_ok=True)
+        made = write_checkpoint(parts.journal, file, parts.home.keys, now())
+        return f"position {made.position}"
+
+    return [
+        Job(name="health", seconds=parts.settings.run.health_every, work=health.report),
+        Job(name="checkpoint", seconds=parts.settings.run.checkpoint_every, work=checkpoint),
+    ]

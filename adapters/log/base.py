@@ -223,7 +223,7 @@ def _advance(transaction: Transaction, progress: Progress) -> None:
 
 
 def _verdict(seen: Tail, tail: Tail, reason: str) -> Verification:
-    first_break: int | None = seen.position + 1 if reason else None
+    first_break: int | None = seen.position + 1 if reason and seen != tail else None
     if not reason and seen.position < tail.position:
         reason, first_break = f"the log recorded {tail.position} positions: its end is cut off", seen.position + 1
     elif not reason and seen.position > tail.position:

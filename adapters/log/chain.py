@@ -49,7 +49,7 @@ Unsealed: TypeAlias = tuple[int, int, int, int, int, int, bytes, str, str, str, 
 Row: TypeAlias = tuple[int, int, int, int, int, int, bytes, str, str, str, bytes, bytes, str, str, str, bytes, bytes]
 
 GENESIS: Final = bytes(32)
-_MODULUS: Final = 1 << 256
+MODULUS: Final = 1 << 256
 _chain_header: Final = Struct(">6q10I").pack
 _leaf_header: Final = Struct(">3q9I").pack
 
@@ -70,7 +70,7 @@ class Tail(NamedTuple):
 
     def extended(self, row: Row, leaf: int) -> Tail:
         """The end after one more row."""
-        return Tail(row[0], self.events + 1, row[16], (self.digest + leaf) % _MODULUS)
+        return Tail(row[0], self.events + 1, row[16], (self.digest + leaf) % MODULUS)
 
 
 EMPTY: Final = Tail()

@@ -10,12 +10,12 @@ Rules:
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass
-from functools import lru_cache
-from typing import Any, Final, TypeAlias
-from uuid import UUID
+from functools import cache, lru_cache
+from math import isfinite
+from operator import attrgetter
+from typing import Any, Final, TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -35,7 +35,7 @@ class CodecError(JournalError):
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
-@lru_cache(maxsize=None)
+@cache
 def _decoder(kind: str) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(FACTS[kind])
 
@@ -50,10 +50,10 @@ def encode(fact: Fact) -> bytes:
         raise CodecError(f"{type(fact).__name__} ({fact.kind}) is not in domain.events.FACTS: name it in `Fact` there")
     try:
         body = _encoder.encode(fact)
-        if b"null" in body and _decoder(fact.kind).decode(body) != fact:  # a null that was a NaN compares unequal
-            raise CodecError(_why(fact))
+        if b"null" in body and (check := _finite(type(fact))) and not check(fact):  # only then may a NaN have become a null
+            raise CodecError(_not_finite(fact))
     except (msgspec.ValidationError, msgspec.EncodeError, UnicodeError, OverflowError, TypeError) as error:
-        raise CodecError(f"{_why(fact)} ({error})") from error
+        raise CodecError(f"a {fact.kind} cannot be written: {error}: its fields must hold what they declare") from error
     return body
 
 
@@ -88,12 +88,6 @@ def decode_tags(text: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=4096)
-def decode_uuid(raw: bytes) -> UUID | None:
-    """Causation or correlation of a column; an empty one is None."""
-    return UUID(bytes=raw) if raw else None
-
-
-@lru_cache(maxsize=4096)
 def _tags_text(tags: tuple[str, ...]) -> str:
     return msgspec.json.encode(tags).decode()
 
@@ -107,22 +101,46 @@ def _lift(kind: str, version: int, body: bytes) -> Fact:
     return fact
 
 
-def _why(fact: Fact) -> str:
-    bad = next(_non_finite(fact), None)
-    if bad is None:
-        return f"a {fact.kind} does not survive the codec: a field holds another type than it declares"
-    return f"a {fact.kind} holds a non-finite float in {bad}: facts carry finite floats only"
+def _not_finite(fact: Fact) -> str:
+    checks = ((field, _finite(hint)) for field, hint in _hints(type(fact)))
+    bad = ", ".join(field for field, check in checks if check and not check(getattr(fact, field)))
+    return f"a {fact.kind} holds a float in {bad} that is not finite: facts carry finite floats only"
 
 
-def _non_finite(value: object, path: str = "") -> Iterator[str]:
-    if isinstance(value, float) and not math.isfinite(value):
-        yield path
-    elif is_dataclass(value):
-        for field in fields(value):
-            yield from _non_finite(getattr(value, field.name), f"{path}.{field.name}".lstrip("."))
-    elif isinstance(value, tuple | list):
-        for index, item in enumerate(value):
-            yield from _non_finite(item, f"{path}[{index}]")
-    elif isinstance(value, dict):
-        for key in sorted(value):
-            yield from _non_finite(value[key], f"{path}[{key!r}]")
+def _hints(cls: Any) -> list[tuple[str, Any]]:
+    hints = get_type_hints(cls)
+    return [(field.name, hints[field.name]) for field in fields(cls)]
+
+
+@cache
+def _finite(hint: Any) -> Any:
+    """A function that tells whether a value of this type holds finite floats only; None for types without floats."""
+    if hint is float:
+        return isfinite
+    if is_dataclass(hint):
+        return _finite_fields(hint)
+    inner = next((check for check in map(_finite, get_args(hint)) if check), None)
+    if inner is None:
+        return None
+    if get_origin(hint) is tuple:
+        return lambda values: all(map(inner, values))
+    if get_origin(hint) is dict:
+        return lambda values: all(map(inner, values.values()))
+    return lambda value: value is None or inner(value)
+
+
+def _finite_fields(cls: Any) -> Any:
+    hints = _hints(cls)
+    plain = [name for name, hint in hints if hint is float]
+    others = [(attrgetter(name), check) for name, hint in hints if hint is not float and (check := _finite(hint))]
+    if not plain and not others:
+        return None
+    floats = attrgetter(*plain, *plain) if plain else lambda _: ()  # twice, so that one name gives a tuple too
+
+    def check_all(value: object) -> bool:
+        for get, check in others:
+            if not check(get(value)):
+                return False
+        return all(map(isfinite, floats(value)))
+
+    return check_all

@@ -35,6 +35,11 @@ class MemoryLog(ChainedLog):
         """Random identity of this log, made when it was created."""
         return self._log_id
 
+    def rows(self) -> list[Row]:
+        """All rows as a store would hold them."""
+        with self._lock:
+            return list(self._all)
+
     @contextmanager
     def _begin(self) -> Iterator[_Staged]:
         with self._lock:

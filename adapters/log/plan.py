@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
-from uuid import UUID
+from functools import lru_cache
+from typing import Final, NamedTuple, TypeAlias
+from uuid import SafeUUID, UUID
 
-from adapters.log.chain import Row, Tail, Unsealed, seal
-from adapters.log.codec import decode, decode_tags, decode_uuid, encode, encode_tags
+from adapters.log.chain import MODULUS, Row, Tail, Unsealed, seal
+from adapters.log.codec import decode, decode_tags, encode, encode_tags
 from domain.events import SENSED, VERSIONS
 from domain.journal import Conflict, Contradiction, Draft, JournalError, Recorded
 
@@ -22,11 +23,18 @@ Content: TypeAlias = tuple[bytes, str, str, int, int, str, bytes, bytes, str, st
 """What a draft says: event id, stream, kind, schema version, occurred_at, actor, causation, correlation, region, tags,
 body. Two drafts with the same id must agree in all of it."""
 
+Placed: TypeAlias = tuple[int, int, int, Content]
+"""Position, version and rank of a content that is about to be written."""
+
 Heads: TypeAlias = dict[str, tuple[int, int]]
 """Stream -> version and rank of its last row."""
 
 Known: TypeAlias = dict[bytes, tuple[int, Content]]
 """Event id -> position and content of a recorded fact."""
+
+
+_new: Final = object.__new__
+_set: Final = object.__setattr__
 
 
 class Plan(NamedTuple):
@@ -68,18 +76,31 @@ def recorded_of(row: Row) -> Recorded:
      tags, body, _) = row  # fmt: skip
     return Recorded(
         position=position,
-        event_id=UUID(bytes=event_id),
+        event_id=uuid_of(event_id),
         stream=stream,
         version=version,
         fact=decode(kind, schema, body),
         occurred_at=occurred,
         recorded_at=recorded,
         actor=actor,
-        causation=decode_uuid(causation),
-        correlation=decode_uuid(correlation),
+        causation=_uuid_or_none(causation),
+        correlation=_uuid_or_none(correlation),
         region=region,
         tags=decode_tags(tags),
     )
+
+
+def uuid_of(raw: bytes) -> UUID:
+    """`UUID(bytes=raw)` in half the time: the checks of its constructor are for other kinds of input."""
+    made = _new(UUID)
+    _set(made, "int", int.from_bytes(raw, "big"))
+    _set(made, "is_safe", SafeUUID.unknown)
+    return made
+
+
+@lru_cache(maxsize=4096)
+def _uuid_or_none(raw: bytes) -> UUID | None:
+    return uuid_of(raw) if raw else None
 
 
 def check_expected(expected: Mapping[str, int], contents: Sequence[Content], known: Known, heads: Heads) -> None:
@@ -104,38 +125,38 @@ def plan(contents: Sequence[Content], known: Known, heads: Heads, tail: Tail, re
     Raises:
         Contradiction: an event id is known with other content.
     """
-    made = Plan([], [], tail, {})
-    moved = made.heads
+    placed: list[Placed] = []
+    positions: list[int] = []
+    moved: Heads = {}
     for content in contents:
-        event_id, stream = content[:2]
+        event_id, stream, kind = content[:3]
         if event_id in known:
-            made.positions.append(_same(content, *known[event_id]))
+            positions.append(_same(content, *known[event_id]))
             continue
-        version, rank = moved.get(stream) or heads.get(stream, (0, 0))
-        moved[stream] = version + 1, rank + (content[2] not in SENSED)
-        tail = _add(made, tail, content, moved[stream], recorded_at)
-        known[event_id] = tail.position, content
-    return made._replace(tail=tail)
+        version, rank = moved.get(stream) or heads.get(stream) or (0, 0)
+        moved[stream] = head = version + 1, rank + (kind not in SENSED)
+        positions.append(tail.position + len(placed) + 1)
+        known[event_id] = positions[-1], content
+        placed.append((positions[-1], *head, content))
+    sealed, tail = seal_all(placed, tail, recorded_at)
+    return Plan(sealed, positions, tail, moved)
 
 
-def row_after(tail: Tail, content: Content, head: tuple[int, int], recorded_at: int) -> tuple[Row, Tail]:
-    """The sealed row of `content` at the end of the log, and the end after it; `head` is its version and rank."""
-    event_id, stream, kind, schema, occurred, actor, causation, correlation, region, tags, body = content
-    unsealed: Unsealed = (tail.position + 1, *head, schema, occurred, recorded_at, event_id, stream, kind, actor,
-                          causation, correlation, region, "", tags, body)  # fmt: skip
-    try:
-        digest, leaf = seal(tail.head, unsealed)
-    except (struct.error, UnicodeError) as error:
-        raise JournalError(f"a {kind} for stream {stream!r} cannot be stored: {error}") from error
-    row: Row = (*unsealed, digest)
-    return row, tail.extended(row, leaf)
-
-
-def _add(made: Plan, tail: Tail, content: Content, head: tuple[int, int], recorded_at: int) -> Tail:
-    row, tail = row_after(tail, content, head, recorded_at)
-    made.rows.append(row)
-    made.positions.append(tail.position)
-    return tail
+def seal_all(rows: Sequence[Placed], tail: Tail, recorded_at: int) -> tuple[list[Row], Tail]:
+    """The sealed rows of contents that have got their place, and the end of the log after them."""
+    sealed: list[Row] = []
+    head, digest = tail.head, tail.digest
+    for position, version, rank, content in rows:
+        event_id, stream, kind, schema, occurred, actor, causation, correlation, region, tags, body = content
+        row: Unsealed = (position, version, rank, schema, occurred, recorded_at, event_id, stream, kind, actor,
+                         causation, correlation, region, "", tags, body)  # fmt: skip
+        try:
+            head, leaf = seal(head, row)
+        except (struct.error, UnicodeError) as error:
+            raise JournalError(f"a {kind} for stream {stream!r} cannot be stored: {error}") from error
+        digest += leaf
+        sealed.append((*row, head))
+    return sealed, Tail(tail.position + len(rows), tail.events + len(rows), head, digest % MODULUS)
 
 
 def _same(content: Content, position: int, old: Content) -> int:

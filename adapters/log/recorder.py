@@ -14,8 +14,7 @@ from uuid import uuid5
 from eventsourcing.persistence import ApplicationRecorder, ListenNotifySubscription, StoredEvent
 
 from adapters.log.base import Transaction
-from adapters.log.chain import Row, Tail
-from adapters.log.plan import Content, row_after
+from adapters.log.plan import Content, Placed, seal_all
 from adapters.log.watch import Watch
 from domain.events import SENSED, VERSIONS
 from domain.values import NAMESPACE, Micros
@@ -50,18 +49,17 @@ class WatchSubscription(ListenNotifySubscription[ApplicationRecorder]):
 
 def adopt(events: Sequence[StoredEvent], transaction: Transaction, now: Callable[[], Micros]) -> list[int]:
     """Write stored events of the library as rows; their version is the library's, their id is derived from it."""
-    tail: Tail = transaction.tail()
+    tail = transaction.tail()
     heads = transaction.heads(sorted({str(event.originator_id) for event in events}))
-    rows: list[Row] = []
+    placed: list[Placed] = []
     for event in events:
         content = _content(event)
         rank = heads.get(content[1], (0, 0))[1] + (event.topic not in SENSED)
         heads[content[1]] = event.originator_version, rank
-        row, tail = row_after(tail, content, heads[content[1]], now())
-        rows.append(row)
-    if rows:
-        transaction.insert(rows, tail)
-    return [row[0] for row in rows]
+        placed.append((tail.position + len(placed) + 1, event.originator_version, rank, content))
+    if placed:
+        transaction.insert(*seal_all(placed, tail, now()))
+    return [position for position, *_ in placed]
 
 
 def _content(event: StoredEvent) -> Content:

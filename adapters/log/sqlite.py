@@ -51,7 +51,7 @@ TABLES: Final = (
     "version AS originator_version, kind AS topic, body AS state FROM events",
 )
 
-_INSERT: Final = f"INSERT INTO events ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"
+INSERT: Final = f"INSERT INTO events ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _SELECT: Final = f"SELECT {NAMES} FROM events"
 _TAIL: Final = "SELECT position, events, head, digest FROM log"
 _HEADS: Final = (
@@ -178,7 +178,7 @@ class Writing:
         return {row[6]: (row[0], content_in(row)) for row in found}
 
     def insert(self, rows: Sequence[Row], tail: Tail) -> None:
-        self._sql.executemany(_INSERT, rows)
+        self._sql.executemany(INSERT, rows)
         self._sql.execute(
             "UPDATE log SET position = ?, events = ?, head = ?, digest = ?",
             (tail.position, tail.events, tail.head, tail.digest.to_bytes(32, "big")),
@@ -278,7 +278,7 @@ class SQLiteLog(ChainedLog):
             yield cursor.sqlite_cursor
 
     def _assert_durable(self) -> None:
-        mode, level = self._one("SELECT journal_mode, synchronous FROM pragma_journal_mode, pragma_synchronous")
+        (mode,), (level,) = self._one("PRAGMA journal_mode"), self._one("PRAGMA synchronous")
         if (mode, level) != ("wal", 2):
             raise JournalError(
                 f"{self._file}: journal_mode is {mode}, synchronous is {level}; a log needs wal and 2 (FULL): "

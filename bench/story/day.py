@@ -19,6 +19,9 @@ from bench.story.network import Host, Network, World
 from bench.story.zeek import stamp
 from domain.values import MINUTE, SECOND, Micros
 
+START: Final[Micros] = 1_772_438_400_000_000
+"""When a story begins unless it is told otherwise: 2026-03-02T08:00:00Z, a Monday."""
+
 STATES: Final[dict[str, tuple[str, int, int, float]]] = {
     "SF": ("ShADadFf", 4, 3, 5.0),
     "S0": ("S", 1, 0, 5.0),
@@ -38,9 +41,7 @@ CIPHERS: Final = (
 )
 QTYPES: Final = {"A": 1, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "HTTPS": 65}
 RCODES: Final = {"NOERROR": 0, "SERVFAIL": 2, "NXDOMAIN": 3}
-SSH_TAIL: Final = (
-    "chacha20-poly1305@openssh.com\thmac-sha2-256-etm@openssh.com\tnone\tcurve25519-sha256\tssh-ed25519\t"
-)
+SSH_TAIL: Final = "chacha20-poly1305@openssh.com\thmac-sha2-256-etm@openssh.com\tnone\tcurve25519-sha256\tssh-ed25519\t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,7 @@ class Day:
             state = "S1" if proto == "tcp" else state
         sport = sport or dice.whole(49152, 65535)
         uid = self._uid(ts, src, sport, dst, port)
-        line, linger = _conn_line((ts, uid, src, sport, dst, port), proto, service, duration, out, back, state)
+        line, linger = _conn_line((ts, uid, src, sport, dst, port), (proto, service, state), (duration, out, back))
         self._write("conn", ts + int((duration + linger) * SECOND), line)
         return uid
 
@@ -144,8 +145,9 @@ class Day:
         if uid:
             ttl = f"{dice.whole(30, 3600)}.000000" if answer else "-"
             line = (
-                f"{stamp(ts)}\t{uid}\t{src}\t{sport}\t{resolver}\t53\tudp\t{dice.whole(1, 65535)}\t{rtt:.6f}\t{name}\t1\t"
-                f"C_INTERNET\t{QTYPES[kind]}\t{kind}\t{RCODES[rcode]}\t{rcode}\tF\tF\tT\tT\t0\t{answer or '-'}\t{ttl}\tF\n"
+                f"{stamp(ts)}\t{uid}\t{src}\t{sport}\t{resolver}\t53\tudp\t{dice.whole(1, 65535)}\t{rtt:.6f}\t{name}\t"
+                f"1\tC_INTERNET\t{QTYPES[kind]}\t{kind}\t{RCODES[rcode]}\t{rcode}\tF\tF\tT\tT\t0\t"
+                f"{answer or '-'}\t{ttl}\tF\n"
             )
             self._write("dns", ts + int(rtt * SECOND), line)
         return uid
@@ -202,7 +204,7 @@ class Day:
             self._write("ssl", ts + 30_000, line)
         return uid
 
-    def http(
+    def http(  # noqa: PLR0917 - who asks whom for what reads best in that order
         self,
         dice: Dice,
         ts: Micros,
@@ -260,9 +262,7 @@ class Day:
     ) -> str:
         """One SSH connection with the outcome of its log-in."""
         sport = dice.whole(32768, 65535)
-        uid = self.flow(
-            dice, ts, src, dst, 22, service="ssh", duration=duration, out=out, back=back, sport=sport
-        )
+        uid = self.flow(dice, ts, src, dst, 22, service="ssh", duration=duration, out=out, back=back, sport=sport)
         if uid:
             inside = src.startswith(self.network.prefix + ".")
             line = (
@@ -287,14 +287,11 @@ def _print_of(dst: str) -> str:
 
 def _conn_line(
     ends: tuple[Micros, str, str, int, str, int],
-    proto: str,
-    service: str,
-    duration: float,
-    out: int,
-    back: int,
-    state: str,
+    nature: tuple[str, str, str],
+    measures: tuple[float, int, int],
 ) -> tuple[str, float]:
-    ts, uid, src, sport, dst, port = ends
+    """The line of a connection, and how long after its end Zeek writes it."""
+    (ts, uid, src, sport, dst, port), (proto, service, state), (duration, out, back) = ends, nature, measures
     frame, linger, history = (40 if proto == "tcp" else 28), UDP_LINGER, "-"
     if proto == "tcp":
         history, own, others, linger = STATES[state]
@@ -304,10 +301,8 @@ def _conn_line(
         pkts = (1 + out // 1250, (1 + back // 1250) if back else 0)
         history = "-" if proto == "icmp" else ("Dd" if back else "D")
         state = "OTH" if proto == "icmp" else ("SF" if back else "S0")
-    if proto == "tcp" and state == "S0":
-        sizes = "-\t-\t-"
-    else:
-        sizes = f"{duration:.6f}\t{out}\t{back}"
+    alone = proto == "tcp" and state == "S0"
+    sizes = "-\t-\t-" if alone else f"{duration:.6f}\t{out}\t{back}"
     line = (
         f"{stamp(ts)}\t{uid}\t{src}\t{sport}\t{dst}\t{port}\t{proto}\t{service}\t{sizes}\t{state}\t{_local(src)}\t"
         f"{_local(dst)}\t0\t{history}\t{pkts[0]}\t{out + pkts[0] * frame}\t{pkts[1]}\t{back + pkts[1] * frame}\t-\n"

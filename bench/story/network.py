@@ -29,12 +29,91 @@ SERVERS: Final[dict[str, int]] = {
 }
 """Role of each server and its place in the servers' /24."""
 
-FIRST_OCTETS: Final = (5, 13, 18, 20, 23, 34, 35, 37, 40, 44, 45, 46, 52, 54, 62, 64, 66, 77, 80, 82, 85, 87, 91, 93, 95)
-FIRST_OCTETS_MORE: Final = (104, 108, 128, 130, 138, 142, 151, 157, 162, 176, 178, 185, 188, 193, 194, 195, 199, 204, 212)
+FIRST_OCTETS: Final = (
+    5,
+    13,
+    18,
+    20,
+    23,
+    34,
+    35,
+    37,
+    40,
+    44,
+    45,
+    46,
+    52,
+    54,
+    62,
+    64,
+    66,
+    77,
+    80,
+    82,
+    85,
+    87,
+    91,
+    93,
+    95,
+)
+FIRST_OCTETS_MORE: Final = (
+    104,
+    108,
+    128,
+    130,
+    138,
+    142,
+    151,
+    157,
+    162,
+    176,
+    178,
+    185,
+    188,
+    193,
+    194,
+    195,
+    199,
+    204,
+    212,
+)
 PUBLIC: Final = FIRST_OCTETS + FIRST_OCTETS_MORE
-WORDS: Final = tuple(
-    "north river blue stone market daily green cloud paper light metro sun open first trade home news sport "
-    "travel garden photo recipe weather city music auto health stock deal craft book game wood star lake".split()
+WORDS: Final = (
+    "north",
+    "river",
+    "blue",
+    "stone",
+    "market",
+    "daily",
+    "green",
+    "cloud",
+    "paper",
+    "light",
+    "metro",
+    "sun",
+    "open",
+    "first",
+    "trade",
+    "home",
+    "news",
+    "sport",
+    "travel",
+    "garden",
+    "photo",
+    "recipe",
+    "weather",
+    "city",
+    "music",
+    "auto",
+    "health",
+    "stock",
+    "deal",
+    "craft",
+    "book",
+    "game",
+    "wood",
+    "star",
+    "lake",
 )
 ENDINGS: Final = ("com", "com", "com", "org", "net", "io", "de", "co.uk", "fr", "eu")
 TRACKERS: Final = tuple(
@@ -119,14 +198,14 @@ class World:
 def cdn_name(dice: Dice) -> str:
     """A host name as content networks make them up: it looks random and is harmless."""
     shapes = (
-        lambda: f"d{dice.text(13)}.cloudfronted.net",
-        lambda: f"e{dice.whole(1000, 99999)}.dsc{dice.pick('abdgx')}.akamaiedged.net",
-        lambda: f"a{dice.whole(100, 1999)}.w{dice.whole(1, 20)}.akamaized.net",
-        lambda: f"{dice.text(8, HEX)}-{dice.text(4, HEX)}.edgecast-cdn.net",
-        lambda: f"{dice.pick(WORDS)}.global.ssl.fastlied.net",
-        lambda: f"r{dice.whole(1, 9)}---sn-{dice.text(8, BASE36)}.videostreams.com",
+        f"d{dice.text(13)}.cloudfronted.net",
+        f"e{dice.whole(1000, 99999)}.dsc{dice.pick('abdgx')}.akamaiedged.net",
+        f"a{dice.whole(100, 1999)}.w{dice.whole(1, 20)}.akamaized.net",
+        f"{dice.text(8, HEX)}-{dice.text(4, HEX)}.edgecast-cdn.net",
+        f"{dice.pick(WORDS)}.global.ssl.fastlied.net",
+        f"r{dice.whole(1, 9)}---sn-{dice.text(8, BASE36)}.videostreams.com",
     )
-    return dice.pick(shapes)()
+    return dice.pick(shapes)
 
 
 def build_world(seed: int, *, sites: int = 400) -> World:
@@ -154,9 +233,7 @@ def build_network(seed: int, *, prefix: str, profiles: dict[str, int], hosts: in
     places = sorted(int(i) for i in dice.rng.permutation(max(250, hosts + hosts // 4))[:hosts])
     for number, place in enumerate(places):
         profile = next(name for bound, name in bounds if number < bound)
-        clients.append(
-            Host(f"{profile}-{number + 1:03d}", f"{prefix}.{1 + place // 250}.{2 + place % 250}", profile)
-        )
+        clients.append(Host(f"{profile}-{number + 1:03d}", f"{prefix}.{1 + place // 250}.{2 + place % 250}", profile))
     servers = {role: Host(role, f"{prefix}.0.{last}", role) for role, last in SERVERS.items()}
     printers = tuple(Host(f"printer-{i}", f"{prefix}.200.{10 + i}", "printer") for i in range(1 + hosts // 15))
     phones = tuple(Host(f"phone-{i}", f"{prefix}.201.{10 + i}", "phone") for i in range(hosts // 8))

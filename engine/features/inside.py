@@ -10,30 +10,27 @@ REMEMBERED = 100_000
 """Addresses whose answer is kept; beyond that the memory starts anew (the answers stay the same)."""
 
 
-class Inside:
-    """Tells whether an address lies in one of the local networks.
+class Inside(dict[str, bool]):
+    """Tells whether an address lies in one of the local networks: `inside[address]`.
 
     >>> inside = Inside(["10.0.0.0/8", "fd00::/8"])
-    >>> inside("10.1.2.3"), inside("8.8.8.8"), inside("fd00::1"), inside("not an address")
+    >>> inside["10.1.2.3"], inside["8.8.8.8"], inside["fd00::1"], inside["not an address"]
     (True, False, True, False)
     """
 
     def __init__(self, networks: Iterable[str]) -> None:
+        super().__init__()
         parsed = [ip_network(network, strict=False) for network in networks]
         self._ranges = {
             length: [(int(n.network_address), int(n.netmask)) for n in parsed if n.max_prefixlen == length * 8]
             for length in (4, 16)
         }
-        self._known: dict[str, bool] = {}
 
-    def __call__(self, address: str) -> bool:
-        """Whether `address` is inside; a text that is no address is outside."""
-        known = self._known.get(address)
-        if known is None:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            known = self._known[address] = self._look_up(address)
-        return known
+    def __missing__(self, address: str) -> bool:
+        if len(self) >= REMEMBERED:
+            self.clear()
+        answer = self[address] = self._look_up(address)
+        return answer
 
     def _look_up(self, address: str) -> bool:
         try:

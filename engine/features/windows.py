@@ -65,8 +65,8 @@ class HostWindow(msgspec.Struct, array_like=True):
     ports: dict[int, int] = {}
     sample: list[Sample] = []
 
-    def arrive(self, ts: Micros) -> None:
-        """Count the time of a further flow; one that is older than the one before has no gap."""
+    def arrive(self, ts: Micros, peer: str, port: int, most: int) -> None:
+        """Count time, peer and port of a further flow; one that is older than the flow before has no gap."""
         gap = ts - self.previous
         if gap > 0:
             self.gap += gap
@@ -75,6 +75,14 @@ class HostWindow(msgspec.Struct, array_like=True):
         elif ts < self.first:
             self.first = ts
         self.previous = ts
+        if peer in self.peers:
+            self.peers[peer] += 1
+        else:
+            _meet(self.peers, peer, most, "")
+        if port in self.ports:
+            self.ports[port] += 1
+        else:
+            _meet(self.ports, port, most, -1)
 
 
 class ClosedWindow(msgspec.Struct, frozen=True):
@@ -91,6 +99,13 @@ class _Open(msgspec.Struct, array_like=True):
 
     hosts: dict[str, HostWindow] = {}
     received: dict[str, int] = {}
+
+    def receive(self, host: str, most: int) -> None:
+        """Count a flow to an inside host, up to `most` hosts."""
+        if host in self.received:
+            self.received[host] += 1
+        elif len(self.received) < most:
+            self.received[host] = 1
 
 
 class _State(msgspec.Struct):
@@ -132,22 +147,24 @@ class HostWindows:
     def feed(self, frame: Frame) -> list[ClosedWindow]:
         """Count the rows of `frame`; the windows that closed, in order."""
         closed: list[ClosedWindow] = []
-        is_inside, most, hosts = self._inside, self._limits.max_distinct, self._limits.max_hosts
+        inside, opens, width, limits = self._inside, self._state.open, self._width, self._limits
         for status, log, late, row, clock, ts, src, dst, port, proto, duration, out, back, sent, end, sport, raw in zip(
             frame.status, frame.log, frame.late, frame.row, frame.clock, frame.ts, frame.src_ip, frame.dst_ip,
             frame.dst_port, frame.proto, frame.duration, frame.src_bytes, frame.dst_bytes, frame.src_pkts,
             frame.conn_state, frame.src_port, frame.raw, strict=True,
         ):  # fmt: skip
-            if status:
-                continue
-            if clock >= self._due:
+            if clock >= self._due and not status:
                 closed.extend(self._close(row, clock))
-            opened = self._opened(ts, clock, late) if log == "conn" else None
-            if opened is None:
+            if status or log != "conn":
                 continue
-            to_inside = is_inside(dst)
-            if to_inside:
-                _count(opened.received, dst, hosts, "")
+            opened = opens.get(ts - ts % width)
+            if opened is None or late or ts > clock:
+                opened = self._opened(ts, clock, late)
+                if opened is None:
+                    continue
+            ours = inside[dst]
+            if ours:
+                opened.receive(dst, limits.max_hosts)
             w = opened.hosts.get(src) or self._new(opened, src, ts, raw)
             if w is None:
                 continue
@@ -159,11 +176,9 @@ class HostWindows:
             w.packets_out += sent
             w.failed += end in FAILED
             w.udp += proto == "udp"
-            w.inside += to_inside
+            w.inside += ours
             w.duration += duration
-            w.arrive(ts)
-            _count(w.peers, dst, most, "")
-            _count(w.ports, port, most, -1)
+            w.arrive(ts, dst, port, limits.max_distinct)
         return closed
 
     def _restore(self, state: _State) -> None:
@@ -190,7 +205,7 @@ class HostWindows:
     def _new(self, opened: _Open, host: str, ts: Micros, raw: bytes) -> HostWindow | None:
         """A window for a host that has none yet; None if it is not to have one."""
         state = self._state
-        if self._inside(host):
+        if self._inside[host]:
             state.inside_seen = True
         elif state.inside_seen:
             return None
@@ -244,11 +259,9 @@ class HostWindows:
             self._state.hosts_forgotten += 1
 
 
-def _count(counts: dict[_Key, int], key: _Key, most: int, other: _Key) -> None:
-    """Count `key`; a new one beyond `most` counts as `other`."""
-    if key in counts:
-        counts[key] += 1
-    elif len(counts) < most:
+def _meet(counts: dict[_Key, int], key: _Key, most: int, other: _Key) -> None:
+    """Count a key for the first time, or as `other` if there are `most` already."""
+    if len(counts) < most:
         counts[key] = 1
     else:
         counts[other] = counts.get(other, 0) + 1
@@ -260,7 +273,7 @@ def _entropy(counts: Mapping[_Key, int], total: int) -> float:
     >>> _entropy({"a": 2, "b": 2}, 4), _entropy({"a": 3}, 3)
     (1.0, 0.0)
     """
-    return math.log2(total) - math.fsum(n * math.log2(n) for n in counts.values()) / total
+    return math.log2(total) - math.fsum(n * math.log2(n) for n in counts.values() if n > 1) / total
 
 
 def _gap(window: HostWindow) -> tuple[float, float]:

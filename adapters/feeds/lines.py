@@ -1,0 +1,144 @@
+"""Bytes of a file as lines, plain or gzip (told by its first bytes, not by its name), from any position.
+
+Rules:
+    1. `take` gives the next complete lines and what each takes in the uncompressed file, its line end included; an
+       empty answer means that there is no more for now. Lines end with LF or CR LF.
+    2. A last line without an end is a line once `final` is set; before, it waits for its end.
+    3. Of a line over 1 MiB only the first bytes are kept, but all are counted: memory stays bounded.
+    4. A gzip file that breaks off gives what came before the break, then raises.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import zlib
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from adapters.feeds.errors import FeedError
+
+MAX_LINE: Final = 1 << 20
+BLOCK: Final = 1 << 16
+_MAGIC: Final = b"\x1f\x8b"
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file, and nothing that would block (a pipe) or never end (a device).
+
+    Raises:
+        FeedError: the path is no regular file, or it cannot be opened.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise FeedError(f"{path}: is no regular file; name a file, a folder or a glob of logs")
+        return path.open("rb")
+    except OSError as error:
+        raise FeedError(f"{path}: {error.strerror or error}; check the path and its permissions") from error
+
+
+class Lines:
+    """The lines of one file. `position` is how many uncompressed bytes were taken as lines."""
+
+    def __init__(self, path: Path, *, final: bool) -> None:
+        self.path = path
+        self.final = final
+        self.position = 0
+        self._file = open_regular(path)
+        self.gzip = self._file.read(2) == _MAGIC
+        self._broken: FeedError | None = None
+        self.seek(0)
+
+    def seek(self, position: int) -> None:
+        """Go to an uncompressed position where a line begins."""
+        self._rest, self._lost = b"", 0
+        self._unzip = zlib.decompressobj(31)
+        self._zipped = b""
+        self.position = position
+        self._file.seek(0 if self.gzip else position)
+        while self.gzip and position and (data := self._read(min(position, BLOCK))):
+            position -= len(data)
+
+    def take(self) -> tuple[list[bytes], list[int]]:
+        """The next lines, without their ends, and their sizes.
+
+        Raises:
+            FeedError: the file breaks off here.
+        """
+        while data := self._read(BLOCK):
+            *lines, rest = (self._rest + data).split(b"\n") if self._rest else data.split(b"\n")
+            lost, self._lost = self._lost, (0 if lines else self._lost)
+            if len(rest) > MAX_LINE:
+                self._lost += len(rest) - MAX_LINE - 1
+                rest = rest[: MAX_LINE + 1]
+            self._rest = rest
+            if lines:
+                return self._give(lines, lost, 1)
+        if self._broken:
+            raise self._broken
+        if self.final and self._rest:
+            last, self._rest = self._rest, b""
+            lost, self._lost = self._lost, 0
+            return self._give([last], lost, 0)
+        return [], []
+
+    def _give(self, lines: list[bytes], lost: int, end: int) -> tuple[list[bytes], list[int]]:
+        sizes = [len(line) + end for line in lines]
+        sizes[0] += lost
+        self.position += sum(sizes)
+        if lines[0][MAX_LINE:]:  # only the first can be so long: a block is much shorter
+            lines[0] = lines[0][: MAX_LINE + 1]
+        if any(line[-1:] == b"\r" for line in lines):
+            lines = [line.removesuffix(b"\r") for line in lines]
+        return lines, sizes
+
+    def _read(self, size: int) -> bytes:
+        if not self.gzip:
+            return self._file.read(size)
+        while not self._broken:
+            if self._unzip.eof and not self._next_member():
+                return b""
+            self._zipped = self._zipped or self._file.read(BLOCK)
+            if not self._zipped:
+                if self.final:
+                    self._broken = FeedError(f"{self.path}: the gzip file breaks off; fetch it again, its end is missing")
+                return b""
+            try:
+                data = self._unzip.decompress(self._zipped, size)
+            except zlib.error as error:
+                self._broken = FeedError(f"{self.path}: the gzip file is damaged ({error}); fetch it again")
+                return b""
+            self._zipped = self._unzip.unconsumed_tail or self._unzip.unused_data
+            if data:
+                return data
+        return b""
+
+    def _next_member(self) -> bool:
+        """Whether another gzip member follows (what follows without being one is padding)."""
+        self._zipped = self._zipped or self._file.read(BLOCK)
+        if len(self._zipped) < 2:
+            self._zipped += self._file.read(BLOCK)
+        if self._zipped[:2] != _MAGIC:
+            return False
+        self._unzip = zlib.decompressobj(31)
+        return True
+
+    @property
+    def gzip_ended(self) -> bool:
+        """Whether this is a gzip file that was read to its end: nobody appends to one."""
+        return self.gzip and self._unzip.eof
+
+    @property
+    def inode(self) -> tuple[int, int]:
+        """Which file this is, whatever its name has become."""
+        status = os.fstat(self._file.fileno())
+        return status.st_dev, status.st_ino
+
+    @property
+    def cut(self) -> bool:
+        """Whether the file is now shorter than what was read of it: it was truncated in place."""
+        return os.fstat(self._file.fileno()).st_size < self._file.tell()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()

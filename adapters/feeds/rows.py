@@ -1,0 +1,194 @@
+"""From lines to rows: what the parsers of all line formats share.
+
+Rules:
+    1. A parser converts a block of lines column by column. When a block holds a bad row, the block is halved until the
+       bad row stands alone and is counted as malformed; its neighbours are not touched.
+    2. Lines that are no rows (comments, headers, empty lines) are counted into the size of the next row.
+    3. A row is a tuple in the order of `PART`; its *stamp* is the time by which it is merged, None when it has none.
+    4. A log's identity is its type and the SHA-256 of its first data row.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+from itertools import repeat
+from typing import Any, Final
+
+import msgspec
+
+from adapters.feeds.canon import BLANK, Canon, check_ends, times
+from adapters.feeds.errors import Malformed
+from adapters.feeds.lines import MAX_LINE
+from domain.values import Micros
+from engine.frame import COLUMNS
+
+Part = tuple[Any, ...]
+Columns = list[Sequence[Any]]
+
+PART: Final = tuple(name for name in COLUMNS if name not in {"order", "row", "clock", "late"})
+"""status, source, size, log, ts, the canonical columns, detail, raw."""
+
+KEPT: Final = 4096
+"""Bytes kept of a line that is over the limit."""
+
+NOTHING: Final[dict[str, Any]] = {}
+BAD: Final = (ValueError, TypeError, OverflowError, LookupError, RecursionError, msgspec.MsgspecError)
+
+
+class RowParser(ABC):
+    """One log's lines to rows. `kind` is its log type, `source` its identity once the first row was seen."""
+
+    asides = frozenset({b""})
+    """First bytes of lines that are no rows."""
+
+    def __init__(self, kind: str, reads: frozenset[str]) -> None:
+        self.kind = kind
+        self.reads = reads
+        self.source = ""
+        self.canon = Canon()
+        self.closed = False
+        self.contexts: list[tuple[int, bytes]] = []
+        self.first_context = b""
+        self._pending = 0
+
+    def parse(self, lines: list[bytes], sizes: list[int]) -> tuple[list[Part], list[Micros | None]]:
+        """The rows of a block and their stamps. `contexts` then tells which header came before which row."""
+        parts: list[Part] = []
+        stamps: list[Micros | None] = []
+        self.contexts = []
+        start = 0
+        for mark in [*(i for i in self._marks(lines) if self._set_aside(lines[i])), len(lines)]:
+            if mark > start:
+                sizes[start] += self._pending
+                self._pending = 0
+                self._rows(lines[start:mark], sizes[start:mark], parts, stamps)
+            if mark < len(lines):
+                self._pending += sizes[mark]
+                if self.header(lines[mark]):
+                    self.contexts.append((len(parts), self.context))
+            start = mark + 1
+        return parts, stamps
+
+    def _marks(self, lines: list[bytes]) -> list[int]:
+        asides = self.asides
+        return [i for i, line in enumerate(lines) if line[:1] in asides]
+
+    def _set_aside(self, _line: bytes) -> bool:
+        return True
+
+    def header(self, _line: bytes) -> bool:
+        """Take note of a line that is no row; whether it changed the context."""
+        return False
+
+    @property
+    def context(self) -> bytes:
+        """What a cursor must keep to go on in the middle of the log, beyond its beginning."""
+        return b""
+
+    def restore(self, context: bytes) -> None:
+        """Go on behind a cursor."""
+        self._pending, self.contexts = 0, []
+
+    def _rows(self, lines: list[bytes], sizes: list[int], parts: list[Part], stamps: list[Micros | None]) -> None:
+        self.closed = False
+        if not self.source:
+            self.first_context = self.context
+            self.source = f"{self.kind}:{sha256(lines[0]).hexdigest()}"
+        try:
+            check_bytes(lines)
+            columns = self.convert(lines)
+        except BAD as error:
+            if len(lines) > 1:
+                half = len(lines) // 2
+                self._rows(lines[:half], sizes[:half], parts, stamps)
+                self._rows(lines[half:], sizes[half:], parts, stamps)
+            else:
+                parts.append(malformed(reason_of(error), self.source, sizes[0], self.kind, lines[0]))
+                stamps.append(None)
+            return
+        status, log, ts, *rest = columns
+        parts.extend(zip(status, repeat(self.source), sizes, log, ts, *rest, lines))
+        stamps.extend(ts)
+
+    @abstractmethod
+    def convert(self, lines: list[bytes]) -> Columns:
+        """The columns status, log, ts, the canonical ones and detail.
+
+        Raises:
+            Malformed: or anything that a wrong value raises, when one row is bad.
+        """
+
+
+def check_bytes(lines: list[bytes]) -> None:
+    """Refuse what is no text or too long.
+
+    Raises:
+        Malformed: a line holds NUL bytes, is not UTF-8 or over the limit.
+    """
+    block = b"\n".join(lines)
+    if b"\0" in block:
+        raise Malformed("NUL byte")
+    if not block.isascii():
+        try:
+            block.decode()
+        except UnicodeDecodeError:
+            raise Malformed("not UTF-8") from None
+    if len(block) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
+        raise Malformed("line over 1 MiB")
+
+
+def malformed(reason: str, source: str, size: int, kind: str, raw: bytes) -> Part:
+    """The row that stands for one that could not be read."""
+    return (f"malformed: {reason}", source, size, kind, 0, *BLANK, {}, raw if len(raw) <= MAX_LINE else raw[:KEPT])
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a row is malformed, without its values."""
+    return str(error) if isinstance(error, Malformed) else "cannot be read"
+
+
+def skipped(kind: str, ts: Sequence[Micros]) -> Columns:
+    """Columns of rows that no loaded detection reads: only their time is known."""
+    rows = len(ts)
+    blanks = [(blank,) * rows for blank in BLANK]
+    return [(f"skipped: no detection reads {kind}",) * rows, (kind,) * rows, ts, *blanks, (NOTHING,) * rows]
+
+
+def flows(canon: Canon, ts: Sequence[Micros], raw: dict[str, Sequence[Any]]) -> Columns:
+    """Columns of conn rows."""
+    columns = canon.columns(raw, len(ts))
+    check_ends(columns)
+    return [("",) * len(ts), ("conn",) * len(ts), ts, *columns, (NOTHING,) * len(ts)]
+
+
+def records(canon: Canon, kind: str, ts: Sequence[Micros], raw: dict[str, Sequence[Any]], detail: Sequence[Any]) -> Columns:
+    """Columns of rows of any other log."""
+    return [("",) * len(ts), (kind,) * len(ts), ts, *canon.columns(raw, len(ts)), detail]
+
+
+def by_kind(
+    kinds: Sequence[str], objects: Sequence[Any], convert: Callable[[str, Sequence[Any]], Columns]
+) -> Columns:
+    """Convert rows of mixed types, each type's rows together, and put them back in their order."""
+    if len(set(kinds)) == 1:
+        return convert(kinds[0], objects)
+    places: dict[str, list[int]] = {}
+    for place, kind in enumerate(kinds):
+        places.setdefault(kind, []).append(place)
+    rows: list[Part] = [()] * len(kinds)
+    for kind, where in places.items():
+        columns = convert(kind, [objects[place] for place in where])
+        for place, row in zip(where, zip(*columns, strict=True), strict=True):
+            rows[place] = row
+    return list(zip(*rows, strict=True))
+
+
+def need_times(column: Sequence[Any]) -> list[Micros]:
+    """The times of a block.
+
+    Raises:
+        Malformed: a row has none.
+    """
+    return times(column)

@@ -1,0 +1,156 @@
+"""Signed checkpoints: what the log was like at a moment, kept outside of it.
+
+A chain alone sees neither a cut tail nor an edit after which all hashes were computed anew. A checkpoint holds position,
+head and digest under an Ed25519 signature; whoever keeps the file (and the public key) elsewhere can tell.
+
+Rules:
+    1. The key is made at first use, readable by its owner only; its public half lies beside it as `<key>.pub`.
+    2. Signed are the bytes of the JSON object without its signature: keys sorted, no spaces.
+    3. Where the home's key is known, a checkpoint of any other key is a forgery.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from adapters.log.base import ChainedLog
+from domain.journal import Fingerprint, JournalError, Verification
+from domain.values import Micros
+
+FORMAT: Final = "myrmidon-checkpoint-1"
+
+
+def write_checkpoint(journal: ChainedLog, file: Path, keyfile: Path, now: Callable[[], Micros]) -> Fingerprint:
+    """Sign the present end of the log into `file`; returns what was signed."""
+    key = _private_key(keyfile)
+    end = journal.fingerprint()
+    told = {
+        "format": FORMAT,
+        "log_id": journal.log_id,
+        "position": end.position,
+        "events": end.events,
+        "head": end.head,
+        "digest": end.digest,
+        "made_at": now(),
+        "public_key": key.public_key().public_bytes_raw().hex(),
+    }
+    told["signature"] = key.sign(_signed_bytes(told)).hex()
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(told, indent=2) + "\n")
+    except OSError as error:
+        raise JournalError(f"checkpoint {file} cannot be written: {error}") from error
+    return end
+
+
+def verify_checkpoint(journal: ChainedLog, file: Path, keyfile: Path | None = None) -> Verification:
+    """Walk the whole chain and hold it against a checkpoint.
+
+    Args:
+        journal: the log.
+        file: the checkpoint.
+        keyfile: the home's key; when it or its `.pub` is there, the checkpoint must be signed by it.
+
+    Raises:
+        JournalError: the file is no checkpoint, or one of another log.
+    """
+    told = _load(file)
+    fault = _forgery(told, keyfile)
+    if fault:
+        end = journal.fingerprint()
+        return Verification(ok=False, events=end.events, head=end.head, first_break=None, reason=f"{file}: {fault}")
+    if told["log_id"] != journal.log_id:
+        raise JournalError(f"{file} is a checkpoint of log {told['log_id']}, this is log {journal.log_id}: take its own")
+    found, mark = journal.audit(told["position"])
+    return _compare(found, mark, told)
+
+
+def _compare(found: Verification, mark: Fingerprint | None, told: dict[str, Any]) -> Verification:
+    position = told["position"]
+    if not found.ok or position == 0:
+        return found
+    if mark is None:
+        reason, first = f"the log ends before the checkpoint's position {position}: its tail was cut", found.events + 1
+    elif (mark.head, mark.digest, mark.events) != (told["head"], told["digest"], told["events"]):
+        reason = f"the hash at position {position} is not the checkpoint's: it or a row before it was edited and hashed anew"
+        first = position
+    else:
+        return found
+    return Verification(ok=False, events=found.events, head=found.head, first_break=first, reason=reason)
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(file.read_bytes())
+        if told["format"] != FORMAT:
+            raise JournalError(f"{file} is of format {told['format']!r}, this release reads {FORMAT}: upgrade it")
+        if not isinstance(told["position"], int):
+            raise TypeError("position is not a number")
+        told["log_id"], told["head"], told["digest"], told["events"], told["signature"], told["public_key"]  # noqa: B018
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise JournalError(f"{file} cannot be read as a checkpoint ({error!r}): give the file that checkpoint wrote") from error
+    loaded: dict[str, Any] = told
+    return loaded
+
+
+def _forgery(told: dict[str, Any], keyfile: Path | None) -> str:
+    pinned = _public_key(keyfile) if keyfile else None
+    if pinned is not None and told["public_key"] != pinned.hex():
+        return f"signed by {told['public_key'][:16]}, not by this home's key {pinned.hex()[:16]}: a forgery"
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["public_key"]))
+        key.verify(bytes.fromhex(told["signature"]), _signed_bytes(told))
+    except (InvalidSignature, ValueError, TypeError):
+        return "the signature does not fit: the checkpoint was changed or forged"
+    return ""
+
+
+def _signed_bytes(told: dict[str, Any]) -> bytes:
+    rest = {name: value for name, value in told.items() if name != "signature"}
+    return json.dumps(rest, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _pub(keyfile: Path) -> Path:
+    return keyfile.with_name(keyfile.name + ".pub")
+
+
+def _private_key(keyfile: Path) -> Ed25519PrivateKey:
+    try:
+        keyfile.parent.mkdir(parents=True, exist_ok=True)
+        if not keyfile.exists():
+            _make_key(keyfile)
+        key = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(keyfile.read_text()))
+        if not _pub(keyfile).exists():
+            _pub(keyfile).write_text(key.public_key().public_bytes_raw().hex() + "\n")
+    except (OSError, ValueError) as error:
+        raise JournalError(f"signing key {keyfile} cannot be used: {error}") from error
+    return key
+
+
+def _make_key(keyfile: Path) -> None:
+    """Write a new key; the file appears complete and private, or not at all."""
+    draft = keyfile.with_name(f"{keyfile.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(Ed25519PrivateKey.generate().private_bytes_raw().hex() + "\n")
+    try:
+        keyfile.hardlink_to(draft)
+    except FileExistsError:  # another process made one meanwhile: that one counts
+        pass
+    finally:
+        draft.unlink()
+
+
+def _public_key(keyfile: Path) -> bytes | None:
+    try:
+        if _pub(keyfile).exists():
+            return bytes.fromhex(_pub(keyfile).read_text())
+        return _private_key(keyfile).public_key().public_bytes_raw() if keyfile.exists() else None
+    except (OSError, ValueError) as error:
+        raise JournalError(f"public key {_pub(keyfile)} cannot be read: {error}") from error

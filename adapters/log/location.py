@@ -1,0 +1,33 @@
+"""Where a log lives, told by its location. Standard library only: `status` reads it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+
+class Postgres(NamedTuple):
+    """A schema of a PostgreSQL database."""
+
+    dsn: str
+    schema: str
+
+
+def place_of(location: str | Path, schema: str = "myrmidon") -> Path | Postgres | None:
+    """A file, a PostgreSQL schema, or None for a log in memory.
+
+    >>> place_of("postgresql://u@h/db?schema=red&sslmode=require")
+    Postgres(dsn='postgresql://u@h/db?sslmode=require', schema='red')
+    >>> place_of("memory:") is None
+    True
+    """
+    text = str(location)
+    if text == "memory:":
+        return None
+    if not text.startswith(("postgresql://", "postgres://")):
+        return Path(location)
+    parts = urlsplit(text)
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    schema = options.pop("schema", schema)
+    return Postgres(urlunsplit(parts._replace(query=urlencode(options))), schema)

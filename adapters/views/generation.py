@@ -1,0 +1,306 @@
+"""One generation of the views: its tables, and how a batch of facts gets into them exactly once.
+
+Rules:
+    1. Rows, parked streams, the log's id, the position and the hash of the fact at it are committed together.
+    2. The batch is read from the log under the writer's lock, from the position in this very database.
+    3. A view whose log is another one, is shorter, or holds another fact at that position demands a rebuild; so does
+       a database whose tables are of another shape than this program's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Engine,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    bindparam,
+    collate,
+    func,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from domain.journal import Journal, MyrmidonError, Recorded
+from projections.catalog import VIEWS, digest_parked
+from projections.view import Parked, Row, View, ViewTable, at_rest, digest, fold, in_memory
+
+REMEDY: Final = "run `myrmidon projections rebuild`"
+CACHED: Final = 4_096
+"""Rows of a view kept between batches."""
+
+_BOOK: Final = MetaData()
+PROGRESS: Final = Table(
+    "progress",
+    _BOOK,
+    Column("one", Integer, primary_key=True),
+    Column("shape", Text, nullable=False),
+    Column("log_id", Text, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("events", BigInteger, nullable=False),
+    Column("hash", Text, nullable=False),
+)
+PARKED: Final = Table(
+    "parked",
+    _BOOK,
+    Column("view", Text, primary_key=True),
+    Column("stream", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("error", Text, nullable=False),
+)
+
+
+class ViewError(MyrmidonError):
+    """The database of the views could not do what was asked."""
+
+
+class ViewMismatch(ViewError):  # noqa: N818 - says what it is
+    """The views do not belong to this log, or not to this program: they must be rebuilt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a generation has read, in which log; `hash` is that of the fact at `position`."""
+
+    shape: str
+    log_id: str
+    position: int
+    events: int
+    hash: str
+
+
+class LiveRows:
+    """The rows of one view in the database: loaded on demand, kept for a while, written by `flush`."""
+
+    def __init__(self, view: View, dialect: str) -> None:
+        self.view = view
+        self._one = select(view.table).where(view.table.c[view.key] == bindparam("wanted"))
+        self._upsert = _upsert(view, dialect)
+        self._connection: Connection | None = None
+        self._kept: dict[str, Row | None] = {}
+        self._changed: dict[str, None] = {}
+
+    def begin(self, connection: Connection) -> None:
+        """Use this transaction from here on."""
+        self._connection = connection
+        if len(self._kept) > CACHED:
+            self._kept.clear()
+
+    def get(self, key: str, /) -> Row | None:
+        """The row of that key, from memory or the database."""
+        if key not in self._kept:
+            assert self._connection is not None, "begin comes first"  # noqa: S101 - an invariant of this class
+            found = self._connection.execute(self._one, {"wanted": key}).mappings().first()
+            self._kept[key] = None if found is None else in_memory(self.view, dict(found))
+        return self._kept[key]
+
+    def __setitem__(self, key: str, row: Row, /) -> None:
+        self._kept[key] = row
+        self._changed[key] = None
+
+    def flush(self, connection: Connection) -> None:
+        """Write what changed."""
+        if rows := [at_rest(self.view, row) for key in self._changed if (row := self._kept[key]) is not None]:
+            connection.execute(self._upsert, rows)
+        self._changed.clear()
+
+    def forget(self) -> None:
+        """The database is not what it was: keep nothing."""
+        self._kept.clear()
+        self._changed.clear()
+
+
+def _upsert(view: View, dialect: str) -> Any:
+    make: Callable[[Table], Any] = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    statement = make(view.table)
+    others = {column.name: statement.excluded[column.name] for column in view.table.c if column.name != view.key}
+    return statement.on_conflict_do_update(index_elements=[view.key], set_=others)
+
+
+class Generation:
+    """A database of views and how it follows a log."""
+
+    def __init__(self, number: int, engine: Engine) -> None:
+        self.number = number
+        self._engine = engine
+        self._rows = {name: LiveRows(view, engine.dialect.name) for name, view in VIEWS.items()}
+        self._parked: dict[str, dict[str, Parked]] = {}
+        self._kept_at = -1
+
+    def prepare(self, log_id: str = "") -> None:
+        """Make the tables."""
+        with self._transaction(writing=True) as connection:
+            ViewTable.metadata.create_all(connection)
+            _BOOK.create_all(connection)
+            start = {"one": 1, "shape": SHAPE, "log_id": log_id, "position": 0, "events": 0, "hash": ""}
+            connection.execute(insert(PROGRESS), [start])
+
+    def step(self, journal: Journal, batch: int, upto: int | None) -> list[Parked] | None:
+        """Fold the next batch; returns the streams parked by it, or None when there was nothing to read.
+
+        Raises:
+            ViewMismatch: these views are not of this log.
+        """
+        end = journal.fingerprint().position
+        with self._transaction() as connection:
+            progress = self._progress(connection)
+        self._check(journal, progress, end)
+        if progress.position >= (end if upto is None else min(end, upto)):
+            return None
+        try:
+            with self._transaction(writing=True) as connection:
+                progress = self._progress(connection, lock=True)
+                facts = journal.read(progress.position, batch, upto=upto)
+                return self._apply(connection, progress, facts, journal.log_id) if facts else None
+        except BaseException:
+            self._kept_at = -1  # what is kept in memory was rolled back in the database
+            raise
+
+    def _apply(
+        self, connection: Connection, progress: Progress, facts: Sequence[Recorded], log_id: str
+    ) -> list[Parked]:
+        if progress.position != self._kept_at:
+            self._reload(connection)
+        before = {name: set(parked) for name, parked in self._parked.items()}
+        for name, view in VIEWS.items():
+            rows, parked = self._rows[name], self._parked[name]
+            rows.begin(connection)
+            fold(view, rows, parked, facts)
+            rows.flush(connection)
+        fresh = [
+            fault
+            for name, parked in self._parked.items()
+            for stream, fault in parked.items()
+            if stream not in before[name]
+        ]
+        if fresh:
+            connection.execute(insert(PARKED), [_entry(fault) for fault in fresh])
+        new = {
+            "log_id": log_id,
+            "position": facts[-1].position,
+            "events": progress.events + len(facts),
+            "hash": hash_of(facts[-1]),
+        }
+        connection.execute(update(PROGRESS).values(new))
+        self._kept_at = facts[-1].position
+        return fresh
+
+    def _reload(self, connection: Connection) -> None:
+        """Another writer was here: begin from what the database holds."""
+        for rows in self._rows.values():
+            rows.forget()
+        self._parked = {name: {} for name in VIEWS}
+        for fault in _parked(connection):
+            self._parked[fault.view][fault.stream] = fault
+
+    def _check(self, journal: Journal, progress: Progress, end: int) -> None:
+        if progress.log_id and progress.log_id != journal.log_id:
+            raise ViewMismatch(f"the views belong to log {progress.log_id}, this one is {journal.log_id}: {REMEDY}")
+        if progress.position > end:
+            raise ViewMismatch(f"the views are at position {progress.position}, but the log ends at {end}: {REMEDY}")
+        if progress.position and progress.position != self._kept_at:
+            there = journal.read(progress.position - 1, 1, upto=progress.position)
+            if not there or hash_of(there[0]) != progress.hash:
+                raise ViewMismatch(f"the log holds another fact at position {progress.position} than folded: {REMEDY}")
+
+    def progress(self) -> Progress:
+        """How far this generation has read."""
+        with self._transaction() as connection:
+            return self._progress(connection)
+
+    def _progress(self, connection: Connection, *, lock: bool = False) -> Progress:
+        query = select(PROGRESS).with_for_update() if lock else select(PROGRESS)
+        row = connection.execute(query).mappings().one()
+        found = Progress(**{name: value for name, value in row.items() if name != "one"})
+        if found.shape != SHAPE:
+            raise ViewMismatch(f"the views were made by another version of this program: {REMEDY}")
+        return found
+
+    def rows(self, name: str, query: Any) -> list[Row]:
+        """Rows of one view that a query of its projection selects."""
+        with self._transaction() as connection:
+            return [in_memory(VIEWS[name], dict(row)) for row in connection.execute(query).mappings()]
+
+    def count(self, view: View) -> int:
+        """How many rows a view holds, without those that stand in another."""
+        query = select(func.count()).select_from(view.table)
+        if "merged_into" in view.table.c:
+            query = query.where(view.table.c.merged_into.is_(None))
+        with self._transaction() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def parked(self) -> list[Parked]:
+        """The streams that were given up."""
+        with self._transaction() as connection:
+            return _parked(connection)
+
+    def digests(self) -> tuple[Progress, dict[str, str]]:
+        """Position and digest of each view as of one moment."""
+        with self._transaction() as connection:
+            progress = self._progress(connection)
+            found = {name: digest(_at_rest(connection, view)) for name, view in VIEWS.items()}
+            return progress, found | {"parked": digest_parked(_parked(connection))}
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self._engine.dispose()
+
+    def _options(self, writing: bool) -> dict[str, Any]:
+        """A reader sees one moment; a writer waits for the one before it and sees what that one did."""
+        if self._engine.dialect.name != "postgresql":
+            return {"writing": writing}
+        return {"isolation_level": "READ COMMITTED" if writing else "REPEATABLE READ"}
+
+    @contextmanager
+    def _transaction(self, *, writing: bool = False) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as plain:
+                connection = plain.execution_options(**self._options(writing))
+                with connection.begin():
+                    yield connection
+        except DBAPIError as error:
+            raise ViewError(f"views generation {self.number}: {error.orig}: {REMEDY}") from error
+
+
+def hash_of(recorded: Recorded) -> str:
+    """SHA-256 (hex) over all that the log holds of a fact."""
+    return hashlib.sha256(msgspec.json.encode(recorded, order="sorted")).hexdigest()
+
+
+def _shape() -> str:
+    tables = sorted(ViewTable.metadata.tables.values(), key=lambda table: table.name)
+    text = ";".join(f"{table.name}({','.join(f'{c.name} {c.type!r}' for c in table.c)})" for table in tables)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+SHAPE: Final = _shape()
+"""Names the tables of this program's views."""
+
+
+def _at_rest(connection: Connection, view: View) -> Iterator[Row]:
+    key = view.table.c[view.key]
+    order = collate(key, "C") if connection.dialect.name == "postgresql" else key
+    for row in connection.execution_options(yield_per=1_000).execute(select(view.table).order_by(order)).mappings():
+        yield dict(row)
+
+
+def _parked(connection: Connection) -> list[Parked]:
+    return [Parked(**row) for row in connection.execute(select(PARKED).order_by(PARKED.c.position)).mappings()]
+
+
+def _entry(fault: Parked) -> Row:
+    return {"view": fault.view, "stream": fault.stream, "position": fault.position, "error": fault.error}

@@ -1,0 +1,42 @@
+"""`myrmidon bench`: measurements that anyone can repeat."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.output import emit, note
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Measurements: figures, protocol and data.", no_args_is_help=True)
+    group.command("throughput")(throughput)
+    app.add_typer(group, name="bench")
+
+
+def throughput(
+    ctx: typer.Context,
+    rows: Annotated[list[int] | None, typer.Option(help="Sizes of the runs, smallest first.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the generated flows.")] = 1,
+    postgres: Annotated[
+        str, typer.Option(help="DSN of a PostgreSQL to measure too (it gets a schema of its own).")
+    ] = "",
+) -> None:
+    """Rows a second end to end, memory at two sizes, the log against the raw database."""
+    from bench.throughput import measure
+
+    sizes = tuple(rows or (200_000, 2_000_000))
+    note(f"measuring runs over {', '.join(f'{size:,}' for size in sizes)} generated flows: this takes minutes")
+    with tempfile.TemporaryDirectory() as folder:
+        document = measure(Path(folder), sizes=sizes, seed=seed, postgres_dsn=postgres or None)
+    emit(ctx, document, render)
+
+
+def render(document: dict[str, Any]) -> str:
+    """Figures, one a line."""
+    figures = [f"  {name:<42} {value:>14,.3f}" for name, value in document["figures"].items()]
+    return "\n".join([*figures, "", f"protocol: {document['protocol']}", f"data: {document['data']}"])

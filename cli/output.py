@@ -1,0 +1,84 @@
+"""What commands say: with `--json` one document on standard output and nothing else there, else words and tables.
+
+Everything that came from telemetry is cleaned of control characters: a DNS name must not steer a terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NoReturn
+
+import typer
+
+from cli.context import context_of
+from domain.moments import rfc3339
+from domain.values import Micros
+
+WIDTH: Final = 100
+"""Columns that tables fit into."""
+
+
+def emit(ctx: typer.Context, document: Any, render: Callable[[Any], Any]) -> None:
+    """Print a document: as JSON when that is asked for, else what `render` makes of it (text or rich renderables)."""
+    if context_of(ctx).json:
+        print(json.dumps(document, indent=2, allow_nan=False))  # noqa: T201 - the one document
+        return
+    shown = render(document)
+    if isinstance(shown, str):
+        print("\n".join(clean(line) for line in shown.split("\n")))  # noqa: T201 - the answer in words
+        return
+    from rich.console import Console
+
+    console = Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
+    console.width = min(console.width, WIDTH) if sys.stdout.isatty() else WIDTH
+    console.print(shown)
+
+
+def note(message: str) -> None:
+    """Say something beside the answer, on standard error."""
+    print(clean(message), file=sys.stderr)  # noqa: T201 - logs go there
+
+
+def fail(message: str, code: int = 1) -> NoReturn:
+    """End the command with one line on standard error."""
+    note(f"myrmidon: {message}")
+    raise typer.Exit(code)
+
+
+def clean(text: object) -> str:
+    r"""Text without control characters.
+
+    >>> clean("a\x1b[31mb")
+    'a�[31mb'
+    """
+    plain = str(text)
+    return plain if plain.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in plain)
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> Any:
+    """A table that fits; the columns named in `right` hold numbers, the last one takes what room is left."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    for name in columns:
+        last = name == columns[-1]
+        side: Any = "right" if name in right else "left"
+        made.add_column(name, justify=side, no_wrap=not last, overflow="fold", ratio=1 if last else None)
+    for row in rows:
+        made.add_row(*(Text(clean(cell)) for cell in row))
+    return made
+
+
+def short(identity: str | None) -> str:
+    """The first digits of an id: enough to name it."""
+    return identity[:8] if identity else "-"
+
+
+def when(moment: Micros | str) -> str:
+    """A moment for a table: to the second."""
+    text = moment if isinstance(moment, str) else rfc3339(moment)
+    return text[:19].replace("T", " ") + "Z"

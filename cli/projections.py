@@ -1,0 +1,31 @@
+"""`myrmidon projections`: the views of the log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from cli.context import context_of
+from cli.output import emit
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Views of the log.", no_args_is_help=True)
+    group.command("rebuild")(rebuild)
+    app.add_typer(group, name="projections")
+
+
+def rebuild(ctx: typer.Context) -> None:
+    """Build the views anew beside the live ones, then swap."""
+    from scheduler.bootstrap import opened
+
+    with opened(context_of(ctx).opened_home(), mend_views=True) as parts:
+        document = parts.views.rebuild(parts.journal)
+    emit(ctx, document, render)
+
+
+def render(document: dict[str, Any]) -> str:
+    """The answer in words."""
+    return f"views rebuilt: {', '.join(f'{name} {value}' for name, value in document.items())}"

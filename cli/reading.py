@@ -1,0 +1,97 @@
+"""What the reading commands share: an opened home whose views are up to date, filters, ids by their first digits."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cli.context import context_of
+from cli.output import fail, short
+from domain.moments import to_moment
+from domain.values import Micros
+
+if TYPE_CHECKING:
+    from adapters.log.base import ChainedLog
+    from adapters.views import Views
+
+NOTHING_YET = "nothing is recorded here yet: run `myrmidon demo`, or `myrmidon run --feed zeek:PATH`"
+
+Since = Annotated[str | None, typer.Option(help="Active at or after this time: RFC 3339, or an age (30m, 2h, 3d).")]
+Until = Annotated[str | None, typer.Option(help="Active at or before this time: RFC 3339, or an age.")]
+Entity = Annotated[str | None, typer.Option(help="Only what concerns this host.")]
+LevelOption = Annotated[Literal["low", "medium", "high", "critical"] | None, typer.Option(help="Only this level.")]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A log and its views."""
+
+    journal: ChainedLog
+    views: Views
+
+
+def now() -> Micros:
+    """The wall clock, in microseconds."""
+    return time.time_ns() // 1000
+
+
+def moment(text: str | None, option: str) -> Micros | None:
+    """The moment that an option names."""
+    if text is None:
+        return None
+    try:
+        return to_moment(text, now())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
+
+
+def there(ctx: typer.Context) -> bool:
+    """Whether there is a log to read."""
+    from adapters.log.peek import peek
+
+    return peek(context_of(ctx).where().log_location) is not None
+
+
+@contextmanager
+def opened_log(ctx: typer.Context) -> Iterator[ChainedLog]:
+    """The log of the home; ends the command when there is none."""
+    from adapters.log import open_log
+
+    if not there(ctx):
+        fail(NOTHING_YET)
+    journal = open_log(context_of(ctx).where().log_location, now)
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+@contextmanager
+def opened(ctx: typer.Context) -> Iterator[Reading]:
+    """The log and its views, caught up."""
+    from adapters.views import Views
+
+    with ExitStack() as stack:
+        journal = stack.enter_context(opened_log(ctx))
+        views = stack.enter_context(Views.open(context_of(ctx).where().views_location, journal))
+        views.catch_up(journal)
+        yield Reading(journal=journal, views=views)
+
+
+def one(reading: Reading, prefix: str, views: tuple[str, ...]) -> tuple[str, dict[str, Any]]:
+    """The view and the row whose id begins with `prefix`; ends the command when it is not exactly one."""
+    wanted = prefix.strip().lower()
+    found = [(name, row) for name in views for row in reading.views.starting(name, wanted)] if wanted else []
+    exact = [pair for pair in found if pair[1]["id"] == wanted]
+    if len(exact or found) == 1:
+        return (exact or found)[0]
+    what = " or ".join(name.removesuffix("s") for name in views)
+    if found:
+        fail(f"{prefix!r} begins more than one id: {', '.join(short(row['id']) for _, row in found)}; give more digits")
+    fail(f"no {what} has an id that begins with {prefix!r}: see `myrmidon {views[0]} list`")

@@ -1,0 +1,166 @@
+"""`myrmidon run`: the daemon."""
+
+from __future__ import annotations
+
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.context import context_of
+from cli.output import emit, note
+
+if TYPE_CHECKING:
+    from scheduler.bootstrap import Parts
+    from scheduler.runner import Runner
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("run")(run)
+
+
+def run(
+    ctx: typer.Context,
+    feed: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--feed",
+            metavar="[NAME=]KIND:PATH",
+            help="A feed: kind zeek, eve, csv or parquet; a file, a folder or a glob. May be given several times.",
+        ),
+    ] = None,
+    until_eof: Annotated[bool, typer.Option("--until-eof", help="Stop at the end of the feeds.")] = False,
+    agents: Annotated[
+        str, typer.Option("--agents", metavar="A,B", help="Agents that this process runs.")
+    ] = "detector,responder",
+) -> None:
+    """Read feeds, detect threats, group them into incidents: the daemon."""
+    from adapters.feeds import parse_spec, unique_specs
+    from scheduler.bootstrap import opened
+
+    context = context_of(ctx)
+    specs = unique_specs([parse_spec(text) for text in feed or []])
+    wanted = chosen_agents(agents)
+    with opened(context.opened_home()) as parts:
+        document, problems = hunt(parts, specs, wanted, until_eof=until_eof, quiet=context.json)
+    emit(ctx, document, summary)
+    raise typer.Exit(1 if problems else 0)
+
+
+def chosen_agents(text: str) -> list[str]:
+    """The agents named in a comma-separated list."""
+    from scheduler.bootstrap import AGENTS
+
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = sorted(set(names) - set(AGENTS))
+    if unknown or not names:
+        raise typer.BadParameter(f"there is no agent {unknown or text!r}; known are {', '.join(AGENTS)}")
+    return names
+
+
+def hunt(
+    parts: Parts, specs: list[Any], agents: list[str], *, until_eof: bool, quiet: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Run over the feeds; returns the summary and what could not be processed."""
+    from scheduler.bootstrap import running
+
+    started = time.monotonic()
+    with (
+        progress_view(quiet=quiet) as tell,
+        running(parts, specs, agents=agents, until_eof=until_eof, tell=tell) as runner,
+        stop_on_signal(runner),
+    ):
+        runner.run()
+        seconds = time.monotonic() - started
+        problems = tell_problems(runner)
+    return summarise(parts, runner, seconds), problems
+
+
+def tell_problems(runner: Runner) -> list[str]:
+    """Say on standard error what could not be read, and which feed yielded nothing."""
+    problems = [f"feed {problem.feed}: {problem.path}: {problem.message}" for problem in runner.telemetry.problems]
+    for line in problems:
+        note(line)
+    for name, hunt_ in runner.hunts.items():
+        if not hunt_.totals()["received"]:
+            note(f"feed {name} yielded nothing: no data row was found in it")
+        elif hunt_.totals()["malformed"]:
+            note(
+                f"feed {name}: {hunt_.totals()['malformed']} malformed rows; see `myrmidon audit log --kind feed-fault`"
+            )
+    return problems
+
+
+def summarise(parts: Parts, runner: Runner, seconds: float) -> dict[str, Any]:
+    """The JSON contract of a run: totals of its feeds, what stands in the log now, and how fast it went."""
+    from dataclasses import asdict
+
+    totals = [hunt_.totals() for hunt_ in runner.hunts.values()]
+    counts = {
+        name: sum(total[name] for total in totals) for name in ("received", "scored", "malformed", "skipped", "late")
+    }
+    mark = asdict(parts.journal.fingerprint())
+    return {
+        **counts,
+        "threats": parts.views.count("threats"),
+        "incidents": parts.views.count("incidents"),
+        "seconds": round(seconds, 3),
+        "flows_per_second": round(runner.stats.rows / seconds, 1) if seconds else 0.0,
+        "peak_rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+        "log": {name: mark[name] for name in ("events", "head", "digest")},
+    }
+
+
+def summary(document: dict[str, Any]) -> str:
+    """The end of a run in words."""
+    return (
+        f"{document['received']:,} rows received: {document['scored']:,} scored ({document['late']:,} late), "
+        f"{document['skipped']:,} skipped, {document['malformed']:,} malformed\n"
+        f"{document['threats']:,} threats, {document['incidents']:,} incidents; {document['log']['events']:,} facts in the log\n"
+        f"{document['seconds']:.1f} s, {document['flows_per_second']:,.0f} rows/s, peak {document['peak_rss_mib']:.0f} MiB"
+    )
+
+
+@contextmanager
+def stop_on_signal(runner: Runner) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the run after the pulse that is being worked on."""
+
+    def stop(_number: int, _frame: object) -> None:
+        runner.telemetry.stop()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def progress_view(*, quiet: bool) -> Iterator[Any]:
+    """A live line on a terminal: rows, rate, the feed's clock, threats. Silent elsewhere."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda _stats: None
+        return
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    started = time.monotonic()
+    with Live(Text("starting"), console=Console(stderr=True), refresh_per_second=8, transient=True) as live:
+
+        def tell(stats: Any) -> None:
+            rate = stats.rows / max(time.monotonic() - started, 1e-9)
+            clock = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(stats.clock / 1e6)) if stats.clock else "-"
+            what = "recovering" if stats.recovering else "reading"
+            live.update(
+                Text(f"{what}  {stats.rows:>10,} rows  {rate:>8,.0f}/s  clock {clock}  {stats.threats:,} threats")
+            )
+
+        yield tell

@@ -1,0 +1,209 @@
+"""Beacon: an inside client calls the same outside peer again and again at a regular beat, with little and much alike to say.
+
+As RITA does, regularity is the relative spread (MAD / median) and the quartile skewness of the intervals, beside the
+spread of the bytes sent. Before that, what is one call is counted once: TCP retries (the same source port within
+seconds) and bursts. A bot whose home is gone is seen by its retries. What many clients do is a service, not a beacon.
+Calls through an HTTP proxy are read from its CONNECT requests: there the peer is the name that was asked for.
+"""
+
+from __future__ import annotations
+
+from statistics import median, quantiles
+from typing import Any, Final
+
+import msgspec
+
+from domain.sighting import Feature, Sighting
+from domain.thresholds import BeaconThresholds, Thresholds
+from domain.values import SECOND
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at
+from engine.behaviours.places import INSIDE, OUTSIDE, Places
+from engine.frame import Frame
+
+KEPT: Final = 64
+"""Last intervals and sizes kept per pair."""
+
+STRIDE: Final = 4
+"""Statistics are looked at with every fourth call."""
+
+RETRY: Final = 10 * SECOND
+PORTS: Final = 8
+CLIENTS: Final = 64
+
+
+class Beat(msgspec.Struct, array_like=True):
+    """One client and one peer's service."""
+
+    calls: int = 0
+    answered: int = 0
+    last: int = 0
+    intervals: list[int] = []
+    sizes: list[int] = []
+    ports: dict[int, int] = {}
+    trail: Trail = msgspec.field(default_factory=Trail)
+
+
+class Crowd(msgspec.Struct, array_like=True):
+    """Inside clients (of one peer, or all)."""
+
+    members: dict[str, None] = {}
+
+    def add(self, client: str, cap: int) -> None:
+        """One more client, up to a cap."""
+        if client not in self.members and len(self.members) < cap:
+            self.members[client] = None
+
+
+class Beacon:
+    """See the module."""
+
+    name = "beacon"
+    kinds = ("beacon",)
+    reads = frozenset({"conn", "http"})
+    version = 1
+
+    def __init__(self, thresholds: Thresholds, places: Places) -> None:
+        self._set = thresholds.beacon
+        self._ignored = frozenset(self._set.ignored_ports)
+        self._window = 6 * self._set.longest_interval_seconds * SECOND
+        self._places = places
+        self._reporter = Reporter("beacon", self.version, self._window, thresholds.limits)
+        cap = thresholds.limits.entities
+        self.memory: Memory[tuple[str, str, int, str], Beat] = Memory(cap, tuple[str, str, int, str], Beat)
+        self._clients: Memory[str, Crowd] = Memory(cap, str, Crowd)
+        self._callers = Crowd()
+
+    def sense(self, frame: Frame) -> list[Sighting]:
+        """Sightings of the frame's rows."""
+        found: list[Sighting] = []
+        rows = zip(frame.log, frame.src_ip, frame.dst_ip, frame.dst_port, frame.proto, strict=True)
+        places, ignored = self._places, self._ignored
+        for i, (log, src, dst, port, proto) in enumerate(rows):
+            if log == "conn":
+                if port not in ignored and places[dst] == OUTSIDE and places[src] == INSIDE and proto != "icmp":
+                    self._call(frame, i, (src, dst, port, proto), found)
+            elif log == "http" and frame.detail[i].get("method") == "CONNECT" and places[src] == INSIDE:
+                name, _, asked = str(frame.detail[i].get("uri") or frame.detail[i].get("host") or "").rpartition(":")
+                if name and asked.isdigit():
+                    self._call(frame, i, (src, name, int(asked), "proxy"), found)
+        return found
+
+    def _call(self, frame: Frame, i: int, key: tuple[str, str, int, str], found: list[Sighting]) -> None:
+        ts = frame.ts[i]
+        beat = self.memory.get(key) or self._meet(key)
+        fresh = self._reporter.fresh(beat.trail, ts)
+        if fresh is not beat.trail:
+            beat = self.memory.entries[key] = Beat(trail=fresh)
+        if self._is_retry(beat, frame.src_port[i], ts):
+            return
+        gap = ts - beat.last
+        if beat.calls and gap < self._set.burst_seconds * SECOND:
+            return
+        if beat.calls and gap <= self._set.longest_interval_seconds * SECOND:
+            _keep(beat.intervals, gap)
+        _keep(beat.sizes, frame.src_bytes[i])
+        beat.last = ts
+        beat.calls += 1
+        beat.answered += frame.dst_bytes[i] > 0 or key[3] == "proxy"
+        beat.trail.add(flow_at(frame, i, frame.conn_state[i]), key[1], frame.raw[i])
+        if beat.calls % STRIDE == 0 and 2 * len(beat.intervals) >= self._set.calls:
+            self._judge(frame, i, key, beat, found)
+
+    def _meet(self, key: tuple[str, str, int, str]) -> Beat:
+        client, peer = key[0], key[1]
+        crowd = self._clients.get(peer) or self._clients.put(peer, Crowd())
+        crowd.add(client, CLIENTS)
+        self._callers.add(client, self.memory.cap)
+        return self.memory.put(key, Beat())
+
+    @staticmethod
+    def _is_retry(beat: Beat, port: int, ts: int) -> bool:
+        """The same source port within seconds: the same call (logs hold retries out of order)."""
+        if not port:
+            return False
+        known = beat.ports.get(port)
+        if known is not None and abs(ts - known) < RETRY:
+            return True
+        beat.ports[port] = ts
+        if len(beat.ports) > PORTS:
+            del beat.ports[next(iter(beat.ports))]
+        return False
+
+    def _judge(
+        self, frame: Frame, i: int, key: tuple[str, str, int, str], beat: Beat, found: list[Sighting]
+    ) -> None:
+        limits, trail = self._set, beat.trail
+        calls, span = len(beat.intervals) + 1, (trail.last - trail.first) / SECOND
+        calls = beat.calls if len(beat.intervals) == KEPT else calls
+        least = limits.dead_span_seconds if beat.answered * 10 < beat.calls else limits.span_seconds
+        score = min(calls / limits.calls, span / least)
+        middle, spread, skew = _regularity(beat.intervals)
+        for excess in self._excesses(key[1], beat, spread, skew):
+            score = min(score, 0.99) / excess
+        if self._reporter.due(trail, score, frame.clock[i]):
+            features = (
+                Feature(name="calls", value=calls, unit="calls", baseline=limits.calls),
+                Feature(name="median interval", value=round(middle / SECOND, 3), unit="s"),
+                Feature(name="spread of the intervals", value=round(spread, 4), baseline=limits.interval_spread),
+                Feature(name="skewness of the intervals", value=round(skew, 4), baseline=limits.skew),
+                Feature(name="median bytes sent", value=median(beat.sizes), unit="B", baseline=limits.largest_call_bytes),
+                Feature(name="span", value=round(span, 1), unit="s", baseline=least),
+                Feature(name="calls answered", value=beat.answered, unit="calls"),
+            )
+            found.append(self._reporter.report(trail, frame, i, entity=key[0], score=score, features=features))
+
+    def _excesses(self, peer: str, beat: Beat, spread: float, skew: float) -> list[float]:
+        """By what factor each condition is missed; empty when all hold."""
+        limits: BeaconThresholds = self._set
+        crowd = len(self._clients.entries[peer].members) if peer in self._clients.entries else 1
+        size, deviation = _spread(beat.sizes)
+        ratios = (
+            spread / limits.interval_spread,
+            skew / limits.skew,
+            deviation / max(size * limits.size_spread, limits.size_spread_bytes),
+            size / limits.largest_call_bytes,
+            2.0 if crowd >= max(limits.common_clients, limits.common_share * len(self._callers.members)) else 0.0,
+        )
+        return [ratio for ratio in ratios if ratio > 1.0]
+
+    def dump(self) -> Any:
+        """Working state."""
+        return (self.memory.dump(), self._clients.dump(), self._callers)
+
+    def load(self, data: Any) -> None:
+        """Go on from a dumped state."""
+        memory, clients, callers = data
+        self.memory.load(memory)
+        self._clients.load(clients)
+        self._callers = msgspec.convert(callers, Crowd)
+
+
+def _keep(values: list[int], value: int) -> None:
+    values.append(value)
+    if len(values) > KEPT:
+        del values[0]
+
+
+def _spread(values: list[int]) -> tuple[float, float]:
+    """Median and MAD.
+
+    >>> _spread([10, 10, 14])
+    (10, 0)
+    """
+    middle = median(values)
+    return middle, median(abs(value - middle) for value in values)
+
+
+def _regularity(intervals: list[int]) -> tuple[float, float, float]:
+    """Median, relative spread and Bowley skewness of the intervals.
+
+    A spread of under a tenth of the median says nothing of its shape: then there is no skew.
+
+    >>> _regularity([60, 60, 60, 60])
+    (60.0, 0.0, 0.0)
+    """
+    middle, deviation = _spread(intervals)
+    low, centre, high = quantiles(intervals, n=4)
+    width = high - low
+    skew = abs(high + low - 2 * centre) / width if width > 0.1 * middle else 0.0
+    return middle, deviation / middle if middle else 1.0, skew

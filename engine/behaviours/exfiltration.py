@@ -1,0 +1,131 @@
+"""Exfiltration: an inside client sends one outside peer much more than it takes in, and more than it ever does.
+
+Bytes are summed per client and peer over a sliding window of twelve buckets, so many small uploads count like one large;
+of a flow longer than the window its share counts. The bar is the setting, or a multiple of what this host usually sends
+in a window, whichever is higher; a peer that many inside hosts upload to is a service and has a higher bar.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from domain.sighting import Feature, Sighting
+from domain.thresholds import Thresholds
+from domain.values import SECOND
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at
+from engine.behaviours.places import INSIDE, OUTSIDE, Places
+from engine.frame import Frame
+
+BUCKETS: Final = 12
+CLIENTS: Final = 64
+FORGET: Final = 0.3
+"""Weight of the newest window in what a host usually sends."""
+
+
+class Upload(msgspec.Struct, array_like=True):
+    """One client and one peer: bytes (out, in) per bucket of time."""
+
+    buckets: dict[int, tuple[int, int]] = {}
+    trail: Trail = msgspec.field(default_factory=Trail)
+
+
+class Habit(msgspec.Struct, array_like=True):
+    """What a host sends outside in a window: the present one, and usually (bytes)."""
+
+    window: int = 0
+    sent: int = 0
+    usual: float = 0.0
+
+    def add(self, window: int, sent: int) -> None:
+        """Count `sent`; what went before is history when a new window begins."""
+        if window > self.window:
+            self.usual += FORGET * (self.sent - self.usual) if self.window else 0.0
+            self.window, self.sent = window, 0
+        self.sent += sent
+
+
+class Exfiltration:
+    """See the module."""
+
+    name = "exfiltration"
+    kinds = ("exfiltration",)
+    reads = frozenset({"conn"})
+    version = 1
+
+    def __init__(self, thresholds: Thresholds, places: Places) -> None:
+        self._set = thresholds.exfiltration
+        self._window = self._set.window_seconds * SECOND
+        self._places = places
+        self._reporter = Reporter("exfiltration", self.version, self._window, thresholds.limits)
+        cap = thresholds.limits.entities
+        self.memory: Memory[tuple[str, str], Upload] = Memory(cap, tuple[str, str], Upload)
+        self._habits: Memory[str, Habit] = Memory(cap, str, Habit)
+        self._clients: Memory[str, dict[str, None]] = Memory(cap, str, dict[str, None])
+
+    def sense(self, frame: Frame) -> list[Sighting]:
+        """Sightings of the frame's rows."""
+        found: list[Sighting] = []
+        rows = zip(frame.log, frame.src_ip, frame.dst_ip, frame.src_bytes, strict=True)
+        places, known, large = self._places, self.memory.entries, self._set.smallest_flow_bytes
+        for i, (log, src, dst, sent) in enumerate(rows):
+            if log == "conn" and (sent >= large or (src, dst) in known):
+                if places[src] == INSIDE and places[dst] == OUTSIDE:
+                    self._count(frame, i, (src, dst), found)
+        return found
+
+    def _count(self, frame: Frame, i: int, key: tuple[str, str], found: list[Sighting]) -> None:
+        ts = frame.ts[i]
+        upload = self.memory.get(key) or self._meet(key)
+        upload.trail = self._reporter.fresh(upload.trail, ts)
+        share = min(1.0, self._set.window_seconds / max(1.0, frame.duration[i]))
+        sent, taken = int(frame.src_bytes[i] * share), int(frame.dst_bytes[i] * share)
+        bucket = ts * BUCKETS // self._window
+        before = upload.buckets.pop(bucket, (0, 0))
+        upload.buckets[bucket] = (before[0] + sent, before[1] + taken)
+        for old in [b for b in upload.buckets if b <= bucket - BUCKETS]:
+            del upload.buckets[old]
+        habit = self._habits.get(key[0]) or self._habits.put(key[0], Habit())
+        habit.add(ts // self._window, sent)
+        upload.trail.add(flow_at(frame, i, frame.conn_state[i]), key[1], frame.raw[i])
+        self._judge(frame, i, upload, habit.usual, found)
+
+    def _meet(self, key: tuple[str, str]) -> Upload:
+        clients = self._clients.get(key[1])
+        if clients is None:
+            clients = self._clients.put(key[1], {})
+        if len(clients) < CLIENTS:
+            clients[key[0]] = None
+        return self.memory.put(key, Upload())
+
+    def _judge(self, frame: Frame, i: int, upload: Upload, usual: float, found: list[Sighting]) -> None:
+        sent = sum(values[0] for values in upload.buckets.values())
+        if 2 * sent < self._set.bytes:
+            return
+        taken = sum(values[1] for values in upload.buckets.values())
+        src, dst = frame.src_ip[i], frame.dst_ip[i]
+        common = len(self._clients.entries.get(dst, {})) >= self._set.common_clients
+        bar = max(self._set.bytes * (10 if common else 1), self._set.usual_factor * usual)
+        ratio = sent / max(taken, 1)
+        score = sent / bar
+        if ratio < self._set.ratio:
+            score = min(score, 0.99) * ratio / self._set.ratio
+        if self._reporter.due(upload.trail, score, frame.clock[i]):
+            features = (
+                Feature(name="bytes sent to the peer", value=sent, unit="B", baseline=round(bar, 1)),
+                Feature(name="bytes sent per byte received", value=round(ratio, 3), baseline=self._set.ratio),
+                Feature(name="bytes the host usually sends", value=round(usual, 1), unit="B"),
+            )
+            found.append(self._reporter.report(upload.trail, frame, i, entity=src, score=score, features=features))
+
+    def dump(self) -> Any:
+        """Working state."""
+        return (self.memory.dump(), self._habits.dump(), self._clients.dump())
+
+    def load(self, data: Any) -> None:
+        """Go on from a dumped state."""
+        memory, habits, clients = data
+        self.memory.load(memory)
+        self._habits.load(habits)
+        self._clients.load(clients)

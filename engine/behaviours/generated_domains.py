@@ -1,0 +1,91 @@
+"""Generated domains: a client asks for many distinct names that do not exist and that no person would choose.
+
+Only the registered domain is looked at, so search suffixes, WPAD and reverse lookups count once or not at all.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from domain.sighting import Feature, Sighting
+from domain.thresholds import Thresholds
+from domain.values import SECOND
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, prune
+from engine.behaviours.names import registered, strangeness
+from engine.behaviours.places import INSIDE, OUTSIDE, Places
+from engine.frame import Frame
+
+MISSING: Final = frozenset({"NXDOMAIN", "NXDomain", "3", 3})
+
+
+class Misses(msgspec.Struct, array_like=True):
+    """One client: registered domains that did not exist, strange and plain, with the time they were last asked for."""
+
+    strange: dict[str, int] = {}
+    plain: dict[str, int] = {}
+    trail: Trail = msgspec.field(default_factory=Trail)
+
+
+class GeneratedDomains:
+    """See the module."""
+
+    name = "generated-domains"
+    kinds = ("generated-domains",)
+    reads = frozenset({"dns"})
+    version = 1
+
+    def __init__(self, thresholds: Thresholds, places: Places) -> None:
+        self._set = thresholds.generated_domains
+        self._window = self._set.window_seconds * SECOND
+        self._cap = thresholds.limits.members
+        self._places = places
+        self._reporter = Reporter("generated-domains", self.version, self._window, thresholds.limits)
+        self.memory: Memory[str, Misses] = Memory(thresholds.limits.entities, str, Misses)
+
+    def sense(self, frame: Frame) -> list[Sighting]:
+        """Sightings of the frame's rows."""
+        found: list[Sighting] = []
+        for i, (log, detail) in enumerate(zip(frame.log, frame.detail, strict=True)):
+            if log == "dns" and (detail.get("rcode_name") or detail.get("rcode")) in MISSING:
+                _, domain = registered(str(detail.get("query") or ""))
+                if domain:
+                    self._count(frame, i, domain, found)
+        return found
+
+    def _count(self, frame: Frame, i: int, domain: str, found: list[Sighting]) -> None:
+        src, ts = frame.src_ip[i], frame.ts[i]
+        if self._places[src] == OUTSIDE and self._places[frame.dst_ip[i]] == INSIDE:
+            return
+        misses = self.memory.get(src) or self.memory.put(src, Misses())
+        label = domain.partition(".")[0]
+        made_up = len(label) >= self._set.shortest_name and strangeness(label) >= self._set.strangeness_bits
+        names = misses.strange if made_up else misses.plain
+        names.pop(domain, None)
+        names[domain] = ts
+        prune(names, ts - self._window, self._cap)
+        if not made_up:
+            return
+        prune(misses.plain, ts - self._window, self._cap)
+        trail = misses.trail = self._reporter.fresh(misses.trail, ts)
+        trail.add(flow_at(frame, i, domain[:160]), domain, frame.raw[i])
+        count = len(misses.strange)
+        share = count / (count + len(misses.plain))
+        score = count / self._set.domains * min(1.0, share / self._set.random_share)
+        if self._reporter.due(trail, score, frame.clock[i]):
+            features = (
+                Feature(name="made-up names that do not exist", value=count, unit="domains", baseline=self._set.domains),
+                Feature(name="share among missing names", value=round(share, 4), baseline=self._set.random_share),
+                Feature(name="surprise of the last name", value=round(strangeness(label), 4), unit="bits a letter",
+                        baseline=self._set.strangeness_bits),
+            )  # fmt: skip
+            found.append(self._reporter.report(trail, frame, i, entity=src, score=score, features=features))
+
+    def dump(self) -> Any:
+        """Working state."""
+        return self.memory.dump()
+
+    def load(self, data: Any) -> None:
+        """Go on from a dumped state."""
+        self.memory.load(data)

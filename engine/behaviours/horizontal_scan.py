@@ -1,0 +1,113 @@
+"""Horizontal scan: one source asks many hosts for the same service, and most do not answer (also ICMP sweeps).
+
+The idea of the threshold random walk (Jung et al., 2004): a benign client mostly reaches the hosts that it tries for the
+first time, a scanner mostly does not. So hosts are counted that failed and never answered this source on this service,
+and they must be a fair share of all the hosts it tried there: a browser, a resolver or a mail server never trips it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from domain.sighting import Feature, Sighting
+from domain.thresholds import Thresholds
+from domain.values import SECOND
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, prune
+from engine.behaviours.outcomes import ANSWERED, FAILED, outcome
+from engine.behaviours.places import NOWHERE, Places
+from engine.frame import Frame
+
+COUNTED: Final = frozenset({"tcp", "udp", "icmp"})
+
+
+class Sweep(msgspec.Struct, array_like=True):
+    """One source on one service: hosts that answered, hosts that failed (with the time they were last seen)."""
+
+    answered: dict[str, int] = {}
+    failed: dict[str, int] = {}
+    trail: Trail = msgspec.field(default_factory=Trail)
+
+
+class HorizontalScan:
+    """See the module."""
+
+    name = "horizontal-scan"
+    kinds = ("horizontal-scan",)
+    reads = frozenset({"conn"})
+    version = 1
+
+    def __init__(self, thresholds: Thresholds, places: Places) -> None:
+        self._set = thresholds.horizontal_scan
+        self._window = self._set.window_seconds * SECOND
+        self._cap = thresholds.limits.members
+        self._places = places
+        self._reporter = Reporter("horizontal-scan", self.version, self._window, thresholds.limits)
+        self.memory: Memory[tuple[str, int, str], Sweep] = Memory(
+            thresholds.limits.entities, tuple[str, int, str], Sweep
+        )
+
+    def sense(self, frame: Frame) -> list[Sighting]:
+        """Sightings of the frame's rows."""
+        found: list[Sighting] = []
+        rows = zip(frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, strict=True)
+        get, put, places = self.memory.get, self.memory.put, self._places
+        for i, (log, proto, src, dst, port, taken) in enumerate(rows):
+            if log != "conn" or proto not in COUNTED:
+                continue
+            result = ANSWERED if taken else self._outcome(frame, i)
+            if not result or places[dst] == NOWHERE:
+                continue
+            key = (src, port if proto != "icmp" else 0, proto)
+            sweep = get(key) or put(key, Sweep())
+            if result == FAILED:
+                if dst not in sweep.answered:
+                    self._failed(frame, i, sweep, found)
+            else:
+                answered = sweep.answered
+                if dst in answered:
+                    del answered[dst]
+                elif len(answered) >= self._cap:
+                    del answered[next(iter(answered))]
+                answered[dst] = frame.ts[i]
+                if dst in sweep.failed:
+                    del sweep.failed[dst]
+        return found
+
+    @staticmethod
+    def _outcome(frame: Frame, i: int) -> int:
+        return outcome(
+            frame.proto[i], frame.conn_state[i], frame.src_port[i], frame.dst_port[i], frame.src_bytes[i],
+            frame.dst_bytes[i], frame.src_pkts[i], frame.dst_pkts[i],
+        )  # fmt: skip
+
+    def _failed(self, frame: Frame, i: int, sweep: Sweep, found: list[Sighting]) -> None:
+        ts, dst, src = frame.ts[i], frame.dst_ip[i], frame.src_ip[i]
+        trail = sweep.trail = self._reporter.fresh(sweep.trail, ts)
+        sweep.failed.pop(dst, None)
+        sweep.failed[dst] = ts
+        prune(sweep.failed, ts - self._window, self._cap)
+        trail.add(flow_at(frame, i, frame.conn_state[i]), dst, frame.raw[i])
+        hosts = len(sweep.failed)
+        least = self._set.icmp_hosts if frame.proto[i] == "icmp" else self._set.hosts
+        if hosts * 2 < least:
+            return
+        prune(sweep.answered, ts - self._window, self._cap)
+        share = hosts / (hosts + len(sweep.answered))
+        score = hosts / least * min(1.0, share / self._set.failed_share)
+        if self._reporter.due(trail, score, frame.clock[i]):
+            features = (
+                Feature(name="hosts that did not answer", value=hosts, unit="hosts", baseline=least),
+                Feature(name="share of failures", value=round(share, 4), baseline=self._set.failed_share),
+                Feature(name="port", value=0 if frame.proto[i] == "icmp" else frame.dst_port[i]),
+            )
+            found.append(self._reporter.report(trail, frame, i, entity=src, score=score, features=features))
+
+    def dump(self) -> Any:
+        """Working state."""
+        return self.memory.dump()
+
+    def load(self, data: Any) -> None:
+        """Go on from a dumped state."""
+        self.memory.load(data)

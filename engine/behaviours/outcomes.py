@@ -1,0 +1,64 @@
+"""What became of a connection: answered, failed, or neither (middle of a stream, a reply, another protocol)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+ANSWERED: Final = 1
+FAILED: Final = -1
+NEITHER: Final = 0
+
+TCP_FAILED: Final = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH"})
+TCP_OPENED: Final = frozenset({"SF", "S1", "S2", "S3", "RSTO", "RSTR"})
+SERVICE_PORTS: Final = 1024
+"""A flow from below this port to above it is the answer of a service, seen without its question."""
+
+REPLY_PORTS: Final = frozenset({1900, 3702, 5353, 5355})
+"""Discovery services above the service ports that answer to high ports."""
+
+TRACEROUTE: Final = range(33434, 33535)
+ECHO_TYPES: Final = frozenset({0, 8, 128})
+"""ICMP types (Zeek's source port) of an echo request; 0 where the feed names none."""
+
+
+def tcp(state: str, src_bytes: int, dst_bytes: int, src_pkts: int, dst_pkts: int) -> int:
+    """Outcome of a TCP connection; one that was opened and closed without a byte is a probe, so it failed.
+
+    >>> tcp("S0", 0, 0, 1, 0), tcp("SF", 80, 500, 5, 5), tcp("RSTO", 0, 0, 2, 1), tcp("OTH", 0, 0, 0, 0)
+    (-1, 1, -1, 0)
+    """
+    if state in TCP_FAILED:
+        return FAILED
+    if state == "":
+        return ANSWERED if dst_bytes or dst_pkts else FAILED
+    if state not in TCP_OPENED:
+        return NEITHER
+    return FAILED if 0 < src_pkts <= 4 and not src_bytes and not dst_bytes else ANSWERED
+
+
+def udp(src_port: int, dst_port: int, dst_bytes: int, dst_pkts: int) -> int:
+    """Outcome of a UDP exchange."""
+    if dst_bytes or dst_pkts:
+        return ANSWERED
+    return NEITHER if src_port in REPLY_PORTS or dst_port in TRACEROUTE else FAILED
+
+
+def outcome(
+    proto: str, state: str, src_port: int, dst_port: int, src_bytes: int, dst_bytes: int, src_pkts: int, dst_pkts: int
+) -> int:
+    """Outcome of any flow.
+
+    >>> outcome("udp", "S0", 5000, 161, 40, 0, 1, 0), outcome("udp", "S0", 1900, 58211, 40, 0, 1, 0)
+    (-1, 0)
+    """
+    if proto == "icmp":
+        if src_port not in ECHO_TYPES:
+            return NEITHER
+        return ANSWERED if dst_bytes or dst_pkts else FAILED
+    if 0 < src_port < SERVICE_PORTS <= dst_port:
+        return NEITHER
+    if proto == "tcp":
+        return tcp(state, src_bytes, dst_bytes, src_pkts, dst_pkts)
+    if proto == "udp":
+        return udp(src_port, dst_port, dst_bytes, dst_pkts)
+    return NEITHER

@@ -1,0 +1,210 @@
+"""Password guessing: many short, similar connections to a log-in service, on one host or sprayed over many.
+
+Two witnesses, counted apart so that a feed with both logs counts nothing twice; the stronger one speaks:
+    - flows: complete connections whose size and length fit one log-in attempt of that service (`SERVICES`), and whose
+      bytes hardly vary; log-ins that a record shows to have succeeded are taken off;
+    - records (ssh, rdp, http): attempts that the log itself calls failed.
+A success after the failures raises the score: somebody may be in.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from domain.sighting import Feature, Sighting
+from domain.thresholds import Thresholds
+from domain.values import SECOND
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at
+from engine.behaviours.places import NOWHERE, Places
+from engine.frame import Frame
+
+
+class Service(NamedTuple):
+    """What one log-in attempt looks like: payload bytes sent, packets sent at most."""
+
+    name: str
+    least: int
+    most: int
+    packets: int
+
+
+SERVICES: Final[dict[int, Service]] = {
+    21: Service("ftp", 20, 2000, 30),
+    22: Service("ssh", 500, 5000, 30),
+    23: Service("telnet", 10, 2000, 60),
+    110: Service("pop3", 20, 1000, 20),
+    139: Service("smb", 400, 4000, 25),
+    143: Service("imap", 20, 1500, 20),
+    445: Service("smb", 400, 4000, 25),
+    465: Service("smtp", 300, 3000, 25),
+    587: Service("smtp", 60, 3000, 25),
+    993: Service("imap", 300, 2500, 25),
+    995: Service("pop3", 300, 2500, 25),
+    1433: Service("mssql", 200, 3000, 20),
+    1521: Service("oracle", 200, 4000, 30),
+    2222: Service("ssh", 500, 5000, 30),
+    3306: Service("mysql", 50, 2000, 20),
+    3389: Service("rdp", 300, 6000, 40),
+    5432: Service("postgresql", 50, 2000, 20),
+    5900: Service("vnc", 12, 1000, 30),
+}
+KEPT: Final = 256
+"""Attempts remembered per source and service: scores end at KEPT / attempts."""
+
+COMPLETE: Final = frozenset({"SF", "S1", "S2", "S3", "RSTO", "RSTR", ""})
+HTTP_REFUSED: Final = frozenset({401, "401"})
+
+
+class Guesses(msgspec.Struct, array_like=True):
+    """One source on one service. `flows` holds (time, bytes sent); the others hold times."""
+
+    flows: list[tuple[int, int]] = []
+    failures: list[int] = []
+    successes: list[int] = []
+    trail: Trail = msgspec.field(default_factory=Trail)
+
+
+class PasswordGuessing:
+    """See the module."""
+
+    name = "password-guessing"
+    kinds = ("password-guessing",)
+    reads = frozenset({"conn", "ssh", "rdp", "http"})
+    version = 1
+
+    def __init__(self, thresholds: Thresholds, places: Places) -> None:
+        self._set = thresholds.password_guessing
+        self._window = self._set.window_seconds * SECOND
+        self._places = places
+        self._reporter = Reporter("password-guessing", self.version, self._window, thresholds.limits)
+        self.memory: Memory[tuple[str, str], Guesses] = Memory(thresholds.limits.entities, tuple[str, str], Guesses)
+
+    def sense(self, frame: Frame) -> list[Sighting]:
+        """Sightings of the frame's rows."""
+        found: list[Sighting] = []
+        services = SERVICES
+        for i, (log, port) in enumerate(zip(frame.log, frame.dst_port, strict=True)):
+            if log == "conn":
+                if port in services and self._fits(frame, i, services[port]):
+                    self._attempt(frame, i, services[port].name, found)
+            elif log in self.reads:
+                self._record(frame, i, found)
+        return found
+
+    def _fits(self, frame: Frame, i: int, service: Service) -> bool:
+        return (
+            frame.proto[i] == "tcp"
+            and service.least <= frame.src_bytes[i] <= service.most
+            and 0 < frame.dst_bytes[i] <= 3 * service.most
+            and frame.src_pkts[i] <= service.packets
+            and frame.conn_state[i] in COMPLETE
+            and self._places[frame.dst_ip[i]] != NOWHERE
+        )
+
+    def _attempt(self, frame: Frame, i: int, service: str, found: list[Sighting]) -> None:
+        guesses = self._of(frame, i, service)
+        guesses.flows.append((frame.ts[i], frame.src_bytes[i]))
+        self._judge(frame, i, guesses, service, found)
+
+    def _record(self, frame: Frame, i: int, found: list[Sighting]) -> None:
+        log, detail, ts = frame.log[i], frame.detail[i], frame.ts[i]
+        failed, succeeded = VERDICTS[log](detail)
+        if not failed and not succeeded:
+            return
+        service = log if log != "http" else f"http {detail.get('host') or frame.dst_ip[i]}"
+        if not failed and (frame.src_ip[i], service) not in self.memory.entries:
+            return
+        guesses = self._of(frame, i, service)
+        guesses.failures.extend([ts] * min(failed, 10))
+        if succeeded:
+            guesses.successes.append(ts)
+        self._judge(frame, i, guesses, service, found)
+
+    def _of(self, frame: Frame, i: int, service: str) -> Guesses:
+        key = (frame.src_ip[i], service)
+        guesses = self.memory.get(key) or self.memory.put(key, Guesses())
+        trail = guesses.trail = self._reporter.fresh(guesses.trail, frame.ts[i])
+        trail.add(flow_at(frame, i, service), frame.dst_ip[i], frame.raw[i])
+        return guesses
+
+    def _judge(self, frame: Frame, i: int, guesses: Guesses, service: str, found: list[Sighting]) -> None:
+        horizon = frame.ts[i] - self._window
+        _forget(guesses, horizon)
+        attempts = max(len(guesses.flows) - len(guesses.successes), 0)
+        failures = len(guesses.failures)
+        if 2 * max(attempts, failures) < self._set.attempts:
+            return
+        spread = _spread([size for _, size in guesses.flows])
+        by_flow = attempts * min(1.0, self._set.size_spread / max(spread, 1e-9))
+        if spread > self._set.size_spread:
+            by_flow = min(by_flow, 0.99 * self._set.attempts)
+        inside_now = failures >= self._set.attempts // 2 and bool(guesses.successes)
+        score = max(by_flow, failures) / self._set.attempts * (self._set.success_factor if inside_now else 1.0)
+        if self._reporter.due(guesses.trail, score, frame.clock[i]):
+            features = (
+                Feature(name="log-in attempts", value=attempts, unit="connections", baseline=self._set.attempts),
+                Feature(name="failures on record", value=failures, unit="attempts", baseline=self._set.attempts),
+                Feature(name="spread of the bytes sent", value=round(spread, 4), baseline=self._set.size_spread),
+                Feature(name="successes on record", value=len(guesses.successes)),
+            )
+            entity = frame.src_ip[i]
+            found.append(
+                self._reporter.report(guesses.trail, frame, i, entity=entity, score=score, features=features)
+            )
+
+    def dump(self) -> Any:
+        """Working state."""
+        return self.memory.dump()
+
+    def load(self, data: Any) -> None:
+        """Go on from a dumped state."""
+        self.memory.load(data)
+
+
+def _ssh(detail: dict[str, Any]) -> tuple[int, bool]:
+    success, attempts = detail.get("auth_success"), detail.get("auth_attempts")
+    tries = attempts if isinstance(attempts, int) else 0
+    if success in (True, "T", "true"):
+        return max(0, tries - 1), True
+    if success in (False, "F", "false"):
+        return max(1, tries), False
+    return 0, False
+
+
+def _rdp(detail: dict[str, Any]) -> tuple[int, bool]:
+    return (0, True) if str(detail.get("result", "")).lower().startswith("succe") else (1, False)
+
+
+def _http(detail: dict[str, Any]) -> tuple[int, bool]:
+    if detail.get("username") in (None, "", "-"):
+        return 0, False
+    return (1, False) if detail.get("status_code") in HTTP_REFUSED else (0, True)
+
+
+VERDICTS: Final = {"ssh": _ssh, "rdp": _rdp, "http": _http}
+"""What a record says: failed attempts, and whether one succeeded."""
+
+
+def _forget(guesses: Guesses, horizon: int) -> None:
+    """Drop what is older than the window, or too much."""
+    flows, failures, successes = guesses.flows, guesses.failures, guesses.successes
+    while flows and (flows[0][0] < horizon or len(flows) > KEPT):
+        del flows[0]
+    for times in (failures, successes):
+        while times and (times[0] < horizon or len(times) > KEPT):
+            del times[0]
+
+
+def _spread(sizes: list[int]) -> float:
+    """MAD over median: 0 when all are alike.
+
+    >>> _spread([100, 100, 100]), _spread([50, 100, 150])
+    (0.0, 0.5)
+    """
+    if not sizes:
+        return 0.0
+    middle = median(sizes)
+    return median(abs(size - middle) for size in sizes) / middle if middle else 0.0

@@ -1,0 +1,137 @@
+"""The detector's decider and its ledger."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from agents.detector.decide import Sight, State, Versions, decide, evolve, forget
+from agents.detector.ledger import Ledger, Rows
+from agents.detector.policy import Policy
+from domain.facts.telemetry import BatchScored, FeedFault
+from domain.facts.threat import ThreatContinued, ThreatDetected
+from domain.sighting import Flow, Sighting
+from domain.values import HOUR, MINUTE, SECOND
+
+VERSIONS = Versions(model="m1", rules="r1", settings="s1")
+T0 = 1_700_000_000 * SECOND
+
+
+def sighting(score: float = 1.0, *, at: int = T0, entity: str = "10.0.0.1", evidence: str = "ab") -> Sighting:
+    return Sighting(
+        row=7,
+        at=at,
+        kind="horizontal-scan",
+        entity=entity,
+        score=score,
+        first_seen=at,
+        last_seen=at,
+        peers=("10.0.0.2", "10.0.0.3"),
+        flow_count=30,
+        flows=(Flow(ts=at, src_ip=entity, src_port=4, dst_ip="10.0.0.2", dst_port=445, proto="tcp"),),
+        features=(),
+        votes=(),
+        evidence=evidence,
+    )
+
+
+def run(*sightings: Sighting, policy: Policy = Policy()) -> list[object]:  # noqa: B008 - a frozen default
+    state, facts = State(), []
+    for seen in sightings:
+        for fact in decide(policy, Sight(feed="f", sighting=seen, versions=VERSIONS), state):
+            state = evolve(state, fact)
+            facts.append(fact)
+    return facts
+
+
+def test_a_sighting_below_the_threshold_decides_nothing():
+    assert run(sighting(0.99)) == []
+
+
+def test_a_sighting_at_the_threshold_is_a_threat_that_names_the_versions():
+    (fact,) = run(sighting(1.0))
+    assert isinstance(fact, ThreatDetected)
+    assert (fact.model_version, fact.rules_version, fact.settings_version) == ("m1", "r1", "s1")
+    assert fact.title == "10.0.0.1 looked for one service on many hosts: 30 connections to 445/tcp, 2 hosts"
+    assert fact.techniques == ("T1046", "T1595.001")
+
+
+def test_what_follows_within_the_quiet_gap_continues_the_threat():
+    first, second = run(sighting(1.0), sighting(4.0, at=T0 + 59 * MINUTE, evidence="cd"))
+    assert isinstance(second, ThreatContinued)
+    assert second.threat == first.threat
+    assert second.risk > first.risk
+
+
+def test_after_the_quiet_gap_it_is_another_threat():
+    first, second = run(sighting(1.0), sighting(1.0, at=T0 + HOUR + SECOND, evidence="cd"))
+    assert isinstance(second, ThreatDetected)
+    assert second.threat != first.threat
+
+
+def test_ended_threats_are_forgotten():
+    state = State()
+    for fact in decide(Policy(), Sight(feed="f", sighting=sighting(), versions=VERSIONS), state):
+        state = evolve(state, fact)
+    assert forget(Policy(), state, T0 + HOUR).active
+    assert not forget(Policy(), state, T0 + 3 * HOUR).active
+
+
+def rows(clocks: list[int], status: list[str] | None = None) -> Rows:
+    size = len(clocks)
+    return Rows(
+        clock=clocks,
+        status=status or [""] * size,
+        source=["conn:aa"] * size,
+        size=[10] * size,
+        late=[False] * size,
+        log=["conn"] * size,
+        row=list(range(1, size + 1)),
+        raw=[b"row"] * size,
+    )
+
+
+def entries(cuts: list[int], clocks: list[int]) -> list[tuple[int, int]]:
+    """(received, watermark) of the entries, the rows coming in pieces that end at `cuts`."""
+    policy = Policy(ledger_rows=5, ledger_span=MINUTE)
+    ledger, found, begin = Ledger(feed="f"), [], 0
+    for cut in [*cuts, len(clocks)]:
+        piece, at = clocks[begin:cut], 0
+        while at < len(piece):
+            end = ledger.room(policy, piece, at)
+            ledger.take(rows(piece[at:end]))
+            if end < len(piece) or ledger.full(policy):
+                (entry,) = ledger.close(policy, VERSIONS, 0)
+                found.append((entry.received, entry.watermark))
+            at = end
+        begin = cut
+    return found + [(e.received, e.watermark) for e in ledger.close(policy, VERSIONS, 0)]
+
+
+@pytest.mark.parametrize("cuts", [[], [1], [2, 3, 4], list(range(1, 17))])
+def test_the_ledger_closes_at_the_same_rows_however_they_come_in(cuts):
+    clocks = [T0 + s * SECOND for s in (0, 1, 2, 3, 4, 5, 6, 70, 71, 140, 141, 142, 143, 144, 145, 146, 300)]
+    assert entries(cuts, clocks) == entries([], clocks)
+    assert entries([], clocks)[0] == (5, T0 + 4 * SECOND)
+
+
+def test_the_ledger_adds_up_and_samples_what_could_not_be_parsed():
+    ledger, policy = Ledger(feed="f"), Policy()
+    status = [
+        "",
+        "malformed: ts is not a number",
+        "skipped: no detection reads weird",
+        "",
+        "malformed: ts is not a number",
+    ]
+    ledger.take(rows([T0] * 5, status))
+    entry, fault = ledger.close(policy, VERSIONS, 3)
+    assert isinstance(entry, BatchScored)
+    assert isinstance(fault, FeedFault)
+    assert entry.received == entry.scored + entry.skipped + entry.malformed == 5
+    assert (entry.scored, entry.malformed, entry.skipped_by) == (2, 2, {"no detection reads weird": 1})
+    assert entry.rows_sha256 == sha256(b"row\n" * 5).hexdigest()
+    assert (entry.cursor[0].rows, entry.cursor[0].size, entry.folded) == (5, 50, 3)
+    assert (fault.reason, fault.row, fault.count) == ("ts is not a number", 2, 2)
+    assert ledger.close(policy, VERSIONS, 3) == []

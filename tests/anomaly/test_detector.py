@@ -1,0 +1,174 @@
+import hashlib
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from domain.anomaly_limits import AnomalyLimits
+from domain.sighting import Sighting
+from engine.features.table import FEATURES
+from engine.features.windows import ClosedWindow
+from engine.models.anomaly import AnomalyDetector
+from engine.models.base import ModelDamaged
+from engine.sensed import Notice
+from tests.anomaly.stream import LOCAL, closed, frames, office, stationary
+
+QUICK = AnomalyLimits(window_s=60, warmup_windows=64, min_host_windows=20, calibration_windows=40, fpr=0.05)
+
+
+def detector(limits: AnomalyLimits = QUICK) -> AnomalyDetector:
+    return AnomalyDetector(limits, LOCAL, seed=7)
+
+
+def usual(number: int, draw: np.random.Generator) -> ClosedWindow:
+    return closed(number, "10.0.1.1", draw.normal(4, 0.5, len(FEATURES)))
+
+
+def odd(number: int, draw: np.random.Generator) -> ClosedWindow:
+    vector = draw.normal(4, 0.5, len(FEATURES))
+    vector[6:9] = draw.normal(14, 0.5, 3)
+    return closed(number, "10.0.1.1", vector)
+
+
+def one_host(story: str, learned: int = 150) -> list[Sighting | None]:
+    """After a warm-up and `learned` usual windows: what each window of the story (u: usual, o: odd) is sighted as."""
+    draw = np.random.default_rng(11)
+    limits = AnomalyLimits(warmup_windows=64)
+    judge = detector(limits).judge
+    judge([usual(i, draw) for i in range(64 + learned)])
+    made = [{"u": usual, "o": odd}[letter](1000 + i, draw) for i, letter in enumerate(story)]
+    return [next(iter(judge([window]).sightings), None) for window in made]
+
+
+def voted(sightings: list[Sighting | None]) -> str:
+    return "".join("!" if sighting and sighting.votes[0].vote else "." for sighting in sightings)
+
+
+def test_votes_on_hosts_that_stay_as_they_are_come_at_the_configured_rate_and_the_rate_holds() -> None:
+    sensed = detector(AnomalyLimits()).judge(list(stationary(hosts=50, windows=2 * 288, seed=5)))
+    flags = [p <= 0.01 for _, p in sensed.scores]
+    half = len(flags) // 2
+    assert len(flags) > 20_000
+    assert 0.004 < np.mean(flags) <= 0.013
+    assert np.mean(flags[half:]) <= 0.013
+
+
+def test_a_host_that_behaves_unlike_its_past_is_sighted_with_what_shows_it() -> None:
+    [sighting] = one_host("o")
+    assert sighting is not None
+    assert (sighting.kind, sighting.entity, sighting.row) == ("anomaly", "10.0.1.1", 1000)
+    assert sighting.score >= 1
+    [vote] = sighting.votes
+    assert (vote.model, vote.vote, vote.p) == ("isolation-forest", True, pytest.approx(1 / 151, abs=1e-6))
+    assert {"bytes_out", "bytes_in", "out_share"} <= {feature.name for feature in sighting.features}
+    assert len(sighting.features) == 5
+    assert all(f.baseline is not None for f in sighting.features)
+    assert sighting.evidence == "ab" * 32
+    assert [flow.dst_port for flow in sighting.flows] == [443]
+
+
+def test_an_alarm_stays_on_as_long_as_its_cause_and_ends_with_it() -> None:
+    assert voted(one_host("o" * 60 + "uuu")) == "!" * 60 + "..."
+
+
+def test_a_host_that_changed_for_good_becomes_its_own_new_past() -> None:
+    sightings = one_host("o" * (288 + 99) + "o" * 30)
+    assert voted(sightings)[:288] == "!" * 288
+    assert voted(sightings[288:]).count("!") <= 2
+
+
+def test_without_enough_past_of_its_own_a_host_is_not_judged() -> None:
+    assert one_host("o", learned=98) == [None]
+
+
+def test_candidates_begin_at_half_the_threshold() -> None:
+    sensed = detector(AnomalyLimits()).judge(list(stationary(hosts=20, windows=400, seed=6)))
+    scores = {sighting.score for sighting in sensed.sightings}
+    assert min(scores) >= 0.5
+    assert any(score < 1 for score in scores)
+    assert all((sighting.score >= 1) == sighting.votes[0].vote for sighting in sensed.sightings)
+
+
+def test_the_forest_is_fitted_once_and_says_so() -> None:
+    detect = detector()
+    windows = list(stationary(hosts=5, windows=40, seed=2))
+    assert detect.version == "warming-up"
+    assert detect.judge(windows[:63]).notices == []
+    notices = detect.judge(windows[63:]).notices
+    assert detect.model is not None
+    common = {"row": windows[63].row, "at": windows[63].at}
+    assert notices == [
+        Notice(name="model-trained", **common, fields={
+            "model": "isolation-forest", "version": detect.version, "sha256": detect.model.sha256, "samples": 64,
+            "seed": 7,
+        }),
+        Notice(name="baseline-learned", **common, fields={
+            "profile": "hosts", "windows": 64, "hosts": 5, "model_version": detect.version,
+        }),
+    ]  # fmt: skip
+
+
+def sensed_of(rows: list[tuple[object, ...]], size: int) -> tuple[list[object], bytes]:
+    detect, seen = detector(), []
+    for frame in frames(rows, size):
+        sensed = detect.sense(frame)
+        seen += [*sensed.notices, *sensed.scores, *sensed.sightings]
+    return sorted(seen, key=repr), detect.dump()
+
+
+@pytest.mark.parametrize("size", [13, 1000])
+def test_what_is_sensed_does_not_depend_on_where_the_stream_is_cut(size: int) -> None:
+    rows = office(6000, gap_s=2.0)
+    whole = sensed_of(rows, len(rows))
+    assert any(isinstance(item, Sighting) for item in whole[0])
+    assert sensed_of(rows, size) == whole
+
+
+@pytest.mark.parametrize("stop", [100, 1500, 4500])
+def test_what_is_sensed_is_the_same_after_dump_and_load_anywhere(stop: int) -> None:
+    rows = office(6000, gap_s=2.0)
+    before, after = detector(), detector()
+    for frame in frames(rows[:stop], 500):
+        before.sense(frame)
+    after.load(before.dump())
+    assert after.version == before.version
+    for frame in frames(rows[stop:], 500):
+        assert before.sense(frame) == after.sense(frame)
+    assert before.dump() == after.dump()
+
+
+def test_a_state_whose_forest_was_damaged_is_refused() -> None:
+    detect = detector()
+    detect.judge(list(stationary(hosts=4, windows=20, seed=2)))
+    state = detect.dump()
+    assert detect.model is not None
+    place = state.index(detect.model.dump()) + 500
+    with pytest.raises(ModelDamaged):
+        detector().load(state[:place] + bytes([state[place] ^ 1]) + state[place + 1 :])
+
+
+def test_the_host_that_was_judged_longest_ago_makes_room() -> None:
+    detect = detector(AnomalyLimits(warmup_windows=64, max_hosts=10))
+    detect.judge(list(stationary(hosts=4, windows=16, seed=2)))
+    size = len(detect.dump())
+    vector = np.zeros(len(FEATURES))
+    for i in range(200):
+        detect.judge([closed(i, f"10.0.2.{i}", vector)])
+    assert len(detect.dump()) < size + 10 * 300
+
+
+SCRIPT = """
+import hashlib
+from tests.anomaly.test_detector import office, sensed_of
+print(hashlib.sha256(sensed_of(office(3000, gap_s=2.0), 100)[1]).hexdigest())
+"""
+
+
+@pytest.mark.parametrize("seed", ["1", "12345"])
+def test_what_is_sensed_does_not_depend_on_the_hash_seed(seed: str) -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    shown = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=True)
+    expected = hashlib.sha256(sensed_of(office(3000, gap_s=2.0), 100)[1]).hexdigest()
+    assert shown.stdout.strip() == expected
