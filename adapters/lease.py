@@ -23,7 +23,7 @@ from adapters.log.location import Postgres, place_of
 from domain.journal import MyrmidonError
 
 
-class LeaseTaken(MyrmidonError):
+class LeaseTaken(MyrmidonError):  # noqa: N818 - says what it is
     """Another process holds the lease."""
 
 

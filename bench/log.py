@@ -61,9 +61,7 @@ def measure(folder: Path, events: int, postgres_dsn: str | None, seed: int) -> d
     return figures
 
 
-def _compare(
-    name: str, other: str, ours: Callable[[int], float], bare: Callable[[int], float]
-) -> dict[str, float]:
+def _compare(name: str, other: str, ours: Callable[[int], float], bare: Callable[[int], float]) -> dict[str, float]:
     pairs = [(ours(number), bare(number)) for number in range(ROUNDS)]
     return {
         f"{name}_appends_per_second": median(pair[0] for pair in pairs),

@@ -67,6 +67,7 @@ def render(document: dict[str, Any]) -> str:
         for attack in document["story"]
     ]
     audit = document["audit"]
+    whole = "whole" if audit["ok"] else "BROKEN"
     first = document["incidents_found"][0]["threats"][0][:8] if document["incidents_found"] else "ID"
     return "\n".join(
         [
@@ -78,7 +79,7 @@ def render(document: dict[str, Any]) -> str:
             "Hidden in the generated day:",
             *story,
             "",
-            f"Audit: the chain of {audit['events']} facts is {'whole' if audit['ok'] else 'BROKEN'} (head {audit['head'][:16]})",
+            f"Audit: the chain of {audit['events']} facts is {whole} (head {audit['head'][:16]})",
             "",
             "Try next:",
             "  myrmidon incidents list",

@@ -46,4 +46,4 @@ def feedback(
 
 def render(document: dict[str, Any]) -> str:
     """The answer in words."""
-    return f"threat {document['threat'][:8]} was judged {document['verdict']} (recorded at position {document['position']})"
+    return f"threat {document['threat'][:8]} was judged {document['verdict']} (position {document['position']})"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from cli import audit, bench, config, demo, feedback, incidents, projections, run, status, threats
+from cli import audit, bench, demo, feedback, incidents, projections, run, status, threats
 from cli.context import Context
 from domain.journal import MyrmidonError
 
@@ -21,7 +21,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for group in (run, demo, status, threats, incidents, feedback, projections, audit, config, bench):
+for group in (run, demo, status, threats, incidents, feedback, projections, audit, bench):
     group.register(app)
 
 

@@ -21,7 +21,7 @@ def rebuild(ctx: typer.Context) -> None:
     """Build the views anew beside the live ones, then swap."""
     from scheduler.bootstrap import opened
 
-    with opened(context_of(ctx).opened_home(), mend_views=True) as parts:
+    with opened(context_of(ctx).opened_home()) as parts:
         document = parts.views.rebuild(parts.journal)
     emit(ctx, document, render)
 

@@ -88,10 +88,10 @@ def one(reading: Reading, prefix: str, views: tuple[str, ...]) -> tuple[str, dic
     """The view and the row whose id begins with `prefix`; ends the command when it is not exactly one."""
     wanted = prefix.strip().lower()
     found = [(name, row) for name in views for row in reading.views.starting(name, wanted)] if wanted else []
-    exact = [pair for pair in found if pair[1]["id"] == wanted]
-    if len(exact or found) == 1:
-        return (exact or found)[0]
-    what = " or ".join(name.removesuffix("s") for name in views)
-    if found:
+    found = [pair for pair in found if pair[1]["id"] == wanted] or found
+    if len(found) > 1:
         fail(f"{prefix!r} begins more than one id: {', '.join(short(row['id']) for _, row in found)}; give more digits")
-    fail(f"no {what} has an id that begins with {prefix!r}: see `myrmidon {views[0]} list`")
+    if not found:
+        what = " or ".join(name.removesuffix("s") for name in views)
+        fail(f"no {what} has an id that begins with {prefix!r}: see `myrmidon {views[0]} list`")
+    return found[0]

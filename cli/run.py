@@ -41,11 +41,12 @@ def run(
     ] = "detector,responder",
 ) -> None:
     """Read feeds, detect threats, group them into incidents: the daemon."""
-    from adapters.feeds import parse_spec, unique_specs
+    from adapters.feeds import check_names, parse_spec
     from scheduler.bootstrap import opened
 
     context = context_of(ctx)
-    specs = unique_specs([parse_spec(text) for text in feed or []])
+    specs = [parse_spec(text) for text in feed or []]
+    check_names(specs)
     wanted = chosen_agents(agents)
     with opened(context.opened_home()) as parts:
         document, problems = hunt(parts, specs, wanted, until_eof=until_eof, quiet=context.json)
@@ -84,7 +85,7 @@ def hunt(
 
 def tell_problems(runner: Runner) -> list[str]:
     """Say on standard error what could not be read, and which feed yielded nothing."""
-    problems = [f"feed {problem.feed}: {problem.path}: {problem.message}" for problem in runner.telemetry.problems]
+    problems = [f"feed {problem.feed}: {problem.message}" for problem in runner.telemetry.problems]
     for line in problems:
         note(line)
     for name, hunt_ in runner.hunts.items():
@@ -122,8 +123,10 @@ def summary(document: dict[str, Any]) -> str:
     return (
         f"{document['received']:,} rows received: {document['scored']:,} scored ({document['late']:,} late), "
         f"{document['skipped']:,} skipped, {document['malformed']:,} malformed\n"
-        f"{document['threats']:,} threats, {document['incidents']:,} incidents; {document['log']['events']:,} facts in the log\n"
-        f"{document['seconds']:.1f} s, {document['flows_per_second']:,.0f} rows/s, peak {document['peak_rss_mib']:.0f} MiB"
+        f"{document['threats']:,} threats, {document['incidents']:,} incidents; "
+        f"{document['log']['events']:,} facts in the log\n"
+        f"{document['seconds']:.1f} s, {document['flows_per_second']:,.0f} rows/s, "
+        f"peak {document['peak_rss_mib']:.0f} MiB"
     )
 
 
@@ -132,7 +135,7 @@ def stop_on_signal(runner: Runner) -> Iterator[None]:
     """Let SIGINT and SIGTERM end the run after the pulse that is being worked on."""
 
     def stop(_number: int, _frame: object) -> None:
-        runner.telemetry.stop()
+        runner.stop()
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -1,9 +1,9 @@
 """What an operator may set, and where it is read from.
 
 Rules:
-    1. Sources, the first that names a setting wins: arguments, the environment (`MYRMIDON_RUN__BATCH_ROWS=500`), the file
-       given by `--config` or `<home>/config.toml`, and the defaults written here.
-    2. `settings_version` covers what decisions depend on (detector, thresholds, anomaly, responder) and nothing that only
+    1. Sources, the first that names a setting wins: the environment (`MYRMIDON_RUN__BATCH_ROWS=500`), the file given by
+       `--config` or `<home>/config.toml`, and the defaults written here.
+    2. `settings_version` covers what decisions depend on (detector, thresholds, responder, seed) and nothing that only
        shapes latency: the same decisions under other batch sizes have the same version.
 """
 
@@ -21,7 +21,6 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agents.detector.policy import Policy as DetectorPolicy
 from agents.responder.policy import Policy as ResponderPolicy
-from domain.anomaly_limits import AnomalyLimits
 from domain.journal import MyrmidonError
 from domain.thresholds import Thresholds
 
@@ -78,7 +77,6 @@ class Settings(BaseSettings):
     run: RunSettings = RunSettings()
     detector: DetectorPolicy = DetectorPolicy()
     thresholds: Thresholds = Thresholds()
-    anomaly: AnomalyLimits = AnomalyLimits()
     responder: ResponderPolicy = ResponderPolicy()
     seed: int = 0
     """Seed of everything that is fitted."""
@@ -102,7 +100,6 @@ class Settings(BaseSettings):
         decisive = {
             "detector": asdict(self.detector),
             "thresholds": asdict(self.thresholds),
-            "anomaly": asdict(self.anomaly),
             "responder": asdict(self.responder),
             "seed": self.seed,
         }

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from domain.anomaly_limits import AnomalyLimits
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HorizontalScanThresholds:
@@ -16,13 +18,14 @@ class HorizontalScanThresholds:
         hosts: distinct hosts that failed on first contact, for a decision.
         window_seconds: seconds in which they must fall; long enough for a slow scan.
         failed_share: least share of failures among the distinct hosts tried on that service (0-1).
-        icmp_hosts: distinct hosts that left an echo request unanswered, for a decision.
+        icmp_hosts: distinct hosts that left an echo request unanswered, for a decision (a quarter of a /24: monitoring
+            servers ping whatever is switched off).
     """
 
     hosts: int = 10
     window_seconds: int = 3600
     failed_share: float = 0.35
-    icmp_hosts: int = 20
+    icmp_hosts: int = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +84,7 @@ class BeaconThresholds:
     span_seconds: int = 1800
     dead_span_seconds: int = 300
     interval_spread: float = 0.1
-    size_spread: float = 0.1
+    size_spread: float = 0.05
     size_spread_bytes: int = 32
     skew: float = 0.5
     burst_seconds: float = 1.0
@@ -128,7 +131,7 @@ class FloodThresholds:
 
     connections: int = 600
     window_seconds: int = 60
-    useless_share: float = 0.8
+    useless_share: float = 0.5
     packets_per_second: int = 5000
 
 
@@ -179,29 +182,6 @@ class GeneratedDomainsThresholds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AnomalyThresholds:
-    """The isolation forest on the hosts' own windows.
-
-    Attributes:
-        window_seconds: length of a host window.
-        warmup_windows: host windows that are learned from before the first vote.
-        calibration_share: share of the warm-up that is kept for the conformal p-values (0-1).
-        alpha: false-positive rate per host window at which the model votes (0-1).
-        trees: trees of the forest.
-        samples: windows drawn per tree.
-        votes: votes of one host in a day that reach a decision (of low level: a vote alone opens no incident).
-    """
-
-    window_seconds: int = 300
-    warmup_windows: int = 1000
-    calibration_share: float = 0.3
-    alpha: float = 0.01
-    trees: int = 100
-    samples: int = 256
-    votes: int = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitThresholds:
     """Bounds of the working state.
 
@@ -234,5 +214,5 @@ class Thresholds:
     flood: FloodThresholds = field(default_factory=FloodThresholds)
     dns_tunnel: DnsTunnelThresholds = field(default_factory=DnsTunnelThresholds)
     generated_domains: GeneratedDomainsThresholds = field(default_factory=GeneratedDomainsThresholds)
-    anomaly: AnomalyThresholds = field(default_factory=AnomalyThresholds)
+    anomaly: AnomalyLimits = field(default_factory=AnomalyLimits)
     limits: LimitThresholds = field(default_factory=LimitThresholds)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from adapters.artifacts import Artifacts
 from adapters.feeds import FeedSpec, Telemetry, open_telemetry
-from adapters.lease import Lease, LeaseTaken
+from adapters.lease import LeaseTaken, take
 from adapters.log import open_log
+from adapters.log.base import ChainedLog
 from adapters.log.checkpoint import write_checkpoint
 from adapters.views import Views
 from config.home import Home
 from config.settings import Settings, load_settings
-from domain.journal import Journal
 from domain.values import Micros
 from engine.pipeline import Pipeline
 from scheduler.health import HealthWatch
@@ -36,9 +36,8 @@ def wall_clock() -> Micros:
 
 def settle(parts: Parts) -> None:
     """Let responder and views follow what was just recorded, unless a running daemon does that anyway."""
-    lease = Lease(parts.home.log_location, "agent-responder")
     try:
-        with lease:
+        with take(parts.home.log_location, "agent-responder"):
             Intake(parts.journal, parts.settings.responder).catch_up()
     except LeaseTaken:
         return
@@ -51,7 +50,7 @@ class Parts:
 
     home: Home
     settings: Settings
-    journal: Journal
+    journal: ChainedLog
     views: Views
 
 
@@ -82,7 +81,7 @@ def running(
     artifacts = Artifacts(home.artifacts)
     with ExitStack() as stack:
         for name in [*(f"agent-{agent}" for agent in agents), *(f"feed-{spec.name}" for spec in specs)]:
-            stack.enter_context(Lease(home.log_location, name))
+            stack.enter_context(take(home.log_location, name))
         hunts = {spec.name: Hunt(spec.name, spec.kind, settings, artifacts) for spec in specs}
         resume = {name: _resume(home, hunt) for name, hunt in hunts.items()}
         telemetry = open_telemetry(
@@ -100,6 +99,7 @@ def running(
             idle = stack.enter_context(Clockwork(_jobs(parts, telemetry, specs, now), journal, now)).drain
         yield Runner(
             journal=journal,
+            until_eof=until_eof,
             telemetry=telemetry,
             hunts=hunts,
             recoveries={name: _recovery(journal, hunt) for name, hunt in hunts.items()},
@@ -123,14 +123,14 @@ class _ViewsFollower:
 
 
 def _resume(home: Home, hunt: Hunt) -> bytes:
-    """Load the feed's snapshot into its hunt; returns what the telemetry needs to go on there (empty: from the start)."""
+    """Load the feed's snapshot into its hunt; returns how the telemetry goes on there (empty: from the start)."""
     snapshot = load_snapshot(home.snapshot(hunt.feed))
     if snapshot is None or not hunt.load(snapshot.state):
         return b""
     return snapshot.resume
 
 
-def _recovery(journal: Journal, hunt: Hunt) -> Recovery:
+def _recovery(journal: ChainedLog, hunt: Hunt) -> Recovery:
     cursor = journal.cursor(hunt.feed)
     seen = {source: rows for source, (rows, _) in hunt.ledger.cursor.items()}
     return Recovery(
@@ -153,9 +153,9 @@ def _jobs(parts: Parts, telemetry: Telemetry, specs: Sequence[FeedSpec], now: Ca
     )
 
     def checkpoint() -> str:
-        file = parts.home.checkpoint
+        file = parts.home.path / "checkpoints" / "latest.json"
         file.parent.mkdir(parents=True, exist_ok=True)
-        made = write_checkpoint(parts.journal, file, parts.home.keys, now())
+        made = write_checkpoint(parts.journal, file, parts.home.keys / "checkpoint.key", now)
         return f"position {made.position}"
 
     return [

@@ -214,7 +214,7 @@ class Hunt:
 
 def new_pipeline(settings: Settings) -> Pipeline:
     """The engine as the settings want it."""
-    return Pipeline(settings.thresholds, anomaly=settings.anomaly, seed=settings.seed)
+    return Pipeline(settings.thresholds, seed=settings.seed)
 
 
 def _stream(fact: Fact, feed: str) -> str:

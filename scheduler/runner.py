@@ -20,6 +20,9 @@ from engine.frame import Frame
 from scheduler.hunt import Hunt, Step
 from scheduler.recovery import Recovery, wrap_cursor
 
+UNUSABLE = "a file of the feed could not be used"
+"""Reason of a fault; which file is told to the operator: paths enter no decided fact."""
+
 
 class Follower(Protocol):
     """Something that reads on in the log when it is told to."""
@@ -52,6 +55,7 @@ class Runner:
 
     journal: Journal
     telemetry: Telemetry
+    until_eof: bool
     hunts: dict[str, Hunt]
     recoveries: dict[str, Recovery]
     responder: Follower | None
@@ -61,6 +65,7 @@ class Runner:
     idle: Callable[[], None] = lambda: None
     tell: Callable[[Stats], None] = lambda _stats: None
     stats: Stats = field(default_factory=Stats)
+    stopped: bool = False
     _since_snapshot: int = 0
     _since_views: int = 0
     _folded: int = 0
@@ -72,6 +77,11 @@ class Runner:
         for pulse in self.telemetry.pulses():
             self._pulse(pulse)
         self._finish()
+
+    def stop(self) -> None:
+        """Let the run end after the pulse that is being worked on; the feeds stay open in the log."""
+        self.stopped = True
+        self.telemetry.stop()
 
     def _pulse(self, pulse: Pulse) -> None:
         steps = [step for feed, frame in pulse.frames.items() for step in self._hunt(feed, frame)]
@@ -144,7 +154,7 @@ class Runner:
         steps = []
         for feed, hunt in self.hunts.items():
             recovery = self.recoveries[feed]
-            if self.telemetry.ended:
+            if self.until_eof and not self.stopped:
                 if not recovery.over:
                     recovery.finish()
                     if recovery.shift:
@@ -162,8 +172,8 @@ class Runner:
 
     def _problems(self, feed: str) -> list[FeedFault]:
         return [
-            FeedFault(feed=feed, log=problem.log, reason=problem.reason, row=number, sample="", count=1)
-            for number, problem in enumerate(p for p in self.telemetry.problems if p.feed == feed)
+            FeedFault(feed=feed, log="", reason=UNUSABLE, row=number, sample="", count=1)
+            for number, _ in enumerate(p for p in self.telemetry.problems if p.feed == feed)
         ]
 
     def _released(self, feed: str, log: str, row: int) -> Step:

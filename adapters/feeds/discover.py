@@ -38,7 +38,9 @@ def discover(spec: FeedSpec) -> list[Path]:
             looks = NAMES[spec.kind]
             found = sorted(entry for entry in path.iterdir() if looks.fullmatch(entry.name) and not entry.is_dir())
             if not found:
-                raise FeedError(f"{path}: the folder holds no {spec.kind} logs; folders inside need a glob: {spec.kind}:{path}/**/*")
+                raise FeedError(
+                    f"{path}: the folder holds no {spec.kind} logs; folders inside need a glob: {spec.kind}:{path}/**/*"
+                )
             return found
         if path.exists():
             return [path]
@@ -53,9 +55,10 @@ def discover(spec: FeedSpec) -> list[Path]:
 
 
 def siblings(path: Path) -> list[Path]:
-    """Names that a rotation may have given a file: conn.log.1, conn.log-20260101.gz, conn.15h.log.gz."""
-    stem = path.name.split(".")[0]
+    """Files beside `path` with names that a rotation gives: conn.log.1, conn.log-20260101.gz, conn.15h.log.gz."""
+    stem = path.name.partition(".")[0]
+    rotated = re.compile(rf"{re.escape(path.name)}[.-].+|{re.escape(stem)}[.-]\d.*")
     try:
-        return sorted(p for p in path.parent.iterdir() if p != path and p.name.startswith((path.name, f"{stem}.")) and p.is_file())
+        return sorted(p for p in path.parent.iterdir() if p != path and rotated.fullmatch(p.name) and p.is_file())
     except OSError:
         return []

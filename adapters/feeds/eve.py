@@ -24,7 +24,13 @@ from domain.values import SECOND, Micros
 KINDS: Final = {"flow": "conn", "tls": "ssl", "fileinfo": "files"}
 """Event types whose log has another name in Zeek."""
 
-ENDS: Final = {"src_ip": "src_ip", "src_port": "src_port", "dst_ip": "dest_ip", "dst_port": "dest_port", "proto": "proto"}
+ENDS: Final = {
+    "src_ip": "src_ip",
+    "src_port": "src_port",
+    "dst_ip": "dest_ip",
+    "dst_port": "dest_port",
+    "proto": "proto",
+}
 _SYN, _RST = 0x02, 0x04
 _COMMON: Final = frozenset({*ENDS.values(), "timestamp", "event_type", "flow", "host", "metadata"})
 
@@ -149,7 +155,9 @@ def dns_detail(dns: dict[str, Any]) -> dict[str, Any]:
         answers = dns.get("answers")
         found = answers if isinstance(answers, list) else [dns]
         detail["rcode_name"] = as_text(dns.get("rcode"))
-        detail["answers"] = [as_text(a["rdata"]) for a in found if isinstance(a, dict) and isinstance(a.get("rdata"), str)]
+        detail["answers"] = [
+            as_text(a["rdata"]) for a in found if isinstance(a, dict) and isinstance(a.get("rdata"), str)
+        ]
         detail["rejected"] = detail["rcode_name"] == "REFUSED"
     return {name: value for name, value in detail.items() if value not in ("", None)}
 

@@ -76,7 +76,7 @@ class Lines:
                 return self._give(lines, lost, 1)
         if self._broken:
             raise self._broken
-        if self.final and self._rest:
+        if (self.final or self.gzip_ended) and self._rest:
             last, self._rest = self._rest, b""
             lost, self._lost = self._lost, 0
             return self._give([last], lost, 0)
@@ -101,7 +101,9 @@ class Lines:
             self._zipped = self._zipped or self._file.read(BLOCK)
             if not self._zipped:
                 if self.final:
-                    self._broken = FeedError(f"{self.path}: the gzip file breaks off; fetch it again, its end is missing")
+                    self._broken = FeedError(
+                        f"{self.path}: the gzip file breaks off; fetch it again, its end is missing"
+                    )
                 return b""
             try:
                 data = self._unzip.decompress(self._zipped, size)

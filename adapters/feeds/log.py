@@ -9,7 +9,7 @@ Rules:
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,14 @@ Rank = tuple[Micros, str, str, str]
 class Log:
     """See the rules above. `resume` are the saved positions of the feed's logs, by identity."""
 
-    def __init__(self, spec: FeedSpec, path: Path, reads: frozenset[str], resume: dict[str, Saved], *, final: bool) -> None:
+    def __init__(
+        self, spec: FeedSpec, path: Path, reads: frozenset[str], resume: dict[str, Saved], *, final: bool
+    ) -> None:
         self.spec = spec
         self.path = path
         self.kind = log_type(spec, path)
         self.ended = False
+        self.claim: Callable[[Log], bool] = lambda _log: True
         self.parts: list[Part] = []
         self.keys: list[Micros] = []
         self.stamps: list[Micros | None] = []
@@ -118,6 +121,9 @@ class Log:
             return None
         if self._first is None:
             self._first = b""
+            if not self.claim(self):
+                self.ended = True
+                return None
             self._go_on()
         skip = min(self._skip, len(parts))
         self._skip -= skip
@@ -154,6 +160,9 @@ class Log:
         self.kind = parser.kind
         if self._first is None and parser.source:
             self._first = parser.first_context
+            if not self.claim(self):
+                self.ended = True
+                return False
             if (saved := self._go_on()) is not None:
                 parser.restore(saved[4] or self._first)
                 self.lines.seek(saved[1])

@@ -103,12 +103,16 @@ def mapping_for(asked: str | None, header: Sequence[str], path: Path) -> TableMa
         raise FeedError(
             f"{path}: no shipped column mapping fits its header; write one in TOML and name it: KIND:PATH?mapping=FILE.toml"
         )
-    named = [mapping for file in shipped.values() if (mapping := load_mapping(file)).name == asked or file.stem == asked]
+    named = [
+        mapping for file in shipped.values() if (mapping := load_mapping(file)).name == asked or file.stem == asked
+    ]
     mapping = named[0] if named else load_mapping(Path(asked))
     if not mapping.fits(header):
         there = {name.strip() for name in header}
         lacking = [names[0] for names in mapping.columns.values() if not there.intersection(names)]
-        raise FeedError(f"{path}: lacks the columns {', '.join(lacking)} of mapping {mapping.name}; choose another: ?mapping=")
+        raise FeedError(
+            f"{path}: lacks the columns {', '.join(lacking)} of mapping {mapping.name}; choose another: ?mapping="
+        )
     return mapping
 
 

@@ -163,14 +163,14 @@ def flows(canon: Canon, ts: Sequence[Micros], raw: dict[str, Sequence[Any]]) -> 
     return [("",) * len(ts), ("conn",) * len(ts), ts, *columns, (NOTHING,) * len(ts)]
 
 
-def records(canon: Canon, kind: str, ts: Sequence[Micros], raw: dict[str, Sequence[Any]], detail: Sequence[Any]) -> Columns:
+def records(
+    canon: Canon, kind: str, ts: Sequence[Micros], raw: dict[str, Sequence[Any]], detail: Sequence[Any]
+) -> Columns:
     """Columns of rows of any other log."""
     return [("",) * len(ts), (kind,) * len(ts), ts, *canon.columns(raw, len(ts)), detail]
 
 
-def by_kind(
-    kinds: Sequence[str], objects: Sequence[Any], convert: Callable[[str, Sequence[Any]], Columns]
-) -> Columns:
+def by_kind(kinds: Sequence[str], objects: Sequence[Any], convert: Callable[[str, Sequence[Any]], Columns]) -> Columns:
     """Convert rows of mixed types, each type's rows together, and put them back in their order."""
     if len(set(kinds)) == 1:
         return convert(kinds[0], objects)

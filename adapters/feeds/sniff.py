@@ -38,7 +38,9 @@ def log_type(spec: FeedSpec, path: Path) -> str:
     return found[0] if found else path.name
 
 
-def choose(spec: FeedSpec, path: Path, lines: Sequence[bytes], reads: frozenset[str], *, final: bool) -> RowParser | None:
+def choose(
+    spec: FeedSpec, path: Path, lines: Sequence[bytes], reads: frozenset[str], *, final: bool
+) -> RowParser | None:
     """The parser for a file that begins with `lines`; None when that cannot be said yet.
 
     Raises:
@@ -53,7 +55,9 @@ def choose(spec: FeedSpec, path: Path, lines: Sequence[bytes], reads: frozenset[
     if spec.kind == "eve":
         if any("event_type" in row for row in _objects(head)):
             return Eve(kind, reads)
-        raise FeedError(f"{path}: is no Suricata EVE file (JSON lines with event_type); check the kind of feed {spec.name}")
+        raise FeedError(
+            f"{path}: is no Suricata EVE file (JSON lines with event_type); check the kind of feed {spec.name}"
+        )
     if any(line.startswith(b"#fields") for line in head):
         return ZeekTsv(kind, reads)
     if any("ts" in row and "event_type" not in row for row in _objects(head)):

@@ -46,7 +46,9 @@ def parse_spec(text: str) -> FeedSpec:
     rest = named[2] if named else text
     kind, colon, path = rest.partition(":")
     if kind not in KINDS or not colon:
-        raise UsageError(f"feed {text!r}: write [NAME=]KIND:PATH, KIND one of {', '.join(KINDS)} (NAME: letters, digits, . _ -)")
+        raise UsageError(
+            f"feed {text!r}: write [NAME=]KIND:PATH, KIND one of {', '.join(KINDS)} (NAME: letters, digits, . _ -)"
+        )
     path, option, mapping = path.partition(_OPTION)
     if option and kind not in {"csv", "parquet"}:
         raise UsageError(f"feed {text!r}: only csv and parquet feeds take a mapping; leave out {_OPTION}...")

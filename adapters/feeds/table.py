@@ -77,7 +77,9 @@ class ParquetTable:
             raise
         except self._errors as error:
             self._stream.close()
-            raise FeedError(f"{path}: is no Parquet file that can be read ({_short(error)}); check what wrote it") from error
+            raise FeedError(
+                f"{path}: is no Parquet file that can be read ({_short(error)}); check what wrote it"
+            ) from error
 
     def take(self) -> tuple[list[Part], list[Micros | None]]:
         """The next rows and their stamps; empty at the end.

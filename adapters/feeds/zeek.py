@@ -55,7 +55,9 @@ class ZeekTsv(RowParser):
         name = line.split(b" ", 1)[0].split(self._separator, 1)[0]
         value = line[len(name) + 1 :]
         if name == b"#separator":
-            self._separator = value.decode("ascii", "replace").encode().decode("unicode_escape", "replace").encode()[:8] or b"\t"
+            self._separator = (
+                value.decode("ascii", "replace").encode().decode("unicode_escape", "replace").encode()[:8] or b"\t"
+            )
         elif name == b"#fields":
             names = value.decode("utf-8", "replace").split(self._separator.decode("utf-8", "replace"))
             self._fields = [_OLD.get(field, field) for field in names]

@@ -1,4 +1,4 @@
-"""The log: `open_log(location, now)` gives the journal that lives there. Libraries are imported when they are needed."""
+"""The log: `open_log(location, now)` gives the journal that lives there. Libraries are imported when needed."""
 
 from __future__ import annotations
 

@@ -34,6 +34,8 @@ from domain.journal import (
 from domain.values import Micros
 
 HEADS_KEPT = 100_000
+FORMAT = 1
+"""Layout of the stored tables."""
 
 
 class Repeated(JournalError):  # noqa: N818 - says what it is
@@ -213,6 +215,14 @@ class ChainedLog(ABC):
         return _verdict(seen, tail, reason), mark
 
 
+def identity(row: tuple[int, str], where: object) -> str:
+    """The log's id, if this release can read the log."""
+    written, log_id = row
+    if written != FORMAT:
+        raise JournalError(f"log {where} has format {written}, this release reads {FORMAT}: use the one that wrote it")
+    return log_id
+
+
 def _advance(transaction: Transaction, progress: Progress) -> None:
     for follower, position in sorted(progress.tracking.items()):
         if not transaction.track(follower, position):
@@ -232,6 +242,4 @@ def _verdict(seen: Tail, tail: Tail, reason: str) -> Verification:
         reason, first_break = "the recorded head is not the hash of the last row", seen.position
     elif not reason and seen != tail:
         reason = "the recorded count or digest is not that of the rows"
-    return Verification(
-        ok=not reason, events=seen.events, head=seen.head.hex(), first_break=first_break, reason=reason
-    )
+    return Verification(ok=not reason, events=seen.events, head=seen.head.hex(), first_break=first_break, reason=reason)

@@ -1,7 +1,7 @@
 """Signed checkpoints: what the log was like at a moment, kept outside of it.
 
-A chain alone sees neither a cut tail nor an edit after which all hashes were computed anew. A checkpoint holds position,
-head and digest under an Ed25519 signature; whoever keeps the file (and the public key) elsewhere can tell.
+A chain alone sees neither a cut tail nor an edit after which all hashes were computed anew. A checkpoint holds
+position, head and digest under an Ed25519 signature; whoever keeps the file (and the public key) elsewhere can tell.
 
 Rules:
     1. The key is made at first use, readable by its owner only; its public half lies beside it as `<key>.pub`.
@@ -25,6 +25,17 @@ from domain.journal import Fingerprint, JournalError, Verification
 from domain.values import Micros
 
 FORMAT: Final = "myrmidon-checkpoint-1"
+FIELDS: Final = {
+    "format": str,
+    "log_id": str,
+    "position": int,
+    "events": int,
+    "head": str,
+    "digest": str,
+    "made_at": int,
+    "public_key": str,
+    "signature": str,
+}
 
 
 def write_checkpoint(journal: ChainedLog, file: Path, keyfile: Path, now: Callable[[], Micros]) -> Fingerprint:
@@ -67,7 +78,9 @@ def verify_checkpoint(journal: ChainedLog, file: Path, keyfile: Path | None = No
         end = journal.fingerprint()
         return Verification(ok=False, events=end.events, head=end.head, first_break=None, reason=f"{file}: {fault}")
     if told["log_id"] != journal.log_id:
-        raise JournalError(f"{file} is a checkpoint of log {told['log_id']}, this is log {journal.log_id}: take its own")
+        raise JournalError(
+            f"{file} is a checkpoint of log {told['log_id']}, this is log {journal.log_id}: take its own"
+        )
     found, mark = journal.audit(told["position"])
     return _compare(found, mark, told)
 
@@ -79,7 +92,9 @@ def _compare(found: Verification, mark: Fingerprint | None, told: dict[str, Any]
     if mark is None:
         reason, first = f"the log ends before the checkpoint's position {position}: its tail was cut", found.events + 1
     elif (mark.head, mark.digest, mark.events) != (told["head"], told["digest"], told["events"]):
-        reason = f"the hash at position {position} is not the checkpoint's: it or a row before it was edited and hashed anew"
+        reason = (
+            f"the hash at position {position} is not the checkpoint's: it or a row before it was edited and hashed anew"
+        )
         first = position
     else:
         return found
@@ -89,14 +104,11 @@ def _compare(found: Verification, mark: Fingerprint | None, told: dict[str, Any]
 def _load(file: Path) -> dict[str, Any]:
     try:
         told = json.loads(file.read_bytes())
-        if told["format"] != FORMAT:
-            raise JournalError(f"{file} is of format {told['format']!r}, this release reads {FORMAT}: upgrade it")
-        if not isinstance(told["position"], int):
-            raise TypeError("position is not a number")
-        told["log_id"], told["head"], told["digest"], told["events"], told["signature"], told["public_key"]  # noqa: B018
+        loaded: dict[str, Any] = {name: kind(told[name]) for name, kind in FIELDS.items()}
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise JournalError(f"{file} cannot be read as a checkpoint ({error!r}): give the file that checkpoint wrote") from error
-    loaded: dict[str, Any] = told
+        raise JournalError(f"{file} cannot be read as a checkpoint ({error!r}): give one") from error
+    if loaded["format"] != FORMAT:
+        raise JournalError(f"{file} is of format {loaded['format']!r}, this release reads {FORMAT}: upgrade it")
     return loaded
 
 

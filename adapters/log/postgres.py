@@ -31,7 +31,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import dict_row, tuple_row
 from psycopg.sql import SQL, Composed, Identifier
 
-from adapters.log.base import ChainedLog, Repeated, Unreadable
+from adapters.log.base import FORMAT, ChainedLog, Repeated, Unreadable, identity
 from adapters.log.chain import COLUMNS, GENESIS, NAMES, Row, Tail
 from adapters.log.plan import Content, Heads, Known, content_in
 from adapters.log.recorder import WatchSubscription, adopt
@@ -39,7 +39,6 @@ from adapters.log.watch import Watch
 from domain.journal import Cursor, JournalError, Progress
 from domain.values import Micros
 
-FORMAT: Final = 1
 TRIES: Final = 3
 POOL: Final = 4
 Sql: TypeAlias = psycopg.Cursor[Any]
@@ -50,14 +49,21 @@ _DEFINITION: Final = ", ".join(f"{name} {_TYPES[kind]} NOT NULL" for name, kind 
 
 TABLES: Final = (
     "CREATE SCHEMA IF NOT EXISTS {schema}",
-    f"CREATE TABLE IF NOT EXISTS {{schema}}.events ({_DEFINITION}, PRIMARY KEY (position), UNIQUE (event_id), "
-    "UNIQUE (stream, version))",
-    "CREATE TABLE IF NOT EXISTS {schema}.log (one integer PRIMARY KEY CHECK (one = 1), format integer NOT NULL, log_id "
-    "text NOT NULL, position bigint NOT NULL, events bigint NOT NULL, head bytea NOT NULL, digest bytea NOT NULL)",
+    (
+        f"CREATE TABLE IF NOT EXISTS {{schema}}.events ({_DEFINITION}, PRIMARY KEY (position), UNIQUE (event_id), "
+        "UNIQUE (stream, version))"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS {schema}.log (one integer PRIMARY KEY CHECK (one = 1), format integer NOT NULL, "
+        "log_id text NOT NULL, position bigint NOT NULL, events bigint NOT NULL, head bytea NOT NULL, "
+        "digest bytea NOT NULL)"
+    ),
     "CREATE TABLE IF NOT EXISTS {schema}.cursors (feed text PRIMARY KEY, rows bigint NOT NULL, body bytea NOT NULL)",
     "CREATE TABLE IF NOT EXISTS {schema}.tracking (application_name text PRIMARY KEY, notification_id bigint)",
-    "CREATE OR REPLACE VIEW {schema}.stored_events AS SELECT position AS notification_id, stream AS originator_id, "
-    "version AS originator_version, kind AS topic, body AS state FROM {schema}.events",
+    (
+        "CREATE OR REPLACE VIEW {schema}.stored_events AS SELECT position AS notification_id, stream AS originator_id, "
+        "version AS originator_version, kind AS topic, body AS state FROM {schema}.events"
+    ),
     "INSERT INTO {schema}.tracking VALUES ('__migration__', 1) ON CONFLICT DO NOTHING",
 )
 
@@ -130,7 +136,7 @@ class Recorder(PostgresProcessRecorder):
         with self.datastore.transaction(commit=True) as cursor:
             if kwargs.get("tracking") is not None:
                 self._insert_tracking(cursor, kwargs["tracking"])
-            return adopt(stored_events, Writing(self, cursor), self._now)
+            return adopt(stored_events, _Writing(self, cursor), self._now)
 
     def subscribe(self, gt: int | None = None, topics: Sequence[str] = ()) -> Subscription[Any]:
         """Notifications from `gt` on, past and to come."""
@@ -193,7 +199,7 @@ class News:
                     return
 
 
-class Writing:
+class _Writing:
     """One write transaction (see `base.Transaction`)."""
 
     def __init__(self, recorder: Recorder, cursor: Sql) -> None:
@@ -247,9 +253,7 @@ class PostgresLog(ChainedLog):
             try:
                 self.recorder.create_table()
                 self._assert_durable()
-                version, self._log_id = self._all("SELECT format, log_id FROM {schema}.log")[0]
-                if version != FORMAT:
-                    raise JournalError(f"{schema} is a log of format {version}, this release writes {FORMAT}: upgrade it")
+                self._log_id = identity(self._all("SELECT format, log_id FROM {schema}.log")[0], self._where)
             except BaseException:
                 self.recorder.close()
                 raise
@@ -294,9 +298,9 @@ class PostgresLog(ChainedLog):
         return super()._record(contents, expected, progress, look_up=True)
 
     @contextmanager
-    def _begin(self) -> Iterator[Writing]:
+    def _begin(self) -> Iterator[_Writing]:
         with self._errors(), self.recorder.datastore.transaction(commit=True) as cursor:
-            yield Writing(self.recorder, cursor)
+            yield _Writing(self.recorder, cursor)
 
     @contextmanager
     def _snapshot(self) -> Iterator[tuple[Tail, Iterator[Row]]]:
@@ -349,7 +353,7 @@ class PostgresLog(ChainedLog):
             raise JournalError(f"log {self._where}: {error}: check the database and its schema") from error
 
 
-class _Lost(JournalError):
+class _Lost(JournalError):  # noqa: N818 - says what it is
     """The server did not answer: what was sent may or may not be recorded."""
 
 

@@ -27,7 +27,7 @@ from eventsourcing.sqlite import (
     SQLiteTransaction,
 )
 
-from adapters.log.base import ChainedLog, Repeated, Unreadable
+from adapters.log.base import FORMAT, ChainedLog, Repeated, Unreadable, identity
 from adapters.log.chain import COLUMNS, GENESIS, NAMES, Row, Tail
 from adapters.log.plan import Heads, Known, content_in
 from adapters.log.recorder import WatchSubscription, adopt
@@ -36,19 +36,24 @@ from domain.journal import Cursor, JournalError
 from domain.values import Micros
 
 LOCK_TIMEOUT: Final = 30
-FORMAT: Final = 1
 
 _TYPES: Final = {int: "INTEGER", str: "TEXT", bytes: "BLOB"}
 _DEFINITION: Final = ", ".join(f"{name} {_TYPES[kind]} NOT NULL" for name, kind in COLUMNS)
 
 TABLES: Final = (
-    f"CREATE TABLE IF NOT EXISTS events ({_DEFINITION}, PRIMARY KEY (position), UNIQUE (event_id), "
-    "UNIQUE (stream, version)) STRICT",
-    "CREATE TABLE IF NOT EXISTS log (one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER NOT NULL, log_id TEXT "
-    "NOT NULL, position INTEGER NOT NULL, events INTEGER NOT NULL, head BLOB NOT NULL, digest BLOB NOT NULL) STRICT",
+    (
+        f"CREATE TABLE IF NOT EXISTS events ({_DEFINITION}, PRIMARY KEY (position), UNIQUE (event_id), "
+        "UNIQUE (stream, version)) STRICT"
+    ),
+    (
+        "CREATE TABLE IF NOT EXISTS log (one INTEGER PRIMARY KEY CHECK (one = 1), format INTEGER NOT NULL, log_id TEXT "
+        "NOT NULL, position INTEGER NOT NULL, events INTEGER NOT NULL, head BLOB NOT NULL, digest BLOB NOT NULL) STRICT"
+    ),
     "CREATE TABLE IF NOT EXISTS cursors (feed TEXT PRIMARY KEY, rows INTEGER NOT NULL, body BLOB NOT NULL) STRICT",
-    "CREATE VIEW IF NOT EXISTS stored_events AS SELECT position AS rowid, stream AS originator_id, "
-    "version AS originator_version, kind AS topic, body AS state FROM events",
+    (
+        "CREATE VIEW IF NOT EXISTS stored_events AS SELECT position AS rowid, stream AS originator_id, "
+        "version AS originator_version, kind AS topic, body AS state FROM events"
+    ),
 )
 
 INSERT: Final = f"INSERT INTO events ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"
@@ -132,7 +137,7 @@ class Recorder(SQLiteProcessRecorder):
     def _insert_events(
         self, c: SQLiteCursor, stored_events: Sequence[StoredEvent], **kwargs: Any
     ) -> Sequence[int] | None:
-        positions = adopt(stored_events, Writing(c), self._now)
+        positions = adopt(stored_events, _Writing(c), self._now)
         if kwargs.get("tracking") is not None:
             self._insert_tracking(c, kwargs["tracking"])
         return positions
@@ -156,7 +161,7 @@ class Recorder(SQLiteProcessRecorder):
         return int(position)
 
 
-class Writing:
+class _Writing:
     """One write transaction (see `base.Transaction`)."""
 
     def __init__(self, cursor: SQLiteCursor) -> None:
@@ -208,9 +213,7 @@ class SQLiteLog(ChainedLog):
             try:
                 self.recorder.create_table()
                 self._assert_durable()
-                version, self._log_id = self._one("SELECT format, log_id FROM log")
-                if version != FORMAT:
-                    raise JournalError(f"{file} is a log of format {version}, this release writes {FORMAT}: upgrade it")
+                self._log_id = identity(self._one("SELECT format, log_id FROM log"), file)
             except BaseException:
                 self.recorder.close()
                 raise
@@ -239,9 +242,9 @@ class SQLiteLog(ChainedLog):
         return Cursor(rows=found[0][0], body=found[0][1]) if found else Cursor()
 
     @contextmanager
-    def _begin(self) -> Iterator[Writing]:
+    def _begin(self) -> Iterator[_Writing]:
         with self._errors(), self.recorder.datastore.transaction(commit=True) as cursor:
-            yield Writing(cursor)
+            yield _Writing(cursor)
 
     @contextmanager
     def _snapshot(self) -> Iterator[tuple[Tail, Iterator[Row]]]:
@@ -292,7 +295,7 @@ class SQLiteLog(ChainedLog):
         except (sqlite3.IntegrityError, IntegrityError) as error:
             raise Repeated(f"{self._file}: {error}") from error
         except (sqlite3.Error, PersistenceError, OSError) as error:
-            raise JournalError(f"log {self._file}: {error}: check the file, its folder and who else holds it") from error
+            raise JournalError(f"log {self._file}: {error}: check the file and who else holds it") from error
 
 
 def _tail_in(row: tuple[int, int, bytes, bytes]) -> Tail:

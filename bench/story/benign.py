@@ -31,7 +31,7 @@ PC: Final[Habits] = (
 
 DESK: Final[Habits] = (
     *PC,
-    (people.browse, 7),
+    (people.browse, 6),
     (people.mail, 300),
     (people.chat, 60),
     (people.office_suite, 10),
@@ -59,7 +59,14 @@ PROFILES: Final[dict[str, Habits]] = {
     "remote": (*DESK, (trades.work_remotely, 0.6), (people.call, 0.5)),
     "researcher": (*DESK, (trades.do_research, 0.4), (people.develop, 2), (people.administer, 1)),
     "watchman": (*PC, (people.browse, 4), (people.chat, 60), (people.watch, 0.8), (people.mail, 300)),
-    "guest": ((people.lease, 1), (people.chatter, 200), (trades.visit, 16), (people.push, 1), (people.watch, 0.3)),
+    "guest": (
+        (people.lease, 1),
+        (people.chatter, 200),
+        (trades.visit, 16),
+        (people.push, 1),
+        (people.watch, 0.3),
+        (people.chat, 60),
+    ),
     "printer": ((machines.announce, 300),),
     "phone": ((machines.ring, 1.5),),
     "router": ((machines.time_keeper, 512),),

@@ -13,6 +13,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
+from zlib import crc32
 
 from bench.story.dice import HEX, Dice
 from bench.story.network import Host, Network, World
@@ -153,9 +154,9 @@ class Day:
         return uid
 
     def resolve(self, dice: Dice, ts: Micros, src: str, name: str, *, turns: int = 1, resolver: str = "") -> str:
-        """The address of `name`; asks for it unless `src` did so lately."""
-        ip = self.world.address(name, dice.whole(0, turns - 1) if turns > 1 else 0)
+        """The address of `name`; asks for it unless `src` did so lately, and may get the next of its `turns` then."""
         key = (src, name, ts // LOOKUP_MEMORY)
+        ip = self.world.address(name, crc32(repr(key).encode()) % turns)
         if key not in self._asked:
             self._asked.add(key)
             ahead = ts - int(dice.between(0.01, 0.08) * SECOND)

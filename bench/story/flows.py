@@ -31,7 +31,7 @@ SERVERS: Final = 100
 PEERS: Final = 20_000
 BEACONS: Final = 6
 SCAN_EVERY: Final = 40 * MINUTE
-MIX: Final = (
+MIX: Final[tuple[tuple[float, str, int, str, str, int, int, float], ...]] = (
     # share, ends (from-to), port, proto, service, bytes out, bytes back, seconds
     (0.310, "client-resolver", 53, "udp", "dns", 48, 120, 0.02),
     (0.330, "client-peer", 443, "tcp", "ssl", 1_900, 9_000, 9.0),
@@ -138,7 +138,8 @@ def _background(rng: np.random.Generator, ts: np.ndarray[Any, Any], weights: Col
 
 def _zipf(count: int, power: float) -> np.ndarray[Any, Any]:
     weight = 1.0 / np.arange(1, count + 1) ** power
-    return np.asarray(np.cumsum(weight) / weight.sum())
+    reached = np.cumsum(weight)
+    return np.asarray(reached / reached[-1])
 
 
 def _beacons(rng: np.random.Generator, columns: Columns) -> None:

@@ -16,7 +16,7 @@ def monitor_all(day: Day, host: Host, dice: Dice, rate: float) -> None:
             if target is host:
                 continue
             out = 64 * 3
-            up = target.profile in day.network.servers or _is_on(day, target, at)
+            up = _is_on(day, target, at)
             duration, back = (2.004, out) if up else (2.0, 0)
             day.flow(dice, at, host.ip, target.ip, 0, proto="icmp", duration=duration, out=out, back=back, sport=8)
             if target.profile in {"printer", "router"} or target.name in day.network.servers:
@@ -35,8 +35,10 @@ def monitor_all(day: Day, host: Host, dice: Dice, rate: float) -> None:
 
 
 def _is_on(day: Day, target: Host, at: Micros) -> bool:
-    shift = day.shift(target)
-    return target.profile in {"printer", "phone"} or shift.arrive <= at < shift.leave
+    """Most machines run day and night; one in twelve is switched on by the person that uses it."""
+    if target not in day.network.clients or not Dice(day.seed, "thrifty", target.ip).chance(1 / 12):
+        return True
+    return day.shift(target).arrive <= at < day.shift(target).leave
 
 
 def reverse_lookups(day: Day, host: Host, dice: Dice, rate: float) -> None:

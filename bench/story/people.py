@@ -91,21 +91,12 @@ def chat(day: Day, host: Host, dice: Dice, rate: float) -> None:
             back=dice.size(stay * 60, 0.5),
         )
         at += int((stay + dice.between(1, 20)) * SECOND)
-    home = dice.whole(0, 3)
     if dice.chance(0.5):
         return
     for beat in dice.beat(shift.arrive, shift.leave, rate, 0.08):
-        ip = day.world.address("presence.teamchat-app.com", home)
-        day.tls(
-            dice,
-            beat,
-            host.ip,
-            "presence.teamchat-app.com",
-            dst=ip,
-            duration=dice.span(0.4, 0.4),
-            out=dice.whole(380, 900),
-            back=dice.whole(300, 1500),
-        )
+        out, back = dice.whole(380, 900), dice.whole(300, 1500)
+        name = "presence.teamchat-app.com"
+        day.tls(dice, beat, host.ip, name, turns=2, duration=dice.span(0.4, 0.4), out=out, back=back)
 
 
 def office_suite(day: Day, host: Host, dice: Dice, rate: float) -> None:

@@ -8,7 +8,6 @@ Calls through an HTTP proxy are read from its CONNECT requests: there the peer i
 
 from __future__ import annotations
 
-from statistics import median, quantiles
 from typing import Any, Final
 
 import msgspec
@@ -16,7 +15,8 @@ import msgspec
 from domain.sighting import Feature, Sighting
 from domain.thresholds import BeaconThresholds, Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
+from engine.behaviours.outcomes import TCP_FAILED
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.frame import Frame
 
@@ -104,7 +104,7 @@ class Beacon:
         _keep(beat.sizes, frame.src_bytes[i])
         beat.last = ts
         beat.calls += 1
-        beat.answered += frame.dst_bytes[i] > 0 or key[3] == "proxy"
+        beat.answered += key[3] == "proxy" or (frame.dst_bytes[i] > 0 and frame.conn_state[i] not in TCP_FAILED)
         beat.trail.add(flow_at(frame, i, frame.conn_state[i]), key[1], frame.raw[i])
         if beat.calls % STRIDE == 0 and 2 * len(beat.intervals) >= self._set.calls:
             self._judge(frame, i, key, beat, found)
@@ -129,42 +129,40 @@ class Beacon:
             del beat.ports[next(iter(beat.ports))]
         return False
 
-    def _judge(
-        self, frame: Frame, i: int, key: tuple[str, str, int, str], beat: Beat, found: list[Sighting]
-    ) -> None:
+    def _judge(self, frame: Frame, i: int, key: tuple[str, str, int, str], beat: Beat, found: list[Sighting]) -> None:
         limits, trail = self._set, beat.trail
         calls, span = len(beat.intervals) + 1, (trail.last - trail.first) / SECOND
         calls = beat.calls if len(beat.intervals) == KEPT else calls
         least = limits.dead_span_seconds if beat.answered * 10 < beat.calls else limits.span_seconds
         score = min(calls / limits.calls, span / least)
         middle, spread, skew = _regularity(beat.intervals)
-        for excess in self._excesses(key[1], beat, spread, skew):
-            score = min(score, 0.99) / excess
+        score = held_back(score, spread / limits.interval_spread)
+        if score < 0.5:
+            return
+        size, deviation = _spread(sorted(beat.sizes))
+        for excess in (skew / limits.skew, *self._excesses(key[1], size, deviation)):
+            score = held_back(score, excess)
         if self._reporter.due(trail, score, frame.clock[i]):
             features = (
                 Feature(name="calls", value=calls, unit="calls", baseline=limits.calls),
                 Feature(name="median interval", value=round(middle / SECOND, 3), unit="s"),
                 Feature(name="spread of the intervals", value=round(spread, 4), baseline=limits.interval_spread),
                 Feature(name="skewness of the intervals", value=round(skew, 4), baseline=limits.skew),
-                Feature(name="median bytes sent", value=median(beat.sizes), unit="B", baseline=limits.largest_call_bytes),
+                Feature(name="median bytes sent", value=size, unit="B", baseline=limits.largest_call_bytes),
                 Feature(name="span", value=round(span, 1), unit="s", baseline=least),
                 Feature(name="calls answered", value=beat.answered, unit="calls"),
             )
             found.append(self._reporter.report(trail, frame, i, entity=key[0], score=score, features=features))
 
-    def _excesses(self, peer: str, beat: Beat, spread: float, skew: float) -> list[float]:
-        """By what factor each condition is missed; empty when all hold."""
+    def _excesses(self, peer: str, size: float, deviation: float) -> tuple[float, ...]:
+        """By what factor each condition is missed (1 and less: it holds)."""
         limits: BeaconThresholds = self._set
         crowd = len(self._clients.entries[peer].members) if peer in self._clients.entries else 1
-        size, deviation = _spread(beat.sizes)
-        ratios = (
-            spread / limits.interval_spread,
-            skew / limits.skew,
+        return (
             deviation / max(size * limits.size_spread, limits.size_spread_bytes),
             size / limits.largest_call_bytes,
             2.0 if crowd >= max(limits.common_clients, limits.common_share * len(self._callers.members)) else 0.0,
         )
-        return [ratio for ratio in ratios if ratio > 1.0]
 
     def dump(self) -> Any:
         """Working state."""
@@ -184,14 +182,20 @@ def _keep(values: list[int], value: int) -> None:
         del values[0]
 
 
-def _spread(values: list[int]) -> tuple[float, float]:
-    """Median and MAD.
+def _middle(ordered: list[float] | list[int]) -> float:
+    """Median of values in order."""
+    half = len(ordered) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _spread(ordered: list[int]) -> tuple[float, float]:
+    """Median and MAD of values in order.
 
     >>> _spread([10, 10, 14])
     (10, 0)
     """
-    middle = median(values)
-    return middle, median(abs(value - middle) for value in values)
+    middle = _middle(ordered)
+    return middle, _middle(sorted([abs(value - middle) for value in ordered]))
 
 
 def _regularity(intervals: list[int]) -> tuple[float, float, float]:
@@ -202,8 +206,9 @@ def _regularity(intervals: list[int]) -> tuple[float, float, float]:
     >>> _regularity([60, 60, 60, 60])
     (60.0, 0.0, 0.0)
     """
-    middle, deviation = _spread(intervals)
-    low, centre, high = quantiles(intervals, n=4)
+    ordered = sorted(intervals)
+    middle, deviation = _spread(ordered)
+    low, high = ordered[len(ordered) // 4], ordered[-1 - len(ordered) // 4]
     width = high - low
-    skew = abs(high + low - 2 * centre) / width if width > 0.1 * middle else 0.0
+    skew = abs(high + low - 2 * middle) / width if width > 0.1 * middle else 0.0
     return middle, deviation / middle if middle else 1.0, skew

@@ -14,7 +14,7 @@ import msgspec
 from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.frame import Frame
 
@@ -108,9 +108,7 @@ class Exfiltration:
         common = len(self._clients.entries.get(dst, {})) >= self._set.common_clients
         bar = max(self._set.bytes * (10 if common else 1), self._set.usual_factor * usual)
         ratio = sent / max(taken, 1)
-        score = sent / bar
-        if ratio < self._set.ratio:
-            score = min(score, 0.99) * ratio / self._set.ratio
+        score = held_back(sent / bar, self._set.ratio / max(ratio, 1e-9))
         if self._reporter.due(upload.trail, score, frame.clock[i]):
             features = (
                 Feature(name="bytes sent to the peer", value=sent, unit="B", baseline=round(bar, 1)),

@@ -14,7 +14,8 @@ import msgspec
 from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
+from engine.behaviours.outcomes import TCP_FAILED
 from engine.behaviours.places import INSIDE, NOWHERE, Places
 from engine.frame import Frame
 
@@ -58,15 +59,18 @@ class Flood:
     def sense(self, frame: Frame) -> list[Sighting]:
         """Sightings of the frame's rows."""
         found: list[Sighting] = []
-        rows = zip(frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, strict=True)
+        rows = zip(
+            frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, frame.conn_state,
+            strict=True,
+        )  # fmt: skip
         known, places = self.memory.entries, self._places
-        for i, (log, proto, src, dst, port, taken) in enumerate(rows):
+        for i, (log, proto, src, dst, port, taken, state) in enumerate(rows):
             if log != "conn":
                 continue
             place = places[dst]
             key = (dst if place == INSIDE else src, dst, port if proto == "tcp" else 0, proto)
-            if not taken:
-                if place != NOWHERE and frame.conn_state[i] != "OTH":
+            if not taken or state in TCP_FAILED:
+                if place != NOWHERE and state != "OTH":
                     self._count(frame, i, key, found)
             elif key in known:
                 rain = known[key]
@@ -87,7 +91,7 @@ class Flood:
         left = 1.0 - (ts % self._window) / self._window
         useless = rain.useless + left * rain.useless_before
         share = useless / max(1.0, rain.total + left * rain.total_before)
-        score = useless / self._set.connections * min(1.0, share / self._set.useless_share)
+        score = held_back(useless / self._set.connections, self._set.useless_share / share)
         score = max(score, rate / self._set.packets_per_second)
         if self._reporter.due(trail, score, frame.clock[i]):
             features = (

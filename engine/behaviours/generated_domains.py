@@ -12,7 +12,7 @@ import msgspec
 from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, prune
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back, prune
 from engine.behaviours.names import registered, strangeness
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.frame import Frame
@@ -72,7 +72,7 @@ class GeneratedDomains:
         trail.add(flow_at(frame, i, domain[:160]), domain, frame.raw[i])
         count = len(misses.strange)
         share = count / (count + len(misses.plain))
-        score = count / self._set.domains * min(1.0, share / self._set.random_share)
+        score = held_back(count / self._set.domains, self._set.random_share / share)
         if self._reporter.due(trail, score, frame.clock[i]):
             features = (
                 Feature(name="made-up names that do not exist", value=count, unit="domains", baseline=self._set.domains),

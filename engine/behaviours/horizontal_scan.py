@@ -14,8 +14,8 @@ import msgspec
 from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, prune
-from engine.behaviours.outcomes import ANSWERED, FAILED, outcome
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back, prune
+from engine.behaviours.outcomes import ANSWERED, FAILED, TCP_FAILED, outcome
 from engine.behaviours.places import NOWHERE, Places
 from engine.frame import Frame
 
@@ -51,28 +51,23 @@ class HorizontalScan:
     def sense(self, frame: Frame) -> list[Sighting]:
         """Sightings of the frame's rows."""
         found: list[Sighting] = []
-        rows = zip(frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, strict=True)
+        rows = zip(
+            frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, frame.conn_state,
+            strict=True,
+        )  # fmt: skip
         get, put, places = self.memory.get, self.memory.put, self._places
-        for i, (log, proto, src, dst, port, taken) in enumerate(rows):
+        for i, (log, proto, src, dst, port, taken, state) in enumerate(rows):
             if log != "conn" or proto not in COUNTED:
                 continue
-            result = ANSWERED if taken else self._outcome(frame, i)
+            result = ANSWERED if taken and state not in TCP_FAILED else self._outcome(frame, i)
             if not result or places[dst] == NOWHERE:
                 continue
             key = (src, port if proto != "icmp" else 0, proto)
             sweep = get(key) or put(key, Sweep())
-            if result == FAILED:
-                if dst not in sweep.answered:
-                    self._failed(frame, i, sweep, found)
+            if result == FAILED and dst not in sweep.answered:
+                self._failed(frame, i, sweep, found)
             else:
-                answered = sweep.answered
-                if dst in answered:
-                    del answered[dst]
-                elif len(answered) >= self._cap:
-                    del answered[next(iter(answered))]
-                answered[dst] = frame.ts[i]
-                if dst in sweep.failed:
-                    del sweep.failed[dst]
+                self._known(sweep, dst, frame.ts[i])
         return found
 
     @staticmethod
@@ -81,6 +76,17 @@ class HorizontalScan:
             frame.proto[i], frame.conn_state[i], frame.src_port[i], frame.dst_port[i], frame.src_bytes[i],
             frame.dst_bytes[i], frame.src_pkts[i], frame.dst_pkts[i],
         )  # fmt: skip
+
+    def _known(self, sweep: Sweep, dst: str, ts: int) -> None:
+        """The host answers; it stays known while it is asked again, even when it is switched off for the night."""
+        answered = sweep.answered
+        if dst in answered:
+            del answered[dst]
+        elif len(answered) >= self._cap:
+            del answered[next(iter(answered))]
+        answered[dst] = ts
+        if dst in sweep.failed:
+            del sweep.failed[dst]
 
     def _failed(self, frame: Frame, i: int, sweep: Sweep, found: list[Sighting]) -> None:
         ts, dst, src = frame.ts[i], frame.dst_ip[i], frame.src_ip[i]
@@ -95,7 +101,7 @@ class HorizontalScan:
             return
         prune(sweep.answered, ts - self._window, self._cap)
         share = hosts / (hosts + len(sweep.answered))
-        score = hosts / least * min(1.0, share / self._set.failed_share)
+        score = held_back(hosts / least, self._set.failed_share / share)
         if self._reporter.due(trail, score, frame.clock[i]):
             features = (
                 Feature(name="hosts that did not answer", value=hosts, unit="hosts", baseline=least),

@@ -170,6 +170,15 @@ def _flow(values: FlowTuple) -> Flow:
     )  # fmt: skip
 
 
+def held_back(score: float, excess: float) -> float:
+    """The score while a condition of a decision is missed by the factor `excess` (> 1): below 1, however large it was.
+
+    >>> held_back(3.0, 1.0), held_back(3.0, 2.0), held_back(0.8, 2.0)
+    (3.0, 0.495, 0.4)
+    """
+    return score if excess <= 1.0 else min(score, 0.99) / excess
+
+
 def prune(members: dict[Any, int], horizon: Micros, cap: int) -> None:
     """Forget members that were last seen before `horizon`, oldest first, and all above `cap`."""
     while members:

@@ -17,7 +17,7 @@ import msgspec
 from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
 from engine.behaviours.places import NOWHERE, Places
 from engine.frame import Frame
 
@@ -138,22 +138,23 @@ class PasswordGuessing:
         if 2 * max(attempts, failures) < self._set.attempts:
             return
         spread = _spread([size for _, size in guesses.flows])
-        by_flow = attempts * min(1.0, self._set.size_spread / max(spread, 1e-9))
-        if spread > self._set.size_spread:
-            by_flow = min(by_flow, 0.99 * self._set.attempts)
+        by_flow = held_back(attempts / self._set.attempts, spread / self._set.size_spread)
         inside_now = failures >= self._set.attempts // 2 and bool(guesses.successes)
-        score = max(by_flow, failures) / self._set.attempts * (self._set.success_factor if inside_now else 1.0)
+        score = max(by_flow, failures / self._set.attempts) * (self._set.success_factor if inside_now else 1.0)
         if self._reporter.due(guesses.trail, score, frame.clock[i]):
             features = (
                 Feature(name="log-in attempts", value=attempts, unit="connections", baseline=self._set.attempts),
-                Feature(name="failures on record", value=failures, unit="attempts", baseline=self._set.attempts),
+                Feature(
+                    name="failed or unclear attempts on record",
+                    value=failures,
+                    unit="attempts",
+                    baseline=self._set.attempts,
+                ),
                 Feature(name="spread of the bytes sent", value=round(spread, 4), baseline=self._set.size_spread),
                 Feature(name="successes on record", value=len(guesses.successes)),
             )
             entity = frame.src_ip[i]
-            found.append(
-                self._reporter.report(guesses.trail, frame, i, entity=entity, score=score, features=features)
-            )
+            found.append(self._reporter.report(guesses.trail, frame, i, entity=entity, score=score, features=features))
 
     def dump(self) -> Any:
         """Working state."""

@@ -9,8 +9,8 @@ import msgspec
 from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, prune
-from engine.behaviours.outcomes import FAILED, outcome
+from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back, prune
+from engine.behaviours.outcomes import FAILED, TCP_FAILED, outcome
 from engine.behaviours.places import NOWHERE, Places
 from engine.frame import Frame
 
@@ -42,12 +42,15 @@ class VerticalScan:
     def sense(self, frame: Frame) -> list[Sighting]:
         """Sightings of the frame's rows."""
         found: list[Sighting] = []
-        rows = zip(frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, strict=True)
+        rows = zip(
+            frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, frame.conn_state,
+            strict=True,
+        )  # fmt: skip
         get, known = self.memory.get, self.memory.entries
-        for i, (log, proto, src, dst, port, taken) in enumerate(rows):
+        for i, (log, proto, src, dst, port, taken, state) in enumerate(rows):
             if log != "conn" or (proto != "tcp" and proto != "udp"):
                 continue
-            if taken:
+            if taken and state not in TCP_FAILED:
                 if (src, dst) in known and (probe := get((src, dst))):
                     probe.answered.pop(port, None)
                     probe.answered[port] = frame.ts[i]
@@ -77,7 +80,7 @@ class VerticalScan:
         if ports * 2 < self._set.ports:
             return
         share = ports / (ports + len(probe.answered))
-        score = ports / self._set.ports * min(1.0, share / self._set.failed_share)
+        score = held_back(ports / self._set.ports, self._set.failed_share / share)
         if self._reporter.due(trail, score, frame.clock[i]):
             features = (
                 Feature(name="ports that did not answer", value=ports, unit="ports", baseline=self._set.ports),

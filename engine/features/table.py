@@ -1,7 +1,8 @@
 """The features of a host window: one table, from which the vector's order, the explanations and the docs are drawn.
 
 Rules:
-    1. A vector holds one number per row of `FEATURES`, in that order, finite and rounded to 6 places.
+    1. A vector holds one finite number per row of `FEATURES`, in that order. Models take it in single precision, which
+       also levels the last bits of another machine's logarithm.
     2. A feature marked `log` stands in the vector as log(1 + value): sizes matter by their order of magnitude. What an
        analyst is shown is the value itself.
     3. Everything is measured on the flows that the host opened, except `received_flows`.
@@ -27,11 +28,6 @@ class FeatureRule:
     columns: tuple[str, ...]
     says: str
 
-    def entry(self, value: float) -> float:
-        """The entry in a vector of this feature's value; a value that is not finite counts as 0."""
-        entry = math.log1p(value) if self.log else value
-        return round(entry, 6) + 0.0 if math.isfinite(entry) else 0.0
-
     def shown(self, entry: float) -> float:
         """The value, in its unit, of this feature's entry in a vector."""
         return round(math.expm1(entry) if self.log else entry, 4)
@@ -56,6 +52,9 @@ FEATURES: Final = (
     FeatureRule("inside_share", "", "topology", False, ("dst_ip",), "share of its flows to inside hosts"),
     FeatureRule("received_flows", "flows", "topology", True, ("dst_ip",), "flows others opened to it"),
 )
+
+
+LOGARITHMIC: Final = tuple(feature.log for feature in FEATURES)
 
 
 def features_table() -> str:

@@ -25,7 +25,7 @@ import msgspec
 from domain.anomaly_limits import AnomalyLimits
 from domain.values import SECOND, Micros
 from engine.features.inside import Inside
-from engine.features.table import FEATURES
+from engine.features.table import LOGARITHMIC
 from engine.frame import Frame
 
 FAILED = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
@@ -273,7 +273,7 @@ def _entropy(counts: Mapping[_Key, int], total: int) -> float:
     >>> _entropy({"a": 2, "b": 2}, 4), _entropy({"a": 3}, 3)
     (1.0, 0.0)
     """
-    return math.log2(total) - math.fsum(n * math.log2(n) for n in counts.values() if n > 1) / total
+    return max(0.0, math.log2(total) - math.fsum(n * math.log2(n) for n in counts.values() if n > 1) / total)
 
 
 def _gap(window: HostWindow) -> tuple[float, float]:
@@ -295,7 +295,7 @@ def _vector(window: HostWindow, new_peers: int, received: int) -> tuple[float, .
         flows,
         gap_mean,
         gap_cv,
-        max(0.0, window.duration) / flows,
+        max(0.0, window.duration) / flows if math.isfinite(window.duration) else 0.0,
         new_peers / peers,
         window.failed / flows,
         out,
@@ -310,4 +310,4 @@ def _vector(window: HostWindow, new_peers: int, received: int) -> tuple[float, .
         window.inside / flows,
         received,
     )
-    return tuple(f.entry(v) for f, v in zip(FEATURES, values, strict=True))
+    return tuple([math.log1p(value) if log else value for log, value in zip(LOGARITHMIC, values, strict=True)])

@@ -18,8 +18,8 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
@@ -29,7 +29,7 @@ from domain.sighting import Feature, Flow, Sighting, Vote
 from engine.features.table import FEATURES
 from engine.features.windows import ClosedWindow, HostWindows, Sample
 from engine.frame import Frame
-from engine.models.base import version_of
+from engine.models.base import Matrix, version_of
 from engine.models.conformal import Ring, p_value
 from engine.models.isolation import IsolationForest, fit
 from engine.sensed import Notice, Sensed
@@ -59,11 +59,15 @@ class _State(msgspec.Struct):
     hosts: dict[str, _Past] = {}
 
 
+Grow: TypeAlias = Callable[[Matrix, int], IsolationForest]
+"""How a forest comes about: `isolation.fit`, or `training.fit_apart`, which leaves this process small."""
+
+
 class AnomalyDetector:
     """Host windows in, votes of the isolation forest out."""
 
-    def __init__(self, limits: AnomalyLimits, local_networks: Iterable[str], seed: int) -> None:
-        self._limits, self._seed = limits, seed
+    def __init__(self, limits: AnomalyLimits, local_networks: Iterable[str], seed: int, fit: Grow = fit) -> None:
+        self._limits, self._seed, self._fit = limits, seed, fit
         self._windows = HostWindows(limits, local_networks)
         self._warmup: list[tuple[str, tuple[float, ...]]] = []
         self._model: IsolationForest | None = None
@@ -122,7 +126,7 @@ class AnomalyDetector:
         taken = closed[: self._limits.warmup_windows - len(self._warmup)]
         self._warmup.extend((window.window.host, window.vector) for window in taken)
         if len(self._warmup) >= self._limits.warmup_windows:
-            self._model = fit(np.array([vector for _, vector in self._warmup], np.float32), self._seed)
+            self._model = self._fit(np.array([vector for _, vector in self._warmup], np.float32), self._seed)
             sensed.notices.extend(self._notices(taken[-1], self._model))
             self._warmup = []
         return closed[len(taken) :]

@@ -15,13 +15,15 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.journal import MyrmidonError
+
 Matrix: TypeAlias = NDArray[np.float32]
 """Rows of features, in single precision, which is what the forests are grown on."""
 
 Scores: TypeAlias = NDArray[np.float64]
 
 
-class ModelDamaged(ValueError):  # noqa: N818 - says what it is
+class ModelDamaged(MyrmidonError):  # noqa: N818 - says what it is
     """The stored bytes of a model do not have the hash they were recorded with: restore the artifact or train anew."""
 
 

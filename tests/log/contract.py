@@ -94,7 +94,9 @@ class JournalContract:
         ],
         ids=lambda change: next(iter(change)),
     )
-    def test_the_same_id_with_other_content_is_a_contradiction(self, log: ChainedLog, change: dict[str, object]) -> None:
+    def test_the_same_id_with_other_content_is_a_contradiction(
+        self, log: ChainedLog, change: dict[str, object]
+    ) -> None:
         log.append([note(1)])
         with pytest.raises(Contradiction, match="position 1"):
             log.append([note(2), replace(note(1), **change)])  # type: ignore[arg-type]

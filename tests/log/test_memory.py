@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from adapters.log.base import ChainedLog
@@ -21,5 +19,5 @@ class TestMemoryLog(JournalContract):
         return lambda: log
 
     @pytest.fixture
-    def other(self) -> Iterator[ChainedLog]:
-        yield MemoryLog(ticking())
+    def other(self) -> ChainedLog:
+        return MemoryLog(ticking())

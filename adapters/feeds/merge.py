@@ -1,0 +1,91 @@
+"""All logs of all feeds of a run in one order.
+
+Rules:
+    1. Rows come in the order of their merge keys; ties by feed, log type, file, row. So a run of rows of one log is taken
+       up to the next row of the log that comes second.
+    2. The merge waits for every open log that has no row at hand. A log that has held it back for `idle_release` seconds is
+       released; it comes back when it grows.
+    3. Nothing here depends on how many rows are asked for at a time.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.feeds.errors import FeedError
+from adapters.feeds.log import Log, Rank
+from adapters.feeds.rows import Part
+from domain.values import Micros
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Rows of one log that follow one another in the merge."""
+
+    log: Log
+    parts: Sequence[Part]
+    stamps: Sequence[Micros | None]
+
+
+class Merge:
+    """See the rules above. `trouble` is told of a log that cannot be read on, `done` of one that has ended."""
+
+    def __init__(self, *, trouble: Callable[[Log, FeedError], Any], done: Callable[[Log], Any]) -> None:
+        self._trouble = trouble
+        self._done = done
+        self._heap: list[tuple[Rank, int, Log]] = []
+        self._waiting: dict[Log, float] = {}
+        self._released: set[Log] = set()
+        self._number = 0
+
+    def add(self, log: Log, now: float) -> None:
+        """Take in a log, or one that may have grown."""
+        self._waiting.pop(log, None)
+        try:
+            ready = log.fill()
+        except FeedError as error:
+            self._trouble(log, error)
+            ready = False
+        if ready:
+            self._released.discard(log)
+            self._number += 1
+            heapq.heappush(self._heap, (log.rank, self._number, log))
+        elif log.ended:
+            self._released.discard(log)
+            self._done(log)
+        elif log not in self._released:
+            self._waiting[log] = now
+
+    def gather(self, room: int, now: float) -> list[Run]:
+        """The next runs, `room` rows at most."""
+        runs: list[Run] = []
+        while room and self._heap and not self._waiting:
+            _, _, log = heapq.heappop(self._heap)
+            stop = log.until(self._heap[0][0] if self._heap else None, room)
+            parts, stamps = log.take(stop)
+            room -= len(parts)
+            runs.append(Run(log, parts, stamps))
+            self.add(log, now)
+        return runs
+
+    def idle(self) -> list[Log]:
+        """Logs without a row at hand, to be looked at again."""
+        return [*self._waiting, *sorted(self._released, key=lambda log: str(log.path))]
+
+    def look_again(self, log: Log, now: float) -> None:
+        """Take in what an idle log has got since."""
+        since = self._waiting.get(log, now)
+        self.add(log, since)
+
+    def release(self, now: float, after: float) -> list[Log]:
+        """Let go of the logs that have held back others for too long."""
+        if not self._heap:
+            return []
+        late = [log for log, since in self._waiting.items() if now - since >= after]
+        for log in late:
+            del self._waiting[log]
+            self._released.add(log)
+        return late

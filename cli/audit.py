@@ -1,0 +1,249 @@
+"""`myrmidon audit`: proofs over the log, and the reasons of its decisions."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.context import context_of
+from cli.output import clean, emit, fail, table, when
+from cli.reading import moment, now, one, opened, opened_log
+from domain.moments import rfc3339
+
+if TYPE_CHECKING:
+    from domain.journal import Journal, Recorded
+
+KEY = "checkpoint.key"
+"""Name of the Ed25519 key in the home's keys."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="Proofs over the log, and the reasons of its decisions.", no_args_is_help=True)
+    for name, command in (
+        ("verify", verify),
+        ("checkpoint", checkpoint),
+        ("replay", replay),
+        ("as-of", as_of),
+        ("explain", explain),
+        ("log", log),
+    ):
+        group.command(name)(command)
+    app.add_typer(group, name="audit")
+
+
+def verify(
+    ctx: typer.Context,
+    checkpoint: Annotated[Path | None, typer.Option(help="Also hold the log against this signed checkpoint.")] = None,
+) -> None:
+    """Walk the chain over all stored bytes; exit code 1 names the first position that does not fit."""
+    with opened_log(ctx) as journal:
+        if checkpoint is None:
+            found = journal.verify()
+        else:
+            from adapters.log.checkpoint import verify_checkpoint
+
+            found = verify_checkpoint(journal, checkpoint, context_of(ctx).where().keys / KEY)
+    emit(ctx, asdict(found), verified)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+def verified(found: dict[str, Any]) -> str:
+    """The verdict on the chain in words."""
+    if found["ok"]:
+        return f"the chain of {found['events']:,} events is whole; head {found['head']}"
+    where = "" if found["first_break"] is None else f" at position {found['first_break']}"
+    return f"the chain is BROKEN{where}: {found['reason']}"
+
+
+def checkpoint(
+    ctx: typer.Context, file: Annotated[Path, typer.Argument(help="Where to write it: keep it on another machine.")]
+) -> None:
+    """Sign the present end of the log into a file."""
+    from adapters.log.checkpoint import write_checkpoint
+
+    with opened_log(ctx) as journal:
+        mark = write_checkpoint(journal, file, context_of(ctx).where().keys / KEY, now)
+    document = {"file": str(file), **asdict(mark)}
+    emit(
+        ctx,
+        document,
+        lambda d: f"{d['events']:,} events up to position {d['position']} are signed in {d['file']}: keep it elsewhere",
+    )
+
+
+def replay(ctx: typer.Context) -> None:
+    """Fold the log from zero and hold it against the live views."""
+    with opened(ctx) as reading:
+        document = reading.views.replay(reading.journal)
+    emit(ctx, document, replayed)
+    if not document["equal"]:
+        raise typer.Exit(1)
+
+
+def replayed(document: dict[str, Any]) -> str:
+    """The comparison in words."""
+    rate = f"{document['events']:,} events folded at {document['events_per_second']:,.0f} a second"
+    if document["equal"]:
+        return f"the live views are what the log says: {rate}; digest {document['live']}"
+    differing = [name for name, both in document["views"].items() if both["live"] != both["replayed"]]
+    return f"the live views DIFFER from the log in {', '.join(differing)} ({rate}): run `myrmidon projections rebuild`"
+
+
+def as_of(
+    ctx: typer.Context,
+    time: Annotated[str, typer.Argument(help="RFC 3339, or an age such as 2h.")],
+    recorded: Annotated[bool, typer.Option("--recorded", help="By when facts were recorded, not occurred.")] = False,
+) -> None:
+    """The views as they stood at a moment."""
+    from domain.journal import follow
+    from projections import catalog
+
+    at = moment(time, "TIME") or 0
+    with opened_log(ctx) as journal:
+        memories = catalog.as_of(follow(journal), at, by_recorded=recorded)
+    views = {name: catalog.documents(name, memory) for name, memory in sorted(memories.items())}
+    emit(ctx, {"as_of": rfc3339(at), "by": "recorded" if recorded else "occurred", **views}, stood)
+
+
+def stood(document: dict[str, Any]) -> str:
+    """The views of a moment in words."""
+    lines = [f"as of {document['as_of']} (by the time facts {document['by']}):"]
+    for name in ("incidents", "threats"):
+        lines += ["", f"{len(document[name])} {name}"]
+        gravest = sorted(document[name], key=lambda row: -row["risk"])
+        lines += [
+            f"  {r['id'][:8]}  {r['level']:<8}  {r['risk']:>4.1f}  {r['status']:<12}  {r['title']}" for r in gravest
+        ]
+    lines += ["", f"{len(document['feeds'])} feeds"]
+    lines += [
+        f"  {feed['name']}: {feed['received']:,} rows received, {feed['scored']:,} scored" for feed in document["feeds"]
+    ]
+    return "\n".join(lines)
+
+
+def explain(
+    ctx: typer.Context,
+    identity: Annotated[str, typer.Argument(metavar="ID", help="A threat or incident, or how its id begins.")],
+) -> None:
+    """What, who, when, why, how sure, decided by which versions, and the chain of causes."""
+    from cli.explain import describe, incident_story, threat_story
+
+    with opened(ctx) as reading:
+        view, row = one(reading, identity, ("threats", "incidents"))
+        if view == "threats":
+            story = threat_story(reading.journal, row)
+        else:
+            members = (reading.views.get("threats", threat) for threat in row["threats"])
+            story = incident_story(reading.journal, row, [threat for threat in members if threat])
+    emit(ctx, story, describe)
+
+
+def log(
+    ctx: typer.Context,
+    *,
+    after: Annotated[int | None, typer.Option(min=0, help="From this position on (else the latest).")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many facts.")] = 50,
+    stream: Annotated[str, typer.Option(help="Only streams that begin so: `threat/`, `feed/zeek`.")] = "",
+    kind: Annotated[str, typer.Option(help="Only this kind of fact.")] = "",
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with what comes, a line a fact.")] = False,
+) -> None:
+    """The facts as they are recorded."""
+    from domain.events import FACTS
+
+    if kind and kind not in FACTS:
+        fail(f"no fact is of kind {kind!r}; known are {', '.join(sorted(FACTS))}", 2)
+    with opened_log(ctx) as journal:
+        facts, reached = selected(journal, after, limit, lambda r: _fits(r, stream, kind))
+        if follow:
+            tail(ctx, journal, facts, reached, lambda r: _fits(r, stream, kind))
+            return
+    emit(ctx, [told(recorded) for recorded in facts], listed)
+
+
+def _fits(recorded: Recorded, stream: str, kind: str) -> bool:
+    return recorded.stream.startswith(stream) and kind in {"", recorded.fact.kind}
+
+
+def selected(
+    journal: Journal, after: int | None, limit: int, fits: Callable[[Recorded], bool]
+) -> tuple[list[Recorded], int]:
+    """The first facts after a position, or the latest of all; and the position up to which was read."""
+    from domain.journal import follow
+
+    found: deque[Recorded] = deque(maxlen=None if after is not None else limit)
+    reached = after or 0
+    for batch in follow(journal, reached):
+        for recorded in batch:
+            reached = recorded.position
+            if fits(recorded):
+                found.append(recorded)
+            if after is not None and len(found) == limit:
+                return list(found), reached
+    return list(found), reached
+
+
+def tail(
+    ctx: typer.Context, journal: Journal, facts: list[Recorded], reached: int, fits: Callable[[Recorded], bool]
+) -> None:
+    """Print facts, a line each (JSON Lines with --json), until the operator interrupts."""
+    asked_json = context_of(ctx).json
+    try:
+        for recorded in _endless(journal, facts, reached, fits):
+            document = told(recorded)
+            print(json_text.dumps(document) if asked_json else clean(line(document)), flush=True)  # noqa: T201 - the answer
+    except KeyboardInterrupt:
+        return
+
+
+def _endless(
+    journal: Journal, facts: list[Recorded], reached: int, fits: Callable[[Recorded], bool]
+) -> Iterator[Recorded]:
+    yield from facts
+    while True:
+        for recorded in journal.read(reached):
+            reached = recorded.position
+            if fits(recorded):
+                yield recorded
+        journal.wait(reached, 1.0)
+
+
+def told(recorded: Recorded) -> dict[str, Any]:
+    """A recorded fact as other tools read it."""
+    import msgspec
+
+    return {
+        "position": recorded.position,
+        "event_id": str(recorded.event_id),
+        "stream": recorded.stream,
+        "version": recorded.version,
+        "kind": recorded.fact.kind,
+        "occurred_at": rfc3339(recorded.occurred_at),
+        "recorded_at": rfc3339(recorded.recorded_at),
+        "actor": recorded.actor,
+        "causation": str(recorded.causation) if recorded.causation else None,
+        "correlation": str(recorded.correlation) if recorded.correlation else None,
+        "region": recorded.region,
+        "tags": list(recorded.tags),
+        "fact": msgspec.to_builtins(recorded.fact),
+    }
+
+
+def line(document: dict[str, Any]) -> str:
+    """A fact on one line."""
+    return f"{document['position']:>8}  {when(document['occurred_at'])}  {document['kind']:<21}  {document['stream']}"
+
+
+def listed(documents: list[dict[str, Any]]) -> Any:
+    """Facts for people."""
+    if not documents:
+        return "no fact fits: look at all with `myrmidon audit log`"
+    rows = [(d["position"], when(d["occurred_at"]), d["kind"], d["actor"], d["stream"]) for d in documents]
+    return table(("POSITION", "OCCURRED", "KIND", "BY", "STREAM"), rows, right=("POSITION",))

@@ -1,0 +1,262 @@
+"""Why: a threat or an incident told from the log, as a structure and as an analyst's note."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from typing import Any, Final
+
+from cli.output import WIDTH, when
+from domain.facts.telemetry import BatchScored
+from domain.journal import Journal, Recorded
+from domain.moments import rfc3339
+from domain.values import KINDS, MINUTE, SECOND, Micros
+from projections import incidents as incident_view
+from projections import threats as threat_view
+
+TECHNIQUES: Final[dict[str, str]] = {
+    "T1041": "Exfiltration Over C2 Channel",
+    "T1046": "Network Service Discovery",
+    "T1048": "Exfiltration Over Alternative Protocol",
+    "T1071": "Application Layer Protocol",
+    "T1071.004": "Application Layer Protocol: DNS",
+    "T1110.001": "Brute Force: Password Guessing",
+    "T1110.003": "Brute Force: Password Spraying",
+    "T1498": "Network Denial of Service",
+    "T1499": "Endpoint Denial of Service",
+    "T1568.002": "Dynamic Resolution: Domain Generation Algorithms",
+    "T1571": "Non-Standard Port",
+    "T1572": "Protocol Tunneling",
+    "T1595.001": "Active Scanning: Scanning IP Blocks",
+}
+"""MITRE ATT&CK techniques that our kinds name."""
+
+
+def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
+    """All that explains a threat, from the ledger entry that covers its evidence to what operators said."""
+    threat = threat_view.document(row)
+    return {
+        "kind": "threat",
+        "id": row["id"],
+        "threat": threat,
+        "what": row["title"],
+        "who": {"entity": row["entity"], "peers": row["peers"]},
+        "when": {name: threat[name] for name in ("first_seen", "last_seen", "detected_at")},
+        "why": [measured(feature) for feature in row["features"]],
+        "how_sure": {
+            "confidence": row["confidence"],
+            "score": row["score"],
+            "risk": row["risk"],
+            "level": row["level"],
+            "votes": row["votes"],
+        },
+        "versions": {
+            name.removesuffix("_version"): row[name] for name in ("model_version", "rules_version", "settings_version")
+        },
+        "techniques": [{"id": name, "name": TECHNIQUES.get(name, "")} for name in row["techniques"]],
+        "flows": threat["flows"],
+        "verdicts": threat["verdicts"],
+        "chain": [step(*pair) for pair in threat_chain(journal, row)],
+    }
+
+
+def incident_story(journal: Journal, row: dict[str, Any], threats: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """All that explains an incident: itself, its facts, and the story of each of its threats."""
+    facts = journal.read_stream(f"incident/{row['id']}")
+    return {
+        "kind": "incident",
+        "id": row["id"],
+        "incident": incident_view.document(row),
+        "threats": [threat_story(journal, threat) for threat in threats],
+        "chain": [step(recorded, spoken(recorded)) for recorded in facts],
+    }
+
+
+def threat_chain(journal: Journal, row: dict[str, Any]) -> list[tuple[Recorded, str]]:
+    """The facts that lead from telemetry over the threat to the incident and the verdicts, in log order."""
+    chain: list[tuple[Recorded, str]] = []
+    threat, first = row["id"], 0
+    facts = journal.read_stream(f"threat/{threat}")
+    if facts:
+        first = facts[0].fact.row  # type: ignore[union-attr]  # a threat begins with threat-detected
+        ledger = covering(journal, row["feed"], first)
+        if ledger is not None:
+            chain.append((ledger, f"rows up to {first:,} of feed {row['feed']} were scored"))
+        chain.append((facts[0], f"row {first:,} completed the evidence"))
+    if len(facts) > 1:
+        chain.append((facts[-1], f"it went on; last of {len(facts) - 1} reports"))
+    if row["incident"]:
+        about = journal.read_stream(f"incident/{row['incident']}")
+        chain += [(r, spoken(r)) for r in about if str(getattr(r.fact, "threat", threat)) == threat]
+    chain += [(r, spoken(r)) for r in journal.read_stream(f"verdict/{threat}")]
+    return sorted(chain, key=lambda pair: pair[0].position)
+
+
+def covering(journal: Journal, feed: str, row: int) -> Recorded | None:
+    """The ledger entry of a feed that covers a row; None while its batch is still open."""
+    received = 0
+    for recorded in journal.read_stream(f"feed/{feed}"):
+        if isinstance(recorded.fact, BatchScored):
+            received += recorded.fact.received
+            if received >= row:
+                return recorded
+    return None
+
+
+def step(recorded: Recorded, says: str) -> dict[str, Any]:
+    """A link of a chain."""
+    return {
+        "position": recorded.position,
+        "event_id": str(recorded.event_id),
+        "stream": recorded.stream,
+        "kind": recorded.fact.kind,
+        "at": rfc3339(recorded.occurred_at),
+        "by": recorded.actor,
+        "causation": str(recorded.causation) if recorded.causation else None,
+        "says": says,
+    }
+
+
+SPEAKING: Final = ("title", "reason", "text", "verdict", "correction")
+"""Fields of facts that say something to people."""
+
+
+def spoken(recorded: Recorded) -> str:
+    """What a fact says, in its own words."""
+    return "; ".join(str(getattr(recorded.fact, name)) for name in SPEAKING if getattr(recorded.fact, name, ""))
+
+
+def measured(feature: dict[str, Any]) -> dict[str, Any]:
+    """A measurement beside what it was compared with, also in words."""
+    value, baseline = feature["value"], feature["baseline"]
+    says = f"{feature['name']}: {number(value)} {feature['unit']}".rstrip()
+    if baseline is not None:
+        says += f" (threshold {number(baseline)}{compared(value, baseline)})"
+    return {**feature, "says": says}
+
+
+def compared(value: float, baseline: float) -> str:
+    """How a value stands to its threshold, in words.
+
+    >>> compared(30, 10), compared(10, 10), compared(0.01, 0.1)
+    (', 3 times that', ', just reached', ', below it')
+    """
+    if baseline <= 0 or value < baseline:
+        return ", below it" if value < baseline else ", above it"
+    times = value / baseline
+    return ", just reached" if times < 1.05 else f", {times:,.3g} times that"
+
+
+def number(value: float) -> str:
+    """A number for reading.
+
+    >>> number(1234567.0), number(0.123456)
+    ('1,234,567', '0.1235')
+    """
+    return f"{int(value):,}" if value == int(value) else f"{value:,.4g}"
+
+
+def lasted(first: Micros, last: Micros) -> str:
+    """A span in words.
+
+    >>> lasted(0, 90 * SECOND), lasted(0, 5)
+    ('2 minutes', 'less than a second')
+    """
+    span = last - first
+    for unit, name in ((60 * MINUTE, "hours"), (MINUTE, "minutes"), (SECOND, "seconds")):
+        if span > 1.5 * unit:
+            return f"{round(span / unit):,} {name}"
+    return "a second" if span >= SECOND else "less than a second"
+
+
+def describe(story: dict[str, Any]) -> str:
+    """The note on a threat or an incident."""
+    return _incident_note(story) if story["kind"] == "incident" else _threat_note(story)
+
+
+def _threat_note(story: dict[str, Any]) -> str:
+    threat = story["threat"]
+    sections = [
+        [
+            f"Threat {threat['id']}",
+            f"{threat['level'].upper()} {threat['risk']:.1f}  {threat['kind']}  {threat['status']}",
+        ],
+        ["What", *_wrapped(f"{threat['title']}. {threat['entity']} {KINDS[threat['kind']].says}.")],
+        ["Who", *_wrapped(_who(threat))],
+        ["When", *_wrapped(_when(threat))],
+        ["Why", *(f"  - {why['says']}" for why in story["why"])],
+        ["How sure", *_wrapped(_sure(threat)), *(_vote(vote) for vote in threat["votes"])],
+        ["Decided by", *_wrapped("; ".join(f"{name} {version or '-'}" for name, version in story["versions"].items()))],
+        ["ATT&CK", *(f"  {known['id']:<10} {known['name']}" for known in story["techniques"])],
+        [f"Flows that show it ({len(threat['flows'])} of {threat['flow_count']:,})", *map(_flow, threat["flows"])],
+        ["How it came about", *map(_link, story["chain"])],
+        ["Operators said", *map(_verdict, threat["verdicts"])],
+    ]
+    return "\n\n".join("\n".join(section) for section in sections if len(section) > 1)
+
+
+def _incident_note(story: dict[str, Any]) -> str:
+    incident, threats = story["incident"], story["threats"]
+    head = [
+        f"Incident {incident['id']}",
+        f"{incident['level'].upper()} {incident['risk']:.1f}  {incident['status']}  {incident['title']}",
+        *_wrapped(
+            f"It holds {len(threats)} threat{'s' if len(threats) != 1 else ''} about {', '.join(incident['entities'])}."
+        ),
+    ]
+    chain = ["How it came about", *map(_link, story["chain"])]
+    notes = (f"{'-' * WIDTH}\n{_threat_note(threat)}" for threat in threats)
+    return "\n\n".join(["\n".join(head), "\n".join(chain), *notes])
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH - 4, initial_indent="  ", subsequent_indent="  ")
+
+
+def _who(threat: dict[str, Any]) -> str:
+    peers = threat["peers"]
+    shown = ", ".join(peers[:8]) + (f" and {len(peers) - 8} more" if len(peers) > 8 else "")
+    return f"{threat['entity']}, seen in feed {threat['feed']}" + (f"; on the other side: {shown}" if peers else "")
+
+
+def _when(threat: dict[str, Any]) -> str:
+    span = lasted(_micros(threat["first_seen"]), _micros(threat["last_seen"]))
+    return (
+        f"from {when(threat['first_seen'])} to {when(threat['last_seen'])} ({span}), detected at "
+        f"{when(threat['detected_at'])} of the feed's clock"
+    )
+
+
+def _micros(text: str) -> Micros:
+    from domain.moments import to_moment
+
+    return to_moment(text, 0)
+
+
+def _sure(threat: dict[str, Any]) -> str:
+    return (
+        f"{threat['confidence']:.0%}: the evidence is {threat['score']:.3g} times what a decision needs. Risk "
+        f"{threat['risk']:.1f} of 10 is {threat['level']}."
+    )
+
+
+def _vote(vote: dict[str, Any]) -> str:
+    p = "" if vote["p"] is None else f", p = {vote['p']:.4g}"
+    return f"  - {vote['model']} ({vote['version']}) voted {'yes' if vote['vote'] else 'no'}{p}"
+
+
+def _flow(flow: dict[str, Any]) -> str:
+    ends = f"{flow['src_ip']}:{flow['src_port']} -> {flow['dst_ip']}:{flow['dst_port']}/{flow['proto']}"
+    size = f"{flow['bytes_out']:,} B out, {flow['bytes_in']:,} B in"
+    return f"  {flow['ts'][:23]:<23}  {ends}  {size}  {flow['note']}".rstrip()
+
+
+def _link(link: dict[str, Any]) -> str:
+    return f"  {link['position']:>8}  {when(link['at'])}  {link['kind']:<21}  {link['by']}: {link['says']}"
+
+
+def _verdict(verdict: dict[str, Any]) -> str:
+    corrected = f": {verdict['correction']}" if verdict["correction"] else ""
+    return (
+        f"  {when(verdict['at'])}  {verdict['by']}: {verdict['verdict']} ({verdict['confidence']:.0%} sure){corrected}"
+    )

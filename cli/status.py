@@ -1,0 +1,242 @@
+"""`myrmidon status`: how everything is, in a blink.
+
+Rules:
+    1. Standard library only (and psycopg when the log is on PostgreSQL): no view is followed, no library is started.
+    2. It shows the views as they stand, and how far behind the log they are.
+    3. It writes nothing and takes no lock.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from cli.context import context_of
+from cli.output import emit, when
+from cli.reading import NOTHING_YET
+from config.home import Home
+from domain.journal import JournalError
+from domain.moments import rfc3339
+from domain.values import SECOND, Micros
+
+Query = Callable[[str], list[dict[str, Any]]]
+"""Rows of a SELECT; none when its table is not there (yet)."""
+
+SILENT_AFTER: Final = 300.0
+"""Seconds without a batch after which an open feed degrades health, unless [run] silent_after says otherwise."""
+
+GRAVITY: Final = ("healthy", "degraded", "critical")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("status")(status)
+
+
+def status(ctx: typer.Context) -> None:
+    """Health, agents, feeds, log and jobs."""
+    emit(ctx, document_of(context_of(ctx).where(), time.time_ns() // 1000), render)
+
+
+def document_of(home: Home, now: Micros) -> dict[str, Any]:
+    """The JSON contract of `status`."""
+    from adapters.log.peek import peek
+
+    document: dict[str, Any] = {
+        "health": "healthy",
+        "reasons": [],
+        "agents": [],
+        "feeds": [],
+        "log": {"events": 0, "head": "", "digest": ""},
+        "jobs": [],
+    }
+    try:
+        mark = peek(home.log_location)
+        if mark is not None:
+            document["log"] = {name: getattr(mark, name) for name in ("events", "position", "head", "digest")}
+            _look(document, home, mark.position, now)
+    except JournalError as error:
+        document |= {"health": "critical", "reasons": [str(error)]}
+    return document
+
+
+def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
+    """Fill the document from the tables of log and views."""
+    with asking_log(home) as ask:
+        tracked = ask("SELECT application_name AS name, notification_id AS position FROM tracking ORDER BY 1")
+    with asking_views(home) as ask:
+        feeds = ask("SELECT * FROM feeds ORDER BY name")
+        parts = ask("SELECT * FROM health ORDER BY part")
+        parked = ask("SELECT * FROM parked ORDER BY position")
+        progress = ask("SELECT position FROM progress")
+    silent = float(home.table("run").get("silent_after", SILENT_AFTER)) * SECOND
+    troubles = list(troubles_of(feeds, parts, parked, now, silent))
+    document |= {
+        "feeds": [feed_of(row) for row in feeds],
+        "jobs": [part_of(row) for row in parts if row["kind"] == "job"],
+        "agents": agents_of(end, tracked, progress, feeds, parked),
+        "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
+        "reasons": [reason for _, reason in troubles],
+    }
+
+
+def agents_of(
+    end: int,
+    tracked: list[dict[str, Any]],
+    progress: list[dict[str, Any]],
+    feeds: list[dict[str, Any]],
+    parked: list[dict[str, Any]],
+) -> list[dict[str, Any]]:
+    """Who has read how far. The detector writes at the end of the log and is never behind it."""
+    agents = []
+    if feeds:
+        reading = any(feed["closed_at"] is None for feed in feeds)
+        agents.append({"name": "detector", "state": "reading" if reading else "idle", "position": end, "lag": 0})
+    followers = [(row["name"], row["position"], False) for row in tracked if not row["name"].startswith("__")]
+    followers += [("projections", row["position"], bool(parked)) for row in progress]
+    for name, position, has_parked in followers:
+        lag = max(0, end - position)
+        state = "parked" if has_parked else "behind" if lag else "current"
+        agents.append({"name": name, "state": state, "position": position, "lag": lag})
+    return agents
+
+
+def troubles_of(
+    feeds: list[dict[str, Any]], parts: list[dict[str, Any]], parked: list[dict[str, Any]], now: Micros, silent: float
+) -> Iterator[tuple[str, str]]:
+    """What is not well, and how grave it is."""
+    for part in parts:
+        detail = json.loads(part["detail"])
+        if part["kind"] == "region" and part["state"] != "healthy":
+            yield part["state"], f"region {part['name']}: {', '.join(detail['reasons']) or part['state']}"
+        elif part["kind"] == "follower":
+            yield "degraded", f"{part['name']} parked stream {detail['stream']}: {detail['error']}"
+        elif part["kind"] == "job" and part["state"] == "failed":
+            yield "degraded", f"job {part['name']} failed: {detail['error']}"
+    for fault in parked:
+        yield "degraded", f"view {fault['view']} parked stream {fault['stream']}: {fault['error']}"
+    for feed in feeds:
+        quiet = now - feed["heard_at"]
+        if feed["closed_at"] is None and quiet > silent:
+            yield "degraded", f"feed {feed['name']} has been silent for {quiet // (60 * SECOND):,} minutes"
+
+
+def feed_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A feed of the document."""
+    counts = {name: row[name] for name in ("received", "scored", "malformed", "skipped", "late", "faults", "batches")}
+    return {
+        "name": row["name"],
+        **counts,
+        "source": row["source"],
+        "clock": rfc3339(row["watermark"]) if row["watermark"] else None,
+        "heard_at": rfc3339(row["heard_at"]),
+        "closed": row["closed_at"] is not None,
+    }
+
+
+def part_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A job of the document."""
+    detail = json.loads(row["detail"])
+    return {"name": row["name"], "state": row["state"], "since": rfc3339(row["since"]), "runs": row["count"], **detail}
+
+
+@contextmanager
+def asking_log(home: Home) -> Iterator[Query]:
+    """Questions to the database of the log."""
+    from adapters.log.location import Postgres, place_of
+
+    place = place_of(home.log_location)
+    if isinstance(place, Postgres):
+        with _postgres(place.dsn, place.schema) as ask:
+            yield ask
+    else:
+        with _sqlite(place) as ask:
+            yield ask
+
+
+@contextmanager
+def asking_views(home: Home) -> Iterator[Query]:
+    """Questions to the live views."""
+    from adapters.log.location import Postgres, place_of
+
+    place = place_of(home.log_location)
+    if isinstance(place, Postgres):
+        with _postgres(place.dsn, "public") as ask:
+            found = ask(f"SELECT generation FROM {place.schema}_views_current")
+        schema = f"{place.schema}_views_{found[0]['generation']}" if found else "public"
+        with _postgres(place.dsn, schema) as ask:
+            yield ask
+    else:
+        with _sqlite(_live_file(home.path)) as ask:
+            yield ask
+
+
+def _live_file(home: Path) -> Path | None:
+    try:
+        return home / f"views-{int((home / 'views.current').read_text('ascii'))}.db"
+    except (OSError, ValueError):
+        return None
+
+
+@contextmanager
+def _sqlite(file: Path | None) -> Iterator[Query]:
+    if file is None or not file.exists():
+        yield lambda _: []
+        return
+    connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
+    connection.row_factory = sqlite3.Row
+
+    def ask(query: str) -> list[dict[str, Any]]:
+        try:
+            return [dict(row) for row in connection.execute(query)]
+        except sqlite3.Error as error:
+            if "no such table" in str(error):
+                return []
+            raise JournalError(f"{file} cannot be read ({error}): run `myrmidon projections rebuild`") from error
+
+    try:
+        yield ask
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _postgres(dsn: str, schema: str) -> Iterator[Query]:
+    import psycopg
+    from psycopg.rows import dict_row
+
+    with psycopg.connect(dsn, autocommit=True, options=f"-csearch_path={schema}", row_factory=dict_row) as connection:
+
+        def ask(query: str) -> list[dict[str, Any]]:
+            try:
+                return connection.execute(query.encode()).fetchall()
+            except psycopg.errors.UndefinedTable:
+                return []
+
+        yield ask
+
+
+def render(document: dict[str, Any]) -> str:
+    """The document in words."""
+    if not document["log"]["events"] and not document["reasons"]:
+        return NOTHING_YET
+    mark = document["log"]
+    lines = [f"{document['health']}", *(f"  {reason}" for reason in document["reasons"])]
+    lines += ["", f"log    {mark['events']:,} events, head {mark['head'][:16]}, digest {mark['digest'][:16]}", ""]
+    lines += [
+        f"agent  {a['name']:<14} {a['state']:<8} at {a['position']:,}, {a['lag']:,} behind" for a in document["agents"]
+    ]
+    for feed in document["feeds"]:
+        counts = ", ".join(f"{feed[name]:,} {name}" for name in ("received", "scored", "skipped", "malformed", "late"))
+        ended = "closed" if feed["closed"] else "open"
+        clock = f", clock {when(feed['clock'])}" if feed["clock"] else ""
+        lines.append(f"feed   {feed['name']:<14} {ended:<8} {counts}{clock}")
+    lines += [f"job    {job['name']:<14} {job['state']:<8} since {when(job['since'])}" for job in document["jobs"]]
+    return "\n".join(lines)

@@ -1,0 +1,72 @@
+"""`myrmidon threats`: what was detected."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import typer
+
+from cli.output import emit, short, table, when
+from cli.reading import NOTHING_YET, Entity, LevelOption, Limit, Since, Until, moment, one, opened, there
+
+StatusOption = Annotated[Literal["open", "confirmed", "dismissed"] | None, typer.Option(help="Only this status.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(help="What was detected, with the evidence.", no_args_is_help=True)
+    group.command("list")(list_threats)
+    group.command("show")(show)
+    app.add_typer(group, name="threats")
+
+
+def list_threats(
+    ctx: typer.Context,
+    *,
+    since: Since = None,
+    until: Until = None,
+    entity: Entity = None,
+    level: LevelOption = None,
+    status: StatusOption = None,
+    limit: Limit = 100,
+) -> None:
+    """Threats, the gravest first."""
+    filters = {
+        "since": moment(since, "--since"),
+        "until": moment(until, "--until"),
+        "entity": entity,
+        "level": level,
+        "status": status,
+        "limit": limit,
+    }
+    if not there(ctx):
+        emit(ctx, [], lambda _: NOTHING_YET)
+        return
+    with opened(ctx) as reading:
+        document = reading.views.list_threats(**filters)
+        total = reading.views.count("threats")
+    emit(ctx, document, lambda threats: as_table(threats, total))
+
+
+def as_table(threats: list[dict[str, Any]], total: int) -> Any:
+    """The list for people."""
+    if not threats:
+        if total:
+            return f"none of the {total:,} threats fits: loosen --since, --until, --entity, --level or --status"
+        return "no threats: nothing that was read reached a threshold; see what was read with `myrmidon status`"
+    rows = [
+        (short(t["id"]), t["level"], f"{t['risk']:.1f}", f"{t['confidence']:.0%}", when(t["last_seen"]), t["status"],
+         t["title"])
+        for t in threats
+    ]  # fmt: skip
+    return table(("ID", "LEVEL", "RISK", "SURE", "LAST SEEN", "STATUS", "WHAT"), rows, right=("RISK", "SURE"))
+
+
+def show(ctx: typer.Context, threat: Annotated[str, typer.Argument(help="Its id, or how it begins.")]) -> None:
+    """One threat with all its evidence."""
+    from cli.explain import describe, threat_story
+
+    with opened(ctx) as reading:
+        _, row = one(reading, threat, ("threats",))
+        story = threat_story(reading.journal, row)
+    emit(ctx, story["threat"], lambda _: describe(story))

@@ -1,0 +1,127 @@
+"""The pipeline: a frame goes in; what the behaviours and the anomaly model sense comes out, in row order.
+
+Rules:
+    1. Rows are judged one after the other: where a frame ends changes nothing, nor does a dump and load in between.
+    2. Rows with a status are not judged. Late rows reach the anomaly side, which knows what to do with them; they
+       change no window of a behaviour.
+    3. Sightings are ordered by row, and those of one row by the order of the behaviours; the anomaly model comes last.
+    4. A dump holds the whole working state. It belongs to one version of the rules: another version refuses it.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from hashlib import sha256
+from itertools import compress
+from typing import Any, ClassVar, Final, Protocol
+
+import msgspec
+
+from domain.journal import MyrmidonError
+from domain.thresholds import Thresholds
+from engine.behaviours import BEHAVIOURS, Behaviour, all_behaviours
+from engine.frame import COLUMNS, Frame
+from engine.sensed import Sensed
+
+FAST: Final = 1
+"""zlib level of a dump: it is written often and read seldom."""
+
+
+class StateRefused(MyrmidonError):
+    """A dumped state cannot be used: it is damaged, or other rules wrote it."""
+
+
+class Anomaly(Protocol):
+    """The shape of the anomaly side."""
+
+    @property
+    def version(self) -> str:
+        """Version of the model that votes now."""
+
+    def sense(self, frame: Frame) -> Sensed:
+        """Sightings, notices and scores of the frame's rows."""
+
+    def dump(self) -> bytes:
+        """The whole state."""
+
+    def load(self, state: bytes) -> None:
+        """Go on from what `dump` gave."""
+
+
+class Pipeline:
+    """All that senses, behind one door."""
+
+    READS: ClassVar[frozenset[str]] = frozenset().union(*(behaviour.reads for behaviour in BEHAVIOURS))
+    """Log types that a detection reads; rows of the others are counted as skipped."""
+
+    def __init__(
+        self,
+        thresholds: Thresholds,
+        *,
+        seed: int = 0,
+        behaviours: Sequence[Behaviour] | None = None,
+        anomaly: Anomaly | None = None,
+    ) -> None:
+        self._behaviours = list(all_behaviours(thresholds) if behaviours is None else behaviours)
+        self._anomaly = anomaly or _default_anomaly(thresholds, seed)
+        names = "|".join(f"{behaviour.name}:{behaviour.version}" for behaviour in self._behaviours)
+        self.rules_version = sha256(names.encode()).hexdigest()[:16]
+
+    @property
+    def model_version(self) -> str:
+        """Version of the anomaly model that votes now."""
+        return self._anomaly.version
+
+    def sense(self, frame: Frame) -> Sensed:
+        """What the rows of the frame show."""
+        frame = frame.scored()
+        if not len(frame):
+            return Sensed()
+        sensed = self._anomaly.sense(frame)
+        ready = _on_time(frame)
+        found = [sighting for behaviour in self._behaviours for sighting in behaviour.sense(ready)]
+        # a stable sort: sightings of one row keep the order of the behaviours
+        sensed.sightings = sorted([*found, *sensed.sightings], key=lambda sighting: sighting.row)
+        return sensed
+
+    def dump(self) -> bytes:
+        """The whole working state."""
+        state = (self.rules_version, [behaviour.dump() for behaviour in self._behaviours], self._anomaly.dump())
+        return zlib.compress(msgspec.msgpack.encode(state), FAST)
+
+    def load(self, data: bytes) -> None:
+        """Go on exactly where `dump` was called.
+
+        Raises:
+            StateRefused: the state is damaged or of another version of the rules.
+        """
+        try:
+            version, states, anomaly = msgspec.msgpack.decode(zlib.decompress(data), type=tuple[str, list[Any], bytes])
+        except (zlib.error, msgspec.MsgspecError) as error:
+            raise StateRefused(
+                "working state: cannot be read; remove the snapshot to rebuild it from the feed"
+            ) from error
+        if version != self.rules_version or len(states) != len(self._behaviours):
+            raise StateRefused(
+                f"working state: written by rules {version}, these are {self.rules_version}; "
+                "remove the snapshot to rebuild it from the feed"
+            )
+        for behaviour, state in zip(self._behaviours, states, strict=True):
+            behaviour.load(state)
+        self._anomaly.load(anomaly)
+
+
+def _on_time(frame: Frame) -> Frame:
+    """The rows that are not late."""
+    if not any(frame.late):
+        return frame
+    keep = [not late for late in frame.late]
+    return Frame(**{name: list(compress(getattr(frame, name), keep)) for name in COLUMNS})
+
+
+def _default_anomaly(thresholds: Thresholds, seed: int) -> Anomaly:
+    # numpy and the forest are imported only by who senses: `status` must not pay for them
+    from engine.models.anomaly import AnomalyDetector
+
+    return AnomalyDetector(thresholds.anomaly, thresholds.local_networks, seed)

@@ -1,0 +1,206 @@
+"""Facts for the tests: a small real-looking story, and random ones that keep to the log's rules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from uuid import UUID, uuid5
+
+from hypothesis import strategies as st
+
+from domain.events import Fact
+from domain.facts import incident as i
+from domain.facts import operation as o
+from domain.facts import telemetry as t
+from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
+from domain.journal import Draft
+from domain.sighting import Feature, Flow, Vote
+from domain.values import NAMESPACE, SECOND
+
+NOON = 1_521_892_800 * SECOND
+
+
+def uid(name: object) -> UUID:
+    return uuid5(NAMESPACE, str(name))
+
+
+def drafts(*facts: tuple[str, Fact], start: int = NOON, actor: str = "detector") -> list[Draft]:
+    """One draft a fact, a second apart."""
+    return [
+        Draft(event_id=uid((start, n, stream)), stream=stream, fact=fact, occurred_at=start + n * SECOND, actor=actor)
+        for n, (stream, fact) in enumerate(facts)
+    ]
+
+
+def flow(n: int = 0) -> Flow:
+    return Flow(
+        ts=NOON + n, src_ip="10.0.0.5", src_port=40000, dst_ip="203.0.113.9", dst_port=443, proto="tcp", bytes_out=512
+    )
+
+
+def totals(name: object, *, entity: str = "10.0.0.5", risk: float = 7.1, score: float = 1.5) -> dict[str, object]:
+    return {
+        "threat": uid(name),
+        "entity": entity,
+        "threat_kind": "beacon",
+        "title": f"{entity} calls home at a regular beat: 30 connections",
+        "score": score,
+        "risk": risk,
+        "level": "high",
+        "confidence": 0.7,
+        "last_seen": NOON + 60 * SECOND,
+        "peers": ("203.0.113.9",),
+        "votes": (Vote(model="behaviour/beacon", version="1", p=None, vote=True),),
+        "features": (Feature(name="calls", value=30.0, unit="calls", baseline=20.0),),
+        "flow_count": 30,
+        "flows": (flow(), flow(1)),
+        "row": 900,
+    }
+
+
+def detected(name: object, **more: object) -> tuple[str, Fact]:
+    fact = ThreatDetected(
+        **totals(name, **more),
+        feed="zeek",
+        detected_at=NOON + 61 * SECOND,
+        first_seen=NOON,
+        techniques=("T1071", "T1571"),
+        rules=(),
+        model_version="m1",
+        rules_version="r1",
+        settings_version="s1",
+    )
+    return f"threat/{fact.threat}", fact
+
+
+def continued(name: object, **more: object) -> tuple[str, Fact]:
+    return f"threat/{uid(name)}", ThreatContinued(**totals(name, **more))
+
+
+def verdict(name: object, said: str) -> tuple[str, Fact]:
+    return f"verdict/{uid(name)}", VerdictGiven(threat=uid(name), verdict=said, confidence=0.9, correction="")
+
+
+def feed_opened(feed: str = "zeek") -> tuple[str, Fact]:
+    return f"feed/{feed}", t.FeedOpened(feed=feed, source="zeek:logs", settings_version="s1")
+
+
+def scored(feed: str = "zeek", number: int = 1, received: int = 1000, malformed: int = 2) -> tuple[str, Fact]:
+    return f"feed/{feed}", t.BatchScored(
+        feed=feed,
+        number=number,
+        cursor=(t.LogCursor(log="conn", rows=received, size=10),),
+        rows_sha256="0" * 64,
+        received=received,
+        scored=received - malformed - 1,
+        skipped=1,
+        malformed=malformed,
+        late=0,
+        skipped_by={"skipped: unread": 1},
+        watermark=NOON + number,
+        model_version="m1",
+        rules_version="r1",
+        settings_version="s1",
+        folded=0,
+        score_quantiles=(),
+        candidates=0,
+        candidates_sha256="",
+    )
+
+
+def closed(feed: str = "zeek") -> tuple[str, Fact]:
+    return f"feed/{feed}", t.FeedClosed(feed=feed, received=1000, scored=997, skipped=1, malformed=2, late=0)
+
+
+def opened(name: object, threat: object, risk: float = 7.1) -> tuple[str, Fact]:
+    return f"incident/{uid(name)}", i.IncidentOpened(
+        incident=uid(name), threat=uid(threat), title=f"title of {threat}", level="high", risk=risk, entities=("10.0.0.5",)
+    )  # fmt: skip
+
+
+def linked(name: object, threat: object, reason: str = "same-entity", risk: float = 7.1) -> tuple[str, Fact]:
+    return f"incident/{uid(name)}", i.ThreatLinked(
+        incident=uid(name),
+        threat=uid(threat),
+        reason=reason,
+        title=f"title of {threat}",
+        level="high",
+        risk=risk,
+        entities=("10.0.0.5", "10.0.0.6"),
+    )
+
+
+def merged(name: object, into: object) -> tuple[str, Fact]:
+    return f"incident/{uid(name)}", i.IncidentMerged(incident=uid(name), into=uid(into))
+
+
+def done(name: object, what: str) -> tuple[str, Fact]:
+    """An operator's or responder's fact about an incident."""
+    made: dict[str, Fact] = {
+        "acknowledged": i.IncidentAcknowledged(incident=uid(name)),
+        "resolved": i.IncidentResolved(incident=uid(name), reason="cleaned"),
+        "note": i.NoteAdded(incident=uid(name), text="called the owner"),
+        "escalated": i.IncidentEscalated(incident=uid(name), level="critical", risk=9.5, title="worse"),
+    }
+    return f"incident/{uid(name)}", made[what]
+
+
+def story() -> list[Draft]:
+    """A feed, two threats, two incidents that merge, verdicts, and the state of parts."""
+    return drafts(
+        feed_opened(),
+        detected("a"),
+        opened("A", "a"),
+        detected("b", entity="10.0.0.6", risk=8.0),
+        opened("B", "b", 8.0),
+        scored(),
+        ("baseline/host", t.BaselineLearned(profile="host", windows=1000, hosts=9, model_version="m1")),
+        ("model/forest", o.ModelTrained(model="forest", version="m1", sha256="0" * 64, samples=10, seed=0)),
+        continued("a", risk=7.5),
+        linked("A", "b", "merged", 8.0),
+        merged("B", "A"),
+        done("A", "escalated"),
+        done("A", "note"),
+        verdict("b", "incorrect"),
+        ("feed/zeek", t.LogReleased(feed="zeek", log="dns", after_row=10)),
+        ("feed/zeek", t.FeedFault(feed="zeek", log="conn", reason="malformed", row=3, sample="\x00", count=2)),
+        ("settings", o.SettingChanged(key="run.batch_rows", value="500")),
+        ("region/local", o.HealthReported(region="local", health="healthy", reasons=())),
+        ("job/retrain", o.JobStarted(job="retrain")),
+        ("job/retrain", o.JobFinished(job="retrain", result="ok")),
+        done("A", "acknowledged"),
+        done("A", "resolved"),
+        (f"incident/{uid('A')}", i.IncidentReopened(incident=uid("A"), threat=uid("a"))),
+        closed(),
+    )
+
+
+def _facts() -> st.SearchStrategy[tuple[str, Fact]]:
+    name, number = st.integers(0, 3), st.integers(0, 5)
+    risk = st.sampled_from([4.0, 7.1, 9.25])
+    text = st.text(max_size=5).filter(lambda s: s.encode("utf-8", "replace").decode() == s)
+    return st.one_of(
+        st.builds(feed_opened, st.sampled_from(["zeek", "eve"])),
+        st.builds(scored, st.sampled_from(["zeek", "eve"]), number),
+        st.builds(closed, st.sampled_from(["zeek", "eve"])),
+        st.builds(detected, name, risk=risk),
+        st.builds(continued, name, risk=risk, entity=text),
+        st.builds(verdict, name, st.sampled_from(["correct", "incorrect", "partial"])),
+        st.builds(opened, name, name),
+        st.builds(linked, name, name, st.sampled_from(["flows", "merged"]), risk),
+        st.builds(merged, name, name),
+        st.builds(done, name, st.sampled_from(["acknowledged", "resolved", "note", "escalated"])),
+        st.builds(lambda h: ("region/local", o.HealthReported(region="local", health=h, reasons=("x",))),
+                  st.sampled_from(["healthy", "degraded"])),
+        st.builds(lambda j: (f"job/{j}", o.JobFailed(job=j, error="\x00 no")), text),
+        st.builds(lambda n: ("follower/x", o.FollowerFault(follower="x", position=n, stream="s", error="e")), number),
+    )  # fmt: skip
+
+
+def stories() -> st.SearchStrategy[list[Draft]]:
+    """Random facts, also of things that no view has seen: those park their streams."""
+    return st.lists(_facts(), max_size=40).map(lambda facts: drafts(*facts))
+
+
+def every(some: list[Draft]) -> Iterator[str]:
+    """The kinds of facts in a story."""
+    return (draft.fact.kind for draft in some)
