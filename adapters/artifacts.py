@@ -9,7 +9,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 
 
 class ArtifactError(MyrmidonError):

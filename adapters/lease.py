@@ -20,7 +20,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from adapters.log.location import Postgres, place_of
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 
 
 class LeaseTaken(MyrmidonError):  # noqa: N818 - says what it is

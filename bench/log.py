@@ -9,8 +9,8 @@ from __future__ import annotations
 import gc
 import random
 import sqlite3
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
 from statistics import median
@@ -41,7 +41,7 @@ def measure(folder: Path, events: int, postgres_dsn: str | None, seed: int) -> d
     """Figures of the log.
 
     Args:
-        folder: where the files go; it must be on the disk that is to be measured.
+        folder: where the files go: an empty folder on the disk that is to be measured.
         events: how many a round.
         postgres_dsn: a server to measure too, or None.
         seed: of the generated facts.
@@ -80,8 +80,21 @@ def _sqlite(file: Path, drafts: Sequence[Draft]) -> float:
 def _postgres(dsn: str, schema: str, drafts: Sequence[Draft]) -> float:
     from adapters.log.postgres import PostgresLog
 
-    with closing(PostgresLog(dsn, count().__next__, schema)) as log:
+    with _schema(dsn, schema), closing(PostgresLog(dsn, count().__next__, schema)) as log:
         return _append(log, drafts)
+
+
+@contextmanager
+def _schema(dsn: str, name: str) -> Iterator[None]:
+    """Afterwards, as before, there is no such schema."""
+    import psycopg
+    from psycopg.sql import SQL, Identifier
+
+    drop = SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(Identifier(name))
+    with psycopg.connect(dsn, autocommit=True, options="-c client_min_messages=warning") as connection:
+        connection.execute(drop)
+        yield
+        connection.execute(drop)
 
 
 def _append(log: ChainedLog, drafts: Sequence[Draft]) -> float:
@@ -112,7 +125,7 @@ def _bare_postgres(dsn: str, schema: str, rows: Sequence[Row]) -> float:
 
     from adapters.log.postgres import COPY, COPY_TYPES, TABLES
 
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    with _schema(dsn, schema), psycopg.connect(dsn, autocommit=True) as connection:
         for statement in TABLES[:2]:
             connection.execute(SQL(statement).format(schema=Identifier(schema)))
         query = SQL(COPY).format(schema=Identifier(schema))

@@ -117,12 +117,12 @@ def stood(document: dict[str, Any]) -> str:
     """The views of a moment in words."""
     lines = [f"as of {document['as_of']} (by the time facts {document['by']}):"]
     for name in ("incidents", "threats"):
-        lines += ["", f"{len(document[name])} {name}"]
+        lines += ["", f"{name}: {len(document[name]):,}"]
         gravest = sorted(document[name], key=lambda row: -row["risk"])
         lines += [
             f"  {r['id'][:8]}  {r['level']:<8}  {r['risk']:>4.1f}  {r['status']:<12}  {r['title']}" for r in gravest
         ]
-    lines += ["", f"{len(document['feeds'])} feeds"]
+    lines += ["", f"feeds: {len(document['feeds']):,}"]
     lines += [
         f"  {feed['name']}: {feed['received']:,} rows received, {feed['scored']:,} scored" for feed in document["feeds"]
     ]

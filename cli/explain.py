@@ -10,7 +10,7 @@ from cli.output import WIDTH, when
 from domain.facts.telemetry import BatchScored
 from domain.journal import Journal, Recorded
 from domain.moments import rfc3339
-from domain.values import KINDS, MINUTE, SECOND, Micros
+from domain.values import MINUTE, SECOND, Micros
 from projections import incidents as incident_view
 from projections import threats as threat_view
 
@@ -87,7 +87,7 @@ def threat_chain(journal: Journal, row: dict[str, Any]) -> list[tuple[Recorded, 
         chain.append((facts[-1], f"it went on; last of {len(facts) - 1} reports"))
     if row["incident"]:
         about = journal.read_stream(f"incident/{row['incident']}")
-        chain += [(r, spoken(r)) for r in about if str(getattr(r.fact, "threat", threat)) == threat]
+        chain += [(r, spoken(r)) for r in about if str(getattr(r.fact, "threat", "")) == threat]
     chain += [(r, spoken(r)) for r in journal.read_stream(f"verdict/{threat}")]
     return sorted(chain, key=lambda pair: pair[0].position)
 
@@ -117,7 +117,7 @@ def step(recorded: Recorded, says: str) -> dict[str, Any]:
     }
 
 
-SPEAKING: Final = ("title", "reason", "text", "verdict", "correction")
+SPEAKING: Final = ("title", "reason", "into", "text", "verdict", "correction")
 """Fields of facts that say something to people."""
 
 
@@ -159,7 +159,7 @@ def number(value: float) -> str:
 def lasted(first: Micros, last: Micros) -> str:
     """A span in words.
 
-    >>> lasted(0, 90 * SECOND), lasted(0, 5)
+    >>> lasted(0, 120 * SECOND), lasted(0, 5)
     ('2 minutes', 'less than a second')
     """
     span = last - first
@@ -181,7 +181,7 @@ def _threat_note(story: dict[str, Any]) -> str:
             f"Threat {threat['id']}",
             f"{threat['level'].upper()} {threat['risk']:.1f}  {threat['kind']}  {threat['status']}",
         ],
-        ["What", *_wrapped(f"{threat['title']}. {threat['entity']} {KINDS[threat['kind']].says}.")],
+        ["What", *_wrapped(threat["title"])],
         ["Who", *_wrapped(_who(threat))],
         ["When", *_wrapped(_when(threat))],
         ["Why", *(f"  - {why['says']}" for why in story["why"])],

@@ -10,7 +10,7 @@ import typer
 
 from cli import audit, bench, demo, feedback, incidents, projections, run, status, threats
 from cli.context import Context
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 
 app = typer.Typer(
     name="myrmidon",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NoReturn
 
@@ -27,7 +28,7 @@ def emit(ctx: typer.Context, document: Any, render: Callable[[Any], Any]) -> Non
         return
     shown = render(document)
     if isinstance(shown, str):
-        print("\n".join(clean(line) for line in shown.split("\n")))  # noqa: T201 - the answer in words
+        print("\n".join(fit(clean(line)) for line in shown.split("\n")))  # noqa: T201 - the answer in words
         return
     from rich.console import Console
 
@@ -57,13 +58,20 @@ def clean(text: object) -> str:
     return plain if plain.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in plain)
 
 
+def fit(line: str) -> str:
+    """The line, broken at its spaces where it is too long; what follows stands a little further in."""
+    if len(line) <= WIDTH:
+        return line
+    hang = " " * (len(line) - len(line.lstrip()) + 4)
+    return "\n".join(textwrap.wrap(line, WIDTH, subsequent_indent=hang, break_long_words=False, break_on_hyphens=False))
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], right: Sequence[str] = ()) -> Any:
     """A table that fits; the columns named in `right` hold numbers, the last one takes what room is left."""
-    from rich import box
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
+    made = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
     for name in columns:
         last = name == columns[-1]
         side: Any = "right" if name in right else "left"

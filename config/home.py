@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 
 DSN_VARIABLES: Final = ("MYRMIDON_LOG__DSN", "MYRMIDON_LOG_DSN")
 """Environment variables that name a PostgreSQL log, the first that is set wins."""
@@ -76,6 +75,8 @@ class Home:
         file = self.config_file
         if file is None:
             return {}
+        import tomllib
+
         try:
             return tomllib.loads(file.read_text("utf-8"))
         except OSError as error:

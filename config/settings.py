@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agents.detector.policy import Policy as DetectorPolicy
 from agents.responder.policy import Policy as ResponderPolicy
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
 
 

@@ -20,7 +20,7 @@ class AnomalyLimits:
         max_hosts: hosts kept at a time (about 6 KiB each); the host longest without a window is forgotten first.
         max_distinct: peers and ports told apart within one window; further ones are counted together.
         max_host_peers: last peers remembered per host, to know a new one.
-        max_known_peers: the same over all hosts: beyond it the coldest hosts' peers are forgotten.
+        max_known_peers: the same over all hosts (about 100 bytes each): beyond it the coldest hosts' are forgotten.
     """
 
     window_s: int = 300
@@ -32,5 +32,5 @@ class AnomalyLimits:
     fpr: float = 0.01
     max_hosts: int = 20_000
     max_distinct: int = 4_096
-    max_host_peers: int = 2_048
-    max_known_peers: int = 500_000
+    max_host_peers: int = 1_024
+    max_known_peers: int = 250_000

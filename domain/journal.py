@@ -14,14 +14,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
 
+from domain.errors import MyrmidonError
 from domain.events import Fact
 from domain.values import Micros
-
-
-class MyrmidonError(Exception):
-    """Root of every error that an operator may see: what, where, what to do, in one line."""
-
-    exit_code = 1
 
 
 class JournalError(MyrmidonError):

@@ -1,6 +1,7 @@
 """Thresholds of the detections: every number above which something counts, with its unit. A user edits them in TOML.
 
-Defaults are the field's usual values (Zeek's scan and brute-force policies, RITA's beacons); none is fitted to a capture.
+Defaults are the field's usual values (Zeek's scan and brute-force policies, RITA's beacons); none is fitted to a
+capture.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 import msgspec
 
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
 from engine.behaviours import BEHAVIOURS, Behaviour, all_behaviours
 from engine.frame import COLUMNS, Frame
@@ -28,7 +28,7 @@ FAST: Final = 1
 """zlib level of a dump: it is written often and read seldom."""
 
 
-class StateRefused(MyrmidonError):
+class StateRefused(MyrmidonError):  # noqa: N818 - says what it is
     """A dumped state cannot be used: it is damaged, or other rules wrote it."""
 
 
@@ -72,6 +72,11 @@ class Pipeline:
     def model_version(self) -> str:
         """Version of the anomaly model that votes now."""
         return self._anomaly.version
+
+    @property
+    def evicted(self) -> int:
+        """Entities that the behaviours had to forget for want of room."""
+        return sum(behaviour.evicted for behaviour in self._behaviours)
 
     def sense(self, frame: Frame) -> Sensed:
         """What the rows of the frame show."""

@@ -12,7 +12,8 @@ from agents.responder import decide as responder
 from agents.responder.policy import Policy
 from agents.responder.state import INCIDENT_FACTS, State, evolve
 from domain.facts.threat import ThreatDetected, VerdictGiven
-from domain.journal import Draft, Journal, MyrmidonError, Recorded, follow
+from domain.errors import MyrmidonError
+from domain.journal import Draft, Journal, Recorded, follow
 from domain.values import Micros, Verdict, event_id
 from scheduler.intake import observe
 

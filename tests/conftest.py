@@ -5,9 +5,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -42,3 +43,26 @@ def fresh_schema(postgres_dsn: str) -> Iterator[str]:
         made = connection.execute("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, %s)", (name,))
         for (schema,) in made.fetchall():
             connection.execute(SQL("DROP SCHEMA {} CASCADE").format(Identifier(schema)))
+
+
+@pytest.fixture
+def fresh_dsn(postgres_dsn: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases on the test server, each with a DSN of its own; they are dropped after the test."""
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+    from psycopg.sql import SQL, Identifier
+
+    made: list[str] = []
+
+    def make() -> str:
+        name = f"home_{next(_numbers)}"
+        with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+        made.append(name)
+        user, host = (conninfo_to_dict(postgres_dsn)[part] for part in ("user", "host"))
+        return f"postgresql://{user}@/{name}?host={quote(str(host), safe='')}"
+
+    yield make
+    with psycopg.connect(postgres_dsn, autocommit=True) as connection:
+        for name in made:
+            connection.execute(SQL("DROP DATABASE {} WITH (FORCE)").format(Identifier(name)))

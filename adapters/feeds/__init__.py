@@ -7,5 +7,6 @@ from adapters.feeds.spec import FeedSpec, check_names, parse_spec
 from adapters.feeds.telemetry import Pulse, Telemetry, open_telemetry
 
 __all__ = [
-    "parse_spec", "check_names", "open_telemetry", "FeedSpec", "Telemetry", "Pulse", "Problem", "FeedError", "UsageError",
+    "parse_spec", "check_names", "open_telemetry", "FeedSpec", "Telemetry", "Pulse", "Problem",
+    "FeedError", "UsageError",
 ]  # fmt: skip

@@ -1,7 +1,8 @@
 """Values of any format as canonical columns: one function a column, each over a whole block.
 
 Rules:
-    1. A value may be bytes (TSV), text (CSV) or what JSON and Parquet give. Unset ("", "-", "(empty)", none) is 0 or "".
+    1. A value may be bytes (TSV), text (CSV) or what JSON and Parquet give. Unset ("", "-", "(empty)", none) is 0 or
+       "".
     2. What cannot be right raises `Malformed`: an address that is none, a number that is negative, not whole or not
        finite, a time that is missing. The caller then finds the rows that are to blame.
     3. Conversions that repeat are remembered in bounded tables; equal keys convert equally, whatever came before.
@@ -61,7 +62,7 @@ def as_text(raw: Any) -> str:
             raw = _unescape(raw)
         raw = raw.decode()
     elif isinstance(raw, int | float):
-        if raw != raw:
+        if math.isnan(raw):
             return ""
         raw = str(int(raw)) if raw == int(raw) else str(raw)
     elif not isinstance(raw, str):
@@ -98,7 +99,7 @@ def as_address(raw: Any) -> str:
 def as_count(raw: Any) -> int:
     """A whole number that is not negative, 0 when unset."""
     if isinstance(raw, int | float):
-        if raw != raw or not 0 <= raw < 1 << 63 or raw != int(raw):
+        if not 0 <= raw < 1 << 63 or raw != int(raw):
             raise Malformed("bad number")
         return int(raw)
     text = as_text(raw)

@@ -46,7 +46,7 @@ class JumpClock:
         if not self.far and stamps and None not in stamps:
             known: Sequence[Micros] = stamps  # type: ignore[assignment] # no None in it, as was just seen
             start = known[0] if self.now is None else self.now
-            highest = max(start, max(known))
+            highest = max(start, max(known))  # noqa: PLW3301 - flattened it would copy the block
             if highest <= start + DAY and min(known) >= highest - DAY:
                 clocks = list(accumulate(known, max, initial=start))
                 self.now = clocks[-1]

@@ -2,8 +2,11 @@
 
 Rules:
     1. A path is a file, a folder or a glob (`**` crosses folders); an existing path is never taken for a glob.
-    2. Of a folder, only files directly in it whose names look like logs of the feed's kind are taken; hidden files, notes
-       and what Zeek writes about itself (stderr.log, stdout.log) are not. A file that is named outright is always taken.
+    2. Of a folder, only files directly in it whose names look like logs of the feed's kind are taken; hidden files,
+
+Notes:
+       and what Zeek writes about itself (stderr.log, stdout.log) are not. A file that is named outright is always
+       taken.
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ def discover(spec: FeedSpec) -> list[Path]:
         raise FeedError(f"{path}: {error.strerror or error}; check the path and its permissions") from error
     if not glob.has_magic(spec.path):
         raise FeedError(f"{path}: does not exist; check the path of feed {spec.name}")
-    found = sorted(Path(name) for name in glob.glob(spec.path, recursive=True) if not Path(name).is_dir())
+    found = sorted(Path(name) for name in glob.glob(spec.path, recursive=True) if not Path(name).is_dir())  # noqa: PTH207 - Path.glob takes no absolute pattern
     if not found:
         raise FeedError(f"{path}: the glob matches no file; check the path of feed {spec.name}")
     return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 
 
 class UsageError(MyrmidonError):

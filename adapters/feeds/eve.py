@@ -2,9 +2,12 @@
 
 Rules:
     1. A flow event is a conn row: its time is `flow.start`, its duration `flow.end - flow.start`.
-    2. alert, dns, http, tls (as ssl), anomaly, fileinfo (as files) and any other event are records: what stands under the
-       event's own name is their `detail`, dns in Zeek's words; a dns event of either direction says so in `is_response`.
-    3. The state of a flow, in Zeek's words (`state_of`): a reset by the server before it said yes is REJ, after it RSTR, one
+    2. alert, dns, http, tls (as ssl), anomaly, fileinfo (as files) and any other event are records: what stands
+       under the
+       event's own name is their `detail`, dns in Zeek's words; a dns event of either direction says so in
+       `is_response`.
+    3. The state of a flow, in Zeek's words (`state_of`): a reset by the server before it said yes is REJ, after it
+       RSTR, one
        by the client RSTO; new without an answer is S0; established or closed with an answer is SF; the rest OTH.
 """
 

@@ -34,7 +34,14 @@ class Log:
     """See the rules above. `resume` are the saved positions of the feed's logs, by identity."""
 
     def __init__(
-        self, spec: FeedSpec, path: Path, reads: frozenset[str], resume: dict[str, Saved], *, final: bool
+        self,
+        spec: FeedSpec,
+        path: Path,
+        reads: frozenset[str],
+        resume: dict[str, Saved],
+        *,
+        final: bool,
+        keep: bool = True,
     ) -> None:
         self.spec = spec
         self.path = path
@@ -50,7 +57,7 @@ class Log:
         self._parser: RowParser | None = None
         self._head: tuple[list[bytes], list[int]] = ([], [])
         self._table = ParquetTable(path, reads, spec.mapping) if spec.kind == "parquet" else None
-        self.lines = None if self._table else Lines(path, final=final)
+        self.lines = None if self._table else Lines(path, final=final, keep=keep)
         self._fresh()
 
     def _fresh(self) -> None:
@@ -64,7 +71,8 @@ class Log:
     @property
     def source(self) -> str:
         """Identity of the log; empty before its first row was seen."""
-        return (self._table or self._parser).source if self._table or self._parser else ""  # type: ignore[union-attr] # one of them is there
+        part = self._table or self._parser
+        return part.source if part else ""
 
     @property
     def rank(self) -> Rank:

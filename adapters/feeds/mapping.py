@@ -24,7 +24,8 @@ from domain.values import Micros
 NEEDED: Final = ("ts", "src_ip", "dst_ip")
 _UNITS: Final = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _PARTS: Final = {
-    "columns", "minus", "time", "duration", "addresses", "ports", "states", "name", "delimiter", "missing", "state_from_packets",
+    "columns", "minus", "time", "duration", "addresses", "ports", "states", "name", "delimiter", "missing",
+    "state_from_packets",
 }  # fmt: skip
 SHIPPED: Final = Path(__file__).resolve().parent.parent.parent / "config" / "mappings"
 
@@ -101,7 +102,8 @@ def mapping_for(asked: str | None, header: Sequence[str], path: Path) -> TableMa
             if (mapping := load_mapping(file)).fits(header):
                 return mapping
         raise FeedError(
-            f"{path}: no shipped column mapping fits its header; write one in TOML and name it: KIND:PATH?mapping=FILE.toml"
+            f"{path}: no shipped column mapping fits its header; "
+            "write one in TOML and name it: KIND:PATH?mapping=FILE.toml"
         )
     named = [
         mapping for file in shipped.values() if (mapping := load_mapping(file)).name == asked or file.stem == asked
@@ -162,7 +164,7 @@ class Mapper:
         if isinstance(raw, str):
             raw = raw.strip()
             return None if raw in self.mapping.missing else raw
-        return None if raw is None or raw != raw else raw
+        return None if raw is None or (isinstance(raw, float) and math.isnan(raw)) else raw
 
     def _moment(self, raw: Any) -> Micros:
         raw = self._plain(raw)

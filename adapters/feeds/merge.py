@@ -1,9 +1,11 @@
 """All logs of all feeds of a run in one order.
 
 Rules:
-    1. Rows come in the order of their merge keys; ties by feed, log type, file, row. So a run of rows of one log is taken
+    1. Rows come in the order of their merge keys; ties by feed, log type, file, row. So a run of rows of one log is
+       taken
        up to the next row of the log that comes second.
-    2. The merge waits for every open log that has no row at hand. A log that has held it back for `idle_release` seconds is
+    2. The merge waits for every open log that has no row at hand. A log that has held it back for `idle_release`
+       seconds is
        released; it comes back when it grows.
     3. Nothing here depends on how many rows are asked for at a time.
 """

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.feeds.canon import BLANK, Canon, check_ends, times
+from adapters.feeds.canon import BLANK, Canon, check_ends
 from adapters.feeds.errors import Malformed
 from adapters.feeds.lines import MAX_LINE
 from domain.values import Micros
@@ -87,7 +87,7 @@ class RowParser(ABC):
         """What a cursor must keep to go on in the middle of the log, beyond its beginning."""
         return b""
 
-    def restore(self, context: bytes) -> None:
+    def restore(self, context: bytes) -> None:  # noqa: ARG002 - for those logs that have one
         """Go on behind a cursor."""
         self._pending, self.contexts = 0, []
 
@@ -183,12 +183,3 @@ def by_kind(kinds: Sequence[str], objects: Sequence[Any], convert: Callable[[str
         for place, row in zip(where, zip(*columns, strict=True), strict=True):
             rows[place] = row
     return list(zip(*rows, strict=True))
-
-
-def need_times(column: Sequence[Any]) -> list[Micros]:
-    """The times of a block.
-
-    Raises:
-        Malformed: a row has none.
-    """
-    return times(column)

@@ -1,7 +1,8 @@
 """What a file is, told by its first lines; and what it would be by its name.
 
 Rules:
-    1. A Zeek log has a `#fields` header or JSON objects with a `ts`; an EVE file JSON objects with an `event_type`; a CSV
+    1. A Zeek log has a `#fields` header or JSON objects with a `ts`; an EVE file JSON objects with an `event_type`;
+       a CSV
        file a header that a mapping fits. Among the first lines, bad ones are passed over: they are malformed rows.
     2. A file without any line is an empty log, not an error.
 """

@@ -1,7 +1,8 @@
 """Following files: what is new, renamed, cut or gone.
 
 Rules:
-    1. A file is known by its inode. What a rotation renames is read on through its open handle to its end, and is closed
+    1. A file is known by its inode. What a rotation renames is read on through its open handle to its end, and is
+       closed
        when it did not grow for a second; the file that took its name is a new log.
     2. A file that is cut in place is a new log from its beginning.
     3. Of a feed that names one file, files that a rotation leaves beside it are read too: those that appear while we
@@ -10,8 +11,6 @@ Rules:
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from adapters.feeds.discover import discover, siblings
@@ -103,13 +102,10 @@ class Tail:
             rotated = (status.st_dev, status.st_ino) != log.lines.inode
         except OSError:
             rotated = True
+        if self._one and log.path != Path(self.spec.path):
+            rotated = True
         if not rotated:
             self._quiet.pop(log, None)
         elif now - self._quiet.setdefault(log, now) >= GRACE:
             log.lines.final = True
         return False
-
-
-def nap(seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Wait for files to grow."""
-    sleep(seconds)

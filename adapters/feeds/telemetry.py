@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,13 +24,15 @@ from adapters.feeds.log import Log, Saved
 from adapters.feeds.merge import Merge, Run
 from adapters.feeds.rows import PART, Part
 from adapters.feeds.spec import FeedSpec, check_names
-from adapters.feeds.tail import Tail, nap
+from adapters.feeds.tail import Tail
 from domain.journal import Cursor
 from domain.values import HOUR, Micros
 from engine.frame import Frame
 
 POLL: Final = 0.05
 BEAT: Final = 0.5
+HANDLES: Final = 200
+"""Files of a feed up to which each keeps its handle open."""
 FORGET: Final = 512
 """Finished logs whose files are gone and that a cursor still names when following."""
 
@@ -100,10 +103,10 @@ class Telemetry:
         check_names(specs)
         self.problems: list[Problem] = []
         self._reads, self._follow = reads, follow
-        self._batch_rows, self._batch_wait = batch_rows, batch_wait
+        self._batch_rows, self._poll = batch_rows, max(POLL, batch_wait)
         self._idle_release, self._lateness = idle_release, lateness_us
         self._monotonic = monotonic
-        self._stopped = False
+        self._stopped = threading.Event()
         self._faults: list[Problem] = []
         self._feeds = {
             spec.name: _Feed(spec, Tail(spec, follow=follow), last=monotonic())
@@ -119,7 +122,7 @@ class Telemetry:
     def pulses(self) -> Iterator[Pulse]:
         """Pulses until the end of the input, or until `stop` when following (then an empty one at every beat)."""
         beat = self._monotonic()
-        while not self._stopped:
+        while not self._stopped.is_set():
             pulse = self._pulse()
             now = self._monotonic()
             if pulse.frames or pulse.faults or pulse.released or (self._follow and now - beat >= BEAT):
@@ -128,11 +131,11 @@ class Telemetry:
             elif not self._follow:
                 return
             else:
-                nap(POLL)
+                self._stopped.wait(self._poll)
 
     def stop(self) -> None:
         """End `pulses` after the present one."""
-        self._stopped = True
+        self._stopped.set()
 
     def cursor(self, feed: str) -> Cursor:
         """Where a feed stands after the last pulse: enough to go on exactly there."""
@@ -204,11 +207,11 @@ class Telemetry:
             self._report(feed, feed.spec.path, str(error))
             return
         for path in paths:
-            self._open(feed, path)
+            self._open(feed, path, keep=self._follow or len(paths) <= HANDLES)
 
-    def _open(self, feed: _Feed, path: Path) -> None:
+    def _open(self, feed: _Feed, path: Path, *, keep: bool = True) -> None:
         try:
-            log = Log(feed.spec, path, self._reads, feed.known, final=not self._follow)
+            log = Log(feed.spec, path, self._reads, feed.known, final=not self._follow, keep=keep)
         except FeedError as error:
             feed.tail.failed(path)
             self._report(feed, str(path), str(error))

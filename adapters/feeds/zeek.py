@@ -1,7 +1,8 @@
 r"""Zeek logs: TSV with a `#fields` header, and JSON lines.
 
 Rules:
-    1. TSV: `#separator`, `#set_separator`, `#empty_field` and `#unset_field` hold; a header may come again in the middle
+    1. TSV: `#separator`, `#set_separator`, `#empty_field` and `#unset_field` hold; a header may come again in the
+       middle
        of a file. The log type is `#path`.
     2. JSON: the log type is in the field `@stream`, `_path` or `@path` of each row, else in the file's name before the
        first dot. `id.orig_h` and `id_orig_h` are the same.
@@ -17,9 +18,9 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.feeds.canon import UNSET, as_text
+from adapters.feeds.canon import UNSET, as_text, times
 from adapters.feeds.errors import Malformed
-from adapters.feeds.rows import Columns, RowParser, by_kind, flows, need_times, records, skipped
+from adapters.feeds.rows import Columns, RowParser, by_kind, flows, records, skipped
 
 ENDS: Final = {
     "src_ip": "id.orig_h", "src_port": "id.orig_p", "dst_ip": "id.resp_h", "dst_port": "id.resp_p", "proto": "proto",
@@ -116,7 +117,7 @@ class ZeekTsv(RowParser):
             columns = [[b"-" if raw in unset else raw for raw in column] for column in columns]
         if self._ts is None:
             raise Malformed("no time")
-        ts = need_times(columns[self._ts])
+        ts = times(columns[self._ts])
         if self.kind not in self.reads:
             return skipped(self.kind, ts)
         if self.kind == "conn":
@@ -171,7 +172,7 @@ class ZeekJson(RowParser):
         return self.kind
 
     def _convert(self, kind: str, rows: Sequence[dict[str, Any]]) -> Columns:
-        ts = need_times([row.get("ts") for row in rows])
+        ts = times([row.get("ts") for row in rows])
         if kind not in self.reads:
             return skipped(kind, ts)
         if kind == "conn":

@@ -1,14 +1,16 @@
 """The two fingerprints of the log: the chain over every stored byte, and the digest of what was decided. Pure.
 
 Rules:
-    1. `hash = SHA-256(previous hash, position, every other integer, length of every text and blob, then their bytes)`.
-       Integers are 8 bytes, lengths 4, big endian: no two different rows have the same bytes. The first row's previous
-       hash is 32 zero bytes.
-    2. `digest = sum mod 2**256 of SHA-256(leaf)` over the decided facts (those not in `domain.events.SENSED`). A leaf
-       holds stream, rank among the stream's decided facts, event id, kind, schema version, occurred_at, actor,
-       causation, correlation, region, tags and body. So it depends on the order within each stream, and not on how
-       streams were interleaved, nor on position, version, `recorded_at` or clock stamp, which only the moment decides.
-    3. An empty log has head `00..00` and digest `00..00` (64 hex digits each).
+    1. The *decided bytes* of a row: rank, schema version, occurred_at (8 bytes each), the lengths (4 bytes each) of
+       event id, stream, kind, actor, causation, correlation, region, tags and body, then these nine. Big endian; two
+       different rows never have the same bytes.
+    2. `hash = SHA-256(previous hash, position, version, recorded_at, length of the clock stamp, clock stamp, decided
+       bytes)`: every column and every stored byte. The first row's previous hash is 32 zero bytes.
+    3. `digest = sum mod 2**256 of SHA-256(decided bytes)` over the decided facts (those not in
+       `domain.events.SENSED`). The rank among the decided facts of its stream makes it depend on the order within
+       each stream; it does not depend on how streams were interleaved, nor on what only the moment decides:
+       position, version, `recorded_at` and clock stamp.
+    4. An empty log has head `00..00` and digest `00..00` (64 hex digits each).
 
 Rows and the like are plain tuples, because a thousand of them are made and hashed in each commit.
 """
@@ -50,8 +52,8 @@ Row: TypeAlias = tuple[int, int, int, int, int, int, bytes, str, str, str, bytes
 
 GENESIS: Final = bytes(32)
 MODULUS: Final = 1 << 256
-_chain_header: Final = Struct(">6q10I").pack
-_leaf_header: Final = Struct(">3q9I").pack
+_moment_header: Final = Struct(">3qI").pack
+_decided_header: Final = Struct(">3q9I").pack
 
 
 class Tail(NamedTuple):
@@ -80,27 +82,16 @@ def seal(previous: bytes, row: Unsealed) -> tuple[bytes, int]:
     """Hash of a row that follows `previous`, and its summand of the digest (0 for a sensed fact).
 
     >>> seal(GENESIS, (1, 1, 1, 1, 0, 0, bytes(16), "s", "k", "a", b"", b"", "r", "", "[]", b"{}"))[0].hex()[:16]
-    '6ecd4b8bca5d1fd7'
+    'bbd6300c49aff6ca'
     """
     (position, version, rank, schema, occurred, recorded, event_id, stream_, kind_, actor_, causation, correlation,
      region_, clock_, tags_, body) = row  # fmt: skip
     stream, kind, actor, region = stream_.encode(), kind_.encode(), actor_.encode(), region_.encode()
     clock, tags = clock_.encode(), tags_.encode()
-    common = b"".join((event_id, stream, kind, actor, causation, correlation, region, tags, body))
-    sizes = (
-        len(event_id),
-        len(stream),
-        len(kind),
-        len(actor),
-        len(causation),
-        len(correlation),
-        len(region),
-        len(tags),
-        len(body),
-    )
-    header = _chain_header(position, version, rank, schema, occurred, recorded, len(clock), *sizes)
-    digest = sha256(b"".join((previous, header, clock, common))).digest()
-    if kind_ in SENSED:
-        return digest, 0
-    leaf = sha256(_leaf_header(rank, schema, occurred, *sizes) + common).digest()
-    return digest, int.from_bytes(leaf, "big")
+    sizes = _decided_header(rank, schema, occurred, len(event_id), len(stream), len(kind), len(actor), len(causation),
+                            len(correlation), len(region), len(tags), len(body))  # fmt: skip
+    decided = b"".join((sizes, event_id, stream, kind, actor, causation, correlation, region, tags, body))
+    header = _moment_header(position, version, recorded, len(clock))
+    digest = sha256(b"".join((previous, header, clock, decided))).digest()
+    leaf = 0 if kind_ in SENSED else int.from_bytes(sha256(decided).digest(), "big")
+    return digest, leaf

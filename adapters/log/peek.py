@@ -52,4 +52,6 @@ def _peek_postgres(place: Postgres) -> Any:
     except psycopg.errors.UndefinedTable:
         return None
     except psycopg.Error as error:
-        raise JournalError(f"PostgreSQL log in schema {place.schema} cannot be read: {error}") from error
+        raise JournalError(
+            f"PostgreSQL log in schema {place.schema} cannot be read: {' '.join(str(error).split())}"
+        ) from error

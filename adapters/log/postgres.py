@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from threading import Lock, Thread
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 from uuid import uuid4
 
 import psycopg
@@ -41,6 +41,7 @@ from domain.values import Micros
 
 TRIES: Final = 3
 POOL: Final = 4
+T = TypeVar("T")
 Sql: TypeAlias = psycopg.Cursor[Any]
 
 _TYPES: Final = {int: "bigint", str: "text", bytes: "bytea"}
@@ -248,6 +249,7 @@ class PostgresLog(ChainedLog):
     def __init__(self, dsn: str, now: Callable[[], Micros], schema: str = "myrmidon") -> None:
         self._where = f"{conninfo_to_dict(dsn).get('host', 'localhost')} schema {schema}"
         with self._errors():
+            psycopg.connect(dsn).close()  # a server that is not there is told at once; the pool would try for long
             self.recorder = Recorder(dsn, schema, now)
             super().__init__(now, self.recorder.notice.told)
             try:
@@ -290,12 +292,8 @@ class PostgresLog(ChainedLog):
     def _record(
         self, contents: Sequence[Content], expected: Mapping[str, int], progress: Progress, *, look_up: bool
     ) -> list[int]:
-        for _ in range(TRIES - 1):
-            try:
-                return super()._record(contents, expected, progress, look_up=look_up)
-            except _Lost:
-                look_up = True
-        return super()._record(contents, expected, progress, look_up=True)
+        write = super()._record
+        return self._persistently(lambda first: write(contents, expected, progress, look_up=look_up or not first))
 
     @contextmanager
     def _begin(self) -> Iterator[_Writing]:
@@ -330,7 +328,18 @@ class PostgresLog(ChainedLog):
     def _tail(self) -> Tail:
         return _tail_in(self._all(_TAIL)[0])
 
+    def _persistently(self, attempt: Callable[[bool], T]) -> T:
+        for number in range(TRIES - 1):
+            try:
+                return attempt(number == 0)
+            except _Lost:
+                self.recorder.datastore.pool.check()  # throws out the connections that are dead
+        return attempt(False)
+
     def _all(self, query: str, *values: Any) -> list[Any]:
+        return self._persistently(lambda _: self._select(query, values))
+
+    def _select(self, query: str, values: Sequence[Any]) -> list[Any]:
         with self._errors(), self.recorder.datastore.get_connection() as connection:
             sql = connection.cursor(row_factory=tuple_row, binary=True)
             return sql.execute(self.recorder.sql(query), values, prepare=True).fetchall()
@@ -346,15 +355,19 @@ class PostgresLog(ChainedLog):
         try:
             yield
         except (psycopg.IntegrityError, IntegrityError) as error:
-            raise Repeated(f"log {self._where}: {error}") from error
+            raise Repeated(f"log {self._where}: {_line(error)}") from error
         except (psycopg.OperationalError, psycopg.InterfaceError, OperationalError, InterfaceError) as error:
-            raise _Lost(f"log {self._where}: {error}: is the server there?") from error
+            raise _Lost(f"log {self._where}: {_line(error)}: is the server there?") from error
         except (psycopg.Error, PersistenceError) as error:
-            raise JournalError(f"log {self._where}: {error}: check the database and its schema") from error
+            raise JournalError(f"log {self._where}: {_line(error)}: check the database and its schema") from error
 
 
 class _Lost(JournalError):  # noqa: N818 - says what it is
     """The server did not answer: what was sent may or may not be recorded."""
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def _tail_in(row: Any) -> Tail:

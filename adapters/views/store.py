@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from sqlalchemy import select
 
-from adapters.views.generation import Generation, Progress
+from adapters.views.generation import Generation, Progress, collector_paused
 from adapters.views.places import Place, place_of
 from domain.journal import Journal, Recorded, follow
 from projections import feeds, health, incidents, threats
@@ -104,7 +104,8 @@ class Views:
                 events += len(batch)
                 yield batch
 
-        replayed = digests(replay(counted()))
+        with collector_paused():
+            replayed = digests(replay(counted()))
         seconds = max(clock() - start, 1e-9)
         return {
             "equal": live == replayed,

@@ -28,7 +28,7 @@ from domain.facts.incident import (
     NoteAdded,
     ThreatLinked,
 )
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 from domain.values import Micros, ThreatKind, incident_id, level_of
 
 SHARED_PEER: Final[frozenset[ThreatKind]] = frozenset({"beacon", "exfiltration", "dns-tunnel", "generated-domains"})

@@ -12,12 +12,12 @@ from bench.story.dice import Dice
 from bench.story.network import build_network, build_world
 from bench.story.truth import Attack, Truth
 from bench.story.zeek import SCHEMAS, write_log
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 from domain.values import HOUR, Micros
 
 
 class UnknownStoryPart(MyrmidonError):  # noqa: N818 - says what it is
-    """A story was asked for with an attack or a flavour that is in no table."""
+    """A story was asked for with an attack or a flavour that is in no table, or too few hosts."""
 
     exit_code = 2
 
@@ -38,7 +38,7 @@ def write_day(
     Args:
         folder: gets `zeek/<log>.log` and `truth.json`.
         seed: the story; the same arguments give the same bytes.
-        hosts: how many people work there.
+        hosts: how many people work there, at least 4.
         hours: how long the day is; its habits and attacks keep their place in it.
         start: event time of its beginning.
         attacks: names from `PLAYS`; empty for a harmless day.
@@ -50,6 +50,10 @@ def write_day(
     """
     _check("flavour", [flavour], tuple(MAKEUPS))
     _check("attack", attacks, tuple(PLAYS))
+    if hosts < 4:
+        raise UnknownStoryPart(
+            f"hosts={hosts} is too small a story: its attacks play on 4 different clients, use 4 or more"
+        )
     makeup = MAKEUPS[flavour]
     network = build_network(seed, prefix=makeup.prefix, profiles=makeup.people, hosts=hosts)
     day = Day(

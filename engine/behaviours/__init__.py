@@ -1,7 +1,8 @@
 """Behavioural detections that need no training: one file a behaviour, all with the same shape.
 
-A behaviour reads some log types, senses a frame row by row (what it says about a row depends on the rows before it, never
-on where a frame ends), and can write its whole working state down. Add one: write its file, name it in `BEHAVIOURS`.
+A behaviour reads some log types, senses a frame row by row (what it says about a row depends on the rows before it,
+never on where a frame ends), and can write its whole working state down. Add one: write its file, name it in
+`BEHAVIOURS`.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ class Behaviour(Protocol):
     @property
     def reads(self) -> frozenset[str]:
         """The log types that it reads."""
+
+    @property
+    def evicted(self) -> int:
+        """Entities forgotten for want of room."""
 
     def sense(self, frame: Frame) -> list[Sighting]:
         """Sightings of the frame's rows, in row order. The frame holds only rows to be scored, none of them late."""

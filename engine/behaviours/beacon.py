@@ -1,4 +1,4 @@
-"""Beacon: an inside client calls the same outside peer again and again at a regular beat, with little and much alike to say.
+"""Beacon: an inside client calls the same outside peer at a regular beat, with little to say and always alike.
 
 As RITA does, regularity is the relative spread (MAD / median) and the quartile skewness of the intervals, beside the
 spread of the bytes sent. Before that, what is one call is counted once: TCP retries (the same source port within
@@ -8,6 +8,7 @@ Calls through an HTTP proxy are read from its CONNECT requests: there the peer i
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import msgspec
@@ -24,8 +25,9 @@ KEPT: Final = 64
 """Last intervals and sizes kept per pair."""
 
 STRIDE: Final = 4
-"""Statistics are looked at with every fourth call."""
+"""Statistics are looked at with every fourth call, once decided with each."""
 
+PORT: Final = re.compile(r"[0-9]{1,5}")
 RETRY: Final = 10 * SECOND
 PORTS: Final = 8
 CLIENTS: Final = 64
@@ -84,13 +86,13 @@ class Beacon:
                     self._call(frame, i, (src, dst, port, proto), found)
             elif log == "http" and frame.detail[i].get("method") == "CONNECT" and places[src] == INSIDE:
                 name, _, asked = str(frame.detail[i].get("uri") or frame.detail[i].get("host") or "").rpartition(":")
-                if name and asked.isdigit():
+                if name and PORT.fullmatch(asked):
                     self._call(frame, i, (src, name, int(asked), "proxy"), found)
         return found
 
     def _call(self, frame: Frame, i: int, key: tuple[str, str, int, str], found: list[Sighting]) -> None:
         ts = frame.ts[i]
-        beat = self.memory.get(key) or self._meet(key)
+        beat = self.memory.get(key) or self.memory.put(key, Beat())
         fresh = self._reporter.fresh(beat.trail, ts)
         if fresh is not beat.trail:
             beat = self.memory.entries[key] = Beat(trail=fresh)
@@ -104,17 +106,18 @@ class Beacon:
         _keep(beat.sizes, frame.src_bytes[i])
         beat.last = ts
         beat.calls += 1
+        if beat.calls == 2:
+            self._meet(key[0], key[1])
         beat.answered += key[3] == "proxy" or (frame.dst_bytes[i] > 0 and frame.conn_state[i] not in TCP_FAILED)
         beat.trail.add(flow_at(frame, i, frame.conn_state[i]), key[1], frame.raw[i])
-        if beat.calls % STRIDE == 0 and 2 * len(beat.intervals) >= self._set.calls:
+        if 2 * len(beat.intervals) >= self._set.calls and (beat.calls % STRIDE == 0 or beat.trail.step >= 1):
             self._judge(frame, i, key, beat, found)
 
-    def _meet(self, key: tuple[str, str, int, str]) -> Beat:
-        client, peer = key[0], key[1]
+    def _meet(self, client: str, peer: str) -> None:
+        """Whoever calls a second time is a client of the peer."""
         crowd = self._clients.get(peer) or self._clients.put(peer, Crowd())
         crowd.add(client, CLIENTS)
         self._callers.add(client, self.memory.cap)
-        return self.memory.put(key, Beat())
 
     @staticmethod
     def _is_retry(beat: Beat, port: int, ts: int) -> bool:
@@ -163,6 +166,11 @@ class Beacon:
             size / limits.largest_call_bytes,
             2.0 if crowd >= max(limits.common_clients, limits.common_share * len(self._callers.members)) else 0.0,
         )
+
+    @property
+    def evicted(self) -> int:
+        """Entities forgotten for want of room."""
+        return self.memory.evicted
 
     def dump(self) -> Any:
         """Working state."""

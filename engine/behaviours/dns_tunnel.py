@@ -101,6 +101,11 @@ class DnsTunnel:
             )  # fmt: skip
             found.append(self._reporter.report(trail, frame, i, entity=src, score=score, features=features))
 
+    @property
+    def evicted(self) -> int:
+        """Entities forgotten for want of room."""
+        return self.memory.evicted
+
     def dump(self) -> Any:
         """Working state."""
         return self.memory.dump()

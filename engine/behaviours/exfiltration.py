@@ -1,8 +1,9 @@
 """Exfiltration: an inside client sends one outside peer much more than it takes in, and more than it ever does.
 
-Bytes are summed per client and peer over a sliding window of twelve buckets, so many small uploads count like one large;
-of a flow longer than the window its share counts. The bar is the setting, or a multiple of what this host usually sends
-in a window, whichever is higher; a peer that many inside hosts upload to is a service and has a higher bar.
+Bytes are summed per client and peer over a sliding window of twelve buckets, so that many small uploads count like a
+large one; of a flow longer than the window its share counts. The bar is the setting, or a multiple of what this host
+usually sends in a window, whichever is higher; a peer that many inside hosts upload to is a service and has a higher
+bar.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from engine.frame import Frame
 
 BUCKETS: Final = 12
 CLIENTS: Final = 64
+LARGEST: Final = 1 << 48
+"""Bytes of one flow above which a number is no measurement: sums stay within 64 bits."""
+
 FORGET: Final = 0.3
 """Weight of the newest window in what a host usually sends."""
 
@@ -70,9 +74,10 @@ class Exfiltration:
         rows = zip(frame.log, frame.src_ip, frame.dst_ip, frame.src_bytes, strict=True)
         places, known, large = self._places, self.memory.entries, self._set.smallest_flow_bytes
         for i, (log, src, dst, sent) in enumerate(rows):
-            if log == "conn" and (sent >= large or (src, dst) in known):
-                if places[src] == INSIDE and places[dst] == OUTSIDE:
-                    self._count(frame, i, (src, dst), found)
+            if log != "conn" or (sent < large and (src, dst) not in known):
+                continue
+            if places[src] == INSIDE and places[dst] == OUTSIDE:
+                self._count(frame, i, (src, dst), found)
         return found
 
     def _count(self, frame: Frame, i: int, key: tuple[str, str], found: list[Sighting]) -> None:
@@ -80,7 +85,7 @@ class Exfiltration:
         upload = self.memory.get(key) or self._meet(key)
         upload.trail = self._reporter.fresh(upload.trail, ts)
         share = min(1.0, self._set.window_seconds / max(1.0, frame.duration[i]))
-        sent, taken = int(frame.src_bytes[i] * share), int(frame.dst_bytes[i] * share)
+        sent, taken = (int(min(size, LARGEST) * share) for size in (frame.src_bytes[i], frame.dst_bytes[i]))
         bucket = ts * BUCKETS // self._window
         before = upload.buckets.pop(bucket, (0, 0))
         upload.buckets[bucket] = (before[0] + sent, before[1] + taken)
@@ -116,6 +121,11 @@ class Exfiltration:
                 Feature(name="bytes the host usually sends", value=round(usual, 1), unit="B"),
             )
             found.append(self._reporter.report(upload.trail, frame, i, entity=src, score=score, features=features))
+
+    @property
+    def evicted(self) -> int:
+        """Entities forgotten for want of room."""
+        return self.memory.evicted
 
     def dump(self) -> Any:
         """Working state."""

@@ -110,6 +110,11 @@ class Flood:
     def _packets_per_second(frame: Frame, i: int) -> float:
         return 0.0 if frame.dst_pkts[i] else frame.src_pkts[i] / max(1.0, frame.duration[i])
 
+    @property
+    def evicted(self) -> int:
+        """Entities forgotten for want of room."""
+        return self.memory.evicted
+
     def dump(self) -> Any:
         """Working state."""
         return self.memory.dump()

@@ -17,7 +17,7 @@ from engine.behaviours.names import registered, strangeness
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.frame import Frame
 
-MISSING: Final = frozenset({"NXDOMAIN", "NXDomain", "3", 3})
+MISSING: Final = frozenset({"NXDOMAIN", "NXDomain", "3"})
 
 
 class Misses(msgspec.Struct, array_like=True):
@@ -48,7 +48,7 @@ class GeneratedDomains:
         """Sightings of the frame's rows."""
         found: list[Sighting] = []
         for i, (log, detail) in enumerate(zip(frame.log, frame.detail, strict=True)):
-            if log == "dns" and (detail.get("rcode_name") or detail.get("rcode")) in MISSING:
+            if log == "dns" and str(detail.get("rcode_name") or detail.get("rcode")) in MISSING:
                 _, domain = registered(str(detail.get("query") or ""))
                 if domain:
                     self._count(frame, i, domain, found)
@@ -75,12 +75,17 @@ class GeneratedDomains:
         score = held_back(count / self._set.domains, self._set.random_share / share)
         if self._reporter.due(trail, score, frame.clock[i]):
             features = (
-                Feature(name="made-up names that do not exist", value=count, unit="domains", baseline=self._set.domains),
+                Feature(name="made-up names that do not exist", value=count, unit="names", baseline=self._set.domains),
                 Feature(name="share among missing names", value=round(share, 4), baseline=self._set.random_share),
                 Feature(name="surprise of the last name", value=round(strangeness(label), 4), unit="bits a letter",
                         baseline=self._set.strangeness_bits),
             )  # fmt: skip
             found.append(self._reporter.report(trail, frame, i, entity=src, score=score, features=features))
+
+    @property
+    def evicted(self) -> int:
+        """Entities forgotten for want of room."""
+        return self.memory.evicted
 
     def dump(self) -> Any:
         """Working state."""

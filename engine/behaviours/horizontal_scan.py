@@ -1,8 +1,9 @@
 """Horizontal scan: one source asks many hosts for the same service, and most do not answer (also ICMP sweeps).
 
-The idea of the threshold random walk (Jung et al., 2004): a benign client mostly reaches the hosts that it tries for the
-first time, a scanner mostly does not. So hosts are counted that failed and never answered this source on this service,
-and they must be a fair share of all the hosts it tried there: a browser, a resolver or a mail server never trips it.
+The idea of the threshold random walk (Jung et al., 2004): a benign client mostly reaches the hosts that it tries for
+the first time, a scanner mostly does not. So hosts are counted that failed and never answered this source on this
+service, and they must be a fair share of all the hosts it tried there: a browser, a resolver or a mail server never
+trips it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
 from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back, prune
-from engine.behaviours.outcomes import ANSWERED, FAILED, TCP_FAILED, outcome
+from engine.behaviours.outcomes import ANSWERED, FAILED, TCP_FAILED, outcome_at
 from engine.behaviours.places import NOWHERE, Places
 from engine.frame import Frame
 
@@ -59,7 +60,7 @@ class HorizontalScan:
         for i, (log, proto, src, dst, port, taken, state) in enumerate(rows):
             if log != "conn" or proto not in COUNTED:
                 continue
-            result = ANSWERED if taken and state not in TCP_FAILED else self._outcome(frame, i)
+            result = ANSWERED if taken and state not in TCP_FAILED else outcome_at(frame, i)
             if not result or places[dst] == NOWHERE:
                 continue
             key = (src, port if proto != "icmp" else 0, proto)
@@ -69,13 +70,6 @@ class HorizontalScan:
             else:
                 self._known(sweep, dst, frame.ts[i])
         return found
-
-    @staticmethod
-    def _outcome(frame: Frame, i: int) -> int:
-        return outcome(
-            frame.proto[i], frame.conn_state[i], frame.src_port[i], frame.dst_port[i], frame.src_bytes[i],
-            frame.dst_bytes[i], frame.src_pkts[i], frame.dst_pkts[i],
-        )  # fmt: skip
 
     def _known(self, sweep: Sweep, dst: str, ts: int) -> None:
         """The host answers; it stays known while it is asked again, even when it is switched off for the night."""
@@ -109,6 +103,11 @@ class HorizontalScan:
                 Feature(name="port", value=0 if frame.proto[i] == "icmp" else frame.dst_port[i]),
             )
             found.append(self._reporter.report(trail, frame, i, entity=src, score=score, features=features))
+
+    @property
+    def evicted(self) -> int:
+        """Entities forgotten for want of room."""
+        return self.memory.evicted
 
     def dump(self) -> Any:
         """Working state."""

@@ -39,7 +39,7 @@ class Memory(Generic[Key, Entry]):
 
     __slots__ = ("_shape", "cap", "entries", "evicted")
 
-    def __init__(self, cap: int, key: Any, entry: type[Entry]) -> None:
+    def __init__(self, cap: int, key: Any, entry: Any) -> None:
         self.cap = cap
         self.evicted = 0
         self.entries: OrderedDict[Key, Entry] = OrderedDict()

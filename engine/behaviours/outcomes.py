@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from engine.frame import Frame
+
 ANSWERED: Final = 1
 FAILED: Final = -1
 NEITHER: Final = 0
@@ -43,14 +45,10 @@ def udp(src_port: int, dst_port: int, dst_bytes: int, dst_pkts: int) -> int:
     return NEITHER if src_port in REPLY_PORTS or dst_port in TRACEROUTE else FAILED
 
 
-def outcome(
-    proto: str, state: str, src_port: int, dst_port: int, src_bytes: int, dst_bytes: int, src_pkts: int, dst_pkts: int
-) -> int:
-    """Outcome of any flow.
-
-    >>> outcome("udp", "S0", 5000, 161, 40, 0, 1, 0), outcome("udp", "S0", 1900, 58211, 40, 0, 1, 0)
-    (-1, 0)
-    """
+def outcome_at(frame: Frame, i: int) -> int:
+    """Outcome of the flow in row `i`, whatever its protocol."""
+    proto, src_port, dst_port = frame.proto[i], frame.src_port[i], frame.dst_port[i]
+    src_bytes, dst_bytes, dst_pkts = frame.src_bytes[i], frame.dst_bytes[i], frame.dst_pkts[i]
     if proto == "icmp":
         if src_port not in ECHO_TYPES:
             return NEITHER
@@ -58,7 +56,5 @@ def outcome(
     if 0 < src_port < SERVICE_PORTS <= dst_port:
         return NEITHER
     if proto == "tcp":
-        return tcp(state, src_bytes, dst_bytes, src_pkts, dst_pkts)
-    if proto == "udp":
-        return udp(src_port, dst_port, dst_bytes, dst_pkts)
-    return NEITHER
+        return tcp(frame.conn_state[i], src_bytes, dst_bytes, frame.src_pkts[i], dst_pkts)
+    return udp(src_port, dst_port, dst_bytes, dst_pkts) if proto == "udp" else NEITHER

@@ -55,7 +55,7 @@ KEPT: Final = 256
 """Attempts remembered per source and service: scores end at KEPT / attempts."""
 
 COMPLETE: Final = frozenset({"SF", "S1", "S2", "S3", "RSTO", "RSTR", ""})
-HTTP_REFUSED: Final = frozenset({401, "401"})
+HTTP_REFUSED: Final = "401"
 
 
 class Guesses(msgspec.Struct, array_like=True):
@@ -107,7 +107,7 @@ class PasswordGuessing:
     def _attempt(self, frame: Frame, i: int, service: str, found: list[Sighting]) -> None:
         guesses = self._of(frame, i, service)
         guesses.flows.append((frame.ts[i], frame.src_bytes[i]))
-        self._judge(frame, i, guesses, service, found)
+        self._judge(frame, i, guesses, found)
 
     def _record(self, frame: Frame, i: int, found: list[Sighting]) -> None:
         log, detail, ts = frame.log[i], frame.detail[i], frame.ts[i]
@@ -121,7 +121,7 @@ class PasswordGuessing:
         guesses.failures.extend([ts] * min(failed, 10))
         if succeeded:
             guesses.successes.append(ts)
-        self._judge(frame, i, guesses, service, found)
+        self._judge(frame, i, guesses, found)
 
     def _of(self, frame: Frame, i: int, service: str) -> Guesses:
         key = (frame.src_ip[i], service)
@@ -130,7 +130,7 @@ class PasswordGuessing:
         trail.add(flow_at(frame, i, service), frame.dst_ip[i], frame.raw[i])
         return guesses
 
-    def _judge(self, frame: Frame, i: int, guesses: Guesses, service: str, found: list[Sighting]) -> None:
+    def _judge(self, frame: Frame, i: int, guesses: Guesses, found: list[Sighting]) -> None:
         horizon = frame.ts[i] - self._window
         _forget(guesses, horizon)
         attempts = max(len(guesses.flows) - len(guesses.successes), 0)
@@ -155,6 +155,11 @@ class PasswordGuessing:
             )
             entity = frame.src_ip[i]
             found.append(self._reporter.report(guesses.trail, frame, i, entity=entity, score=score, features=features))
+
+    @property
+    def evicted(self) -> int:
+        """Entities forgotten for want of room."""
+        return self.memory.evicted
 
     def dump(self) -> Any:
         """Working state."""
@@ -182,7 +187,7 @@ def _rdp(detail: dict[str, Any]) -> tuple[int, bool]:
 def _http(detail: dict[str, Any]) -> tuple[int, bool]:
     if detail.get("username") in (None, "", "-"):
         return 0, False
-    return (1, False) if detail.get("status_code") in HTTP_REFUSED else (0, True)
+    return (1, False) if str(detail.get("status_code")) == HTTP_REFUSED else (0, True)
 
 
 VERDICTS: Final = {"ssh": _ssh, "rdp": _rdp, "http": _http}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -10,9 +10,11 @@ from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
 from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back, prune
-from engine.behaviours.outcomes import FAILED, TCP_FAILED, outcome
+from engine.behaviours.outcomes import FAILED, TCP_FAILED, outcome_at
 from engine.behaviours.places import NOWHERE, Places
 from engine.frame import Frame
+
+PORTED: Final = frozenset({"tcp", "udp"})
 
 
 class Probe(msgspec.Struct, array_like=True):
@@ -48,25 +50,16 @@ class VerticalScan:
         )  # fmt: skip
         get, known = self.memory.get, self.memory.entries
         for i, (log, proto, src, dst, port, taken, state) in enumerate(rows):
-            if log != "conn" or (proto != "tcp" and proto != "udp"):
+            if log != "conn" or proto not in PORTED:
                 continue
             if taken and state not in TCP_FAILED:
                 if (src, dst) in known and (probe := get((src, dst))):
                     probe.answered.pop(port, None)
                     probe.answered[port] = frame.ts[i]
                     prune(probe.answered, frame.ts[i] - self._window, self._cap)
-            elif self._failed(frame, i):
+            elif self._places[dst] != NOWHERE and outcome_at(frame, i) == FAILED:
                 self._count(frame, i, found)
         return found
-
-    def _failed(self, frame: Frame, i: int) -> bool:
-        if self._places[frame.dst_ip[i]] == NOWHERE:
-            return False
-        result = outcome(
-            frame.proto[i], frame.conn_state[i], frame.src_port[i], frame.dst_port[i], frame.src_bytes[i],
-            frame.dst_bytes[i], frame.src_pkts[i], frame.dst_pkts[i],
-        )  # fmt: skip
-        return result == FAILED
 
     def _count(self, frame: Frame, i: int, found: list[Sighting]) -> None:
         ts, key, port = frame.ts[i], (frame.src_ip[i], frame.dst_ip[i]), frame.dst_port[i]
@@ -87,6 +80,11 @@ class VerticalScan:
                 Feature(name="share of failures", value=round(share, 4), baseline=self._set.failed_share),
             )
             found.append(self._reporter.report(trail, frame, i, entity=key[0], score=score, features=features))
+
+    @property
+    def evicted(self) -> int:
+        """Entities forgotten for want of room."""
+        return self.memory.evicted
 
     def dump(self) -> Any:
         """Working state."""

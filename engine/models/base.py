@@ -15,7 +15,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 
 Matrix: TypeAlias = NDArray[np.float32]
 """Rows of features, in single precision, which is what the forests are grown on."""

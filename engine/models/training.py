@@ -13,7 +13,7 @@ from hashlib import sha256
 import msgspec
 import numpy as np
 
-from domain.journal import MyrmidonError
+from domain.errors import MyrmidonError
 from engine.models.base import Matrix
 from engine.models.isolation import IsolationForest, fit
 

@@ -44,8 +44,6 @@ def test_a_generated_benign_day_gives_no_incident(tmp_path, flavour):
 
 @pytest.mark.parametrize("rows", ["1", "173", "10000"])
 def test_the_same_input_gives_the_same_digest_under_any_micro_batch(story, hunted, tmp_path, rows):
-    if rows == "1":
-        pytest.importorskip("bench.story")
     answer = myrmidon(
         tmp_path,
         "run",

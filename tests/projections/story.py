@@ -113,8 +113,13 @@ def closed(feed: str = "zeek") -> tuple[str, Fact]:
 
 def opened(name: object, threat: object, risk: float = 7.1) -> tuple[str, Fact]:
     return f"incident/{uid(name)}", i.IncidentOpened(
-        incident=uid(name), threat=uid(threat), title=f"title of {threat}", level="high", risk=risk, entities=("10.0.0.5",)
-    )  # fmt: skip
+        incident=uid(name),
+        threat=uid(threat),
+        title=f"title of {threat}",
+        level="high",
+        risk=risk,
+        entities=("10.0.0.5",),
+    )
 
 
 def linked(name: object, threat: object, reason: str = "same-entity", risk: float = 7.1) -> tuple[str, Fact]:

@@ -166,6 +166,8 @@ def test_an_unknown_part_is_named_with_what_there_is(tmp_path: Path) -> None:
         write_day(tmp_path, seed=1, attacks=("war",))
     with pytest.raises(UnknownStoryPart, match="flavour 'moon'"):
         write_day(tmp_path, seed=1, flavour="moon")
+    with pytest.raises(UnknownStoryPart, match="use 4 or more"):
+        write_day(tmp_path, seed=1, hosts=3)
 
 
 def test_the_demo_day_has_its_five_attacks_and_its_size(tmp_path: Path) -> None:

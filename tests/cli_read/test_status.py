@@ -1,0 +1,146 @@
+"""status: its contract, what degrades health, and its speed."""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+
+from adapters.log import open_log
+from adapters.views import Views
+from cli.status import document_of
+from config.home import Home
+from domain.facts.operation import HealthReported, JobFailed
+from domain.values import MINUTE
+from tests.projections.story import NOON, drafts, feed_opened, linked, scored, story
+
+
+def prepared(home: Home, facts) -> None:
+    log = open_log(home.log_location, lambda: NOON)
+    log.append(facts)
+    with Views.open(home.views_location, log) as views:
+        views.catch_up(log)
+    log.close()
+
+
+def test_status_keeps_its_contract(shell):
+    shell.run("threats", "list")
+    found = shell.json("status")
+    assert found["health"] == "healthy"
+    assert found["agents"] == [
+        {"name": "detector", "state": "idle", "position": len(story()), "lag": 0},
+        {"name": "projections", "state": "current", "position": len(story()), "lag": 0},
+    ]
+    (feed,) = found["feeds"]
+    assert feed.items() >= {"name": "zeek", "received": 1000, "scored": 997, "malformed": 2, "skipped": 1}.items()
+    assert {"events", "head", "digest"} <= set(found["log"])
+    assert found["log"]["events"] == len(story())
+    assert found["jobs"][0]["name"] == "retrain"
+    assert "1,000 received" in shell.run("status").stdout
+
+
+def test_status_of_nothing_says_what_to_do(empty):
+    assert empty.json("status")["log"] == {"events": 0, "head": "", "digest": ""}
+    assert "myrmidon demo" in empty.run("status").stdout
+    assert not empty.home.exists()
+
+
+def test_status_of_a_log_without_views_still_answers(shell):
+    found = shell.json("status")
+    assert (found["feeds"], found["log"]["events"]) == ([], len(story()))
+
+
+def test_a_silent_feed_degrades_health(tmp_path):
+    home = Home(tmp_path, environ={})
+    prepared(home, drafts(feed_opened(), scored()))
+    assert document_of(home, NOON + 4 * MINUTE)["health"] == "healthy"
+    late = document_of(home, NOON + 6 * MINUTE)
+    assert (late["health"], late["reasons"]) == ("degraded", ["feed zeek has been silent for 6 minutes"])
+    (tmp_path / "config.toml").write_text("[run]\nsilent_after = 3600.0\n")
+    assert document_of(Home(tmp_path, environ={}), NOON + 6 * MINUTE)["health"] == "healthy"
+
+
+def test_the_gravest_trouble_is_the_health(tmp_path):
+    home = Home(tmp_path, environ={})
+    failed = ("job/retrain", JobFailed(job="retrain", error="no room"))
+    sick = ("region/local", HealthReported(region="local", health="critical", reasons=("disk full",)))
+    prepared(home, drafts(failed, sick))
+    found = document_of(home, NOON)
+    assert found["health"] == "critical"
+    assert found["reasons"] == ["job retrain failed: no room", "region local: disk full"]
+
+
+def test_a_parked_stream_degrades_health(tmp_path):
+    home = Home(tmp_path, environ={})
+    prepared(home, drafts(linked("ghost", "a")))
+    found = document_of(home, NOON)
+    assert found["health"] == "degraded"
+    assert {agent["name"]: agent["state"] for agent in found["agents"]}["projections"] == "parked"
+
+
+def test_a_log_that_cannot_be_read_is_critical(tmp_path):
+    (tmp_path / "log.db").write_bytes(b"not a log at all" * 100)
+    found = document_of(Home(tmp_path, environ={}), NOON)
+    assert found["health"] == "critical"
+    assert "log.db" in found["reasons"][0]
+
+
+def test_views_that_cannot_be_read_are_critical(shell):
+    shell.run("threats", "list")
+    (shell.home / "views-1.db").write_bytes(b"not a view at all" * 100)
+    assert "projections rebuild" in shell.json("status")["reasons"][0]
+
+
+def test_status_reads_a_postgres_home(tmp_path, postgres_dsn, fresh_schema):
+    joint = "&" if "?" in postgres_dsn else "?"
+    home = Home(tmp_path, environ={"MYRMIDON_LOG__DSN": f"{postgres_dsn}{joint}schema={fresh_schema}"})
+    prepared(home, story())
+    found = document_of(home, NOON)
+    assert found["feeds"][0]["received"] == 1000
+    assert found["agents"][-1] == {"name": "projections", "state": "current", "position": len(story()), "lag": 0}
+
+
+PROGRAM = """
+import sys
+from pathlib import Path
+import typer
+from cli import audit, incidents, status, threats
+from cli.context import Context
+
+app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+for group in (status, threats, incidents, audit):
+    group.register(app)
+
+@app.callback()
+def main(ctx: typer.Context, home: Path = typer.Option(...), as_json: bool = typer.Option(False, "--json")):
+    ctx.obj = Context(home=home, config=None, json=as_json)
+
+app(["--home", sys.argv[1], "--json", "status"], standalone_mode=False)
+heavy = {"sqlalchemy", "sqlmodel", "pydantic", "numpy", "msgspec", "eventsourcing", "rich", "psycopg", "tomllib"}
+print(sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
+
+
+def test_status_imports_no_library(shell):
+    shell.run("threats", "list")
+    words = [sys.executable, "-c", PROGRAM, str(shell.home)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["log"]["events"] == len(story())
+    assert done.stderr.strip() == "[]"
+
+
+def test_status_takes_less_than_half_a_second_of_work(shell):
+    shell.run("threats", "list")
+    took = []
+    for _ in range(3):
+        before = children()
+        subprocess.run([sys.executable, "-c", PROGRAM, str(shell.home)], capture_output=True, check=True)
+        took.append(children() - before)
+    assert min(took) < 0.5
+
+
+def children() -> float:
+    """CPU seconds of ended children: what others do on this machine at the same time is not the program's fault."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

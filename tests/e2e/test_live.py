@@ -1,0 +1,159 @@
+"""The daemon on live, rotating logs: followers in another process, a clean stop, status meanwhile."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.swarm import myrmidon, start
+
+HEADER = (
+    "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n"
+    "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes"
+    "\tconn_state\torig_pkts\tresp_pkts\n"
+    "#types\ttime\tstring\taddr\tport\taddr\tport\tenum\tstring\tinterval\tcount\tcount\tstring\tcount\tcount\n"
+)
+T0 = 1_700_000_000
+
+
+def scan(begin: int, count: int) -> str:
+    """Rows of one source that tries one port on ever more hosts."""
+    return "".join(
+        f"{T0 + n}.5\tC{n}\t10.0.0.66\t{40000 + n}\t10.0.{n // 250}.{n % 250 + 1}\t445\ttcp\t-\t-\t-\t-\tS0\t1\t0\n"
+        for n in range(begin, begin + count)
+    )
+
+
+def until(true, seconds: float = 40.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.3)
+
+
+def feeds(home: Path) -> dict[str, dict[str, int]]:
+    return {feed["name"]: feed for feed in myrmidon(home, "status").json["feeds"]}
+
+
+def test_a_live_log_is_followed_through_a_rotation_and_a_restart(tmp_path):
+    logs, home = tmp_path / "logs", tmp_path / "home"
+    logs.mkdir()
+    log = logs / "conn.log"
+    log.write_text(HEADER + scan(0, 30))
+    daemon = start(home, "run", "--feed", f"zeek:{log}")
+    try:
+        until(lambda: (home / "log.db").exists() and myrmidon(home, "threats", "list").json)
+        assert myrmidon(home, "threats", "list").json[0]["entity"] == "10.0.0.66"
+        until(lambda: myrmidon(home, "incidents", "list").json)
+        log.rename(logs / "conn.log.1")
+        log.write_text(HEADER + scan(30, 30))
+        time.sleep(2)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(timeout=30) == 0
+        assert feeds(home)["zeek"]["received"] == 60
+        with log.open("a") as file:
+            file.write(scan(60, 40))
+        daemon = start(home, "run", "--feed", f"zeek:{log}")
+        time.sleep(4)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(timeout=30) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()
+    assert feeds(home)["zeek"]["received"] == 100
+    assert len(myrmidon(home, "threats", "list").json) == 1
+    assert myrmidon(home, "audit", "verify").json["ok"] is True
+
+
+def test_the_responder_can_run_in_a_process_of_its_own(tmp_path):
+    log = tmp_path / "conn.log"
+    log.write_text(HEADER + scan(0, 30))
+    assert myrmidon(tmp_path / "home", "run", "--feed", f"zeek:{log}", "--until-eof", "--agents", "detector").code == 0
+    assert myrmidon(tmp_path / "home", "incidents", "list").json == []
+    responder = start(tmp_path / "home", "run", "--agents", "responder")
+    try:
+        until(lambda: myrmidon(tmp_path / "home", "incidents", "list").json)
+    finally:
+        responder.send_signal(signal.SIGTERM)
+        assert responder.wait(timeout=30) == 0
+
+
+def test_one_feed_has_one_reader(tmp_path):
+    log = tmp_path / "conn.log"
+    log.write_text(HEADER + scan(0, 5))
+    daemon = start(tmp_path / "home", "run", "--feed", f"zeek:{log}")
+    try:
+        until(lambda: (tmp_path / "home" / "log.db").exists())
+        time.sleep(1.5)
+        second = myrmidon(tmp_path / "home", "run", "--feed", f"zeek:{log}", "--until-eof")
+        assert second.code == 1
+        assert str(daemon.pid) in second.err
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
+def test_a_silent_feed_degrades_health(tmp_path):
+    log = tmp_path / "conn.log"
+    log.write_text(HEADER + scan(0, 5))
+    settings = {"MYRMIDON_RUN__SILENT_AFTER": "0.5", "MYRMIDON_RUN__HEALTH_EVERY": "0.5"}
+    daemon = start(tmp_path / "home", "run", "--feed", f"zeek:{log}", **settings)
+    try:
+        until(lambda: (tmp_path / "home" / "log.db").exists())
+        until(lambda: myrmidon(tmp_path / "home", "status").json["health"] == "degraded")
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait(timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda path: path.write_bytes(b"\x7fELF\x00\x01" * 400), "neither"),
+        (lambda path: path.with_suffix(".x").touch(), "no such"),
+    ],
+)
+def test_a_file_that_is_not_what_it_claims_is_one_line_and_exit_code_1(tmp_path, make, words):
+    path = tmp_path / "conn.log"
+    make(path)
+    answer = myrmidon(tmp_path / "home", "run", "--feed", f"zeek:{path}", "--until-eof")
+    assert answer.code == 1
+    assert str(path) in answer.err
+    json.loads(answer.out)
+
+
+def test_a_bad_file_among_good_ones_does_not_stop_the_rest(tmp_path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "conn.log").write_text(HEADER + scan(0, 30))
+    (folder / "dns.log").write_bytes(b"\x00\x01\x02 not a log")
+    answer = myrmidon(tmp_path / "home", "run", "--feed", f"zeek:{folder}", "--until-eof")
+    assert answer.code == 1
+    assert answer.json["received"] == 30
+    assert answer.json["threats"] == 1
+
+
+def test_a_feed_that_yields_nothing_says_so(tmp_path):
+    log = tmp_path / "conn.log"
+    log.write_text(HEADER)
+    answer = myrmidon(tmp_path / "home", "run", "--feed", f"zeek:{log}", "--until-eof")
+    assert "yielded nothing" in answer.err
+
+
+@pytest.mark.parametrize("spec", ["zeek", "pcap:x", "zeek:", "a=b=zeek:x"])
+def test_a_wrong_feed_is_a_usage_error(tmp_path, spec):
+    answer = myrmidon(tmp_path / "home", "run", "--feed", spec, "--until-eof")
+    assert answer.code == 2
+    assert answer.out == ""
+
+
+def test_a_setting_that_does_not_exist_is_refused(tmp_path):
+    file = tmp_path / "settings.toml"
+    file.write_text("[thresholds.beacon]\ncals = 3\n")
+    answer = myrmidon(tmp_path / "home", "--config", str(file), "run", "--until-eof")
+    assert answer.code == 2
+    assert "cals" in answer.err

@@ -1,0 +1,30 @@
+"""The histories of every release are still read, and still give the same views."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from projections.catalog import digests, replay
+from tests.golden.record import FOLDER, from_line, to_line
+
+HISTORIES = sorted(FOLDER.glob("*.jsonl"))
+
+
+def test_there_is_a_history_of_this_version():
+    from importlib.metadata import version
+
+    assert any(history.name.startswith(version("myrmidon")) for history in HISTORIES)
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda path: path.stem)
+def test_a_golden_history_gives_its_views(history):
+    facts = [from_line(line) for line in history.read_text("utf-8").splitlines()]
+    assert digests(replay([facts])) == json.loads(history.with_suffix(".views.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("history", HISTORIES, ids=lambda path: path.stem)
+def test_every_fact_of_a_golden_history_is_written_again_as_it_was(history):
+    for line in history.read_text("utf-8").splitlines():
+        assert to_line(from_line(line)) == line
