@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from cli import working
 from cli.output import emit, short, table, when
 from cli.reading import NOTHING_YET, Entity, LevelOption, Limit, Since, Until, moment, one, opened, there
 
@@ -20,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Threats that belong together, and what was done about them.", no_args_is_help=True)
     group.command("list")(list_incidents)
     group.command("show")(show)
+    working.register(group)
     app.add_typer(group, name="incidents")
 
 

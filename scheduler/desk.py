@@ -11,8 +11,8 @@ from uuid import UUID
 from agents.responder import decide as responder
 from agents.responder.policy import Policy
 from agents.responder.state import INCIDENT_FACTS, State, evolve
-from domain.facts.threat import ThreatDetected, VerdictGiven
 from domain.errors import MyrmidonError
+from domain.facts.threat import ThreatDetected, VerdictGiven
 from domain.journal import Draft, Journal, Recorded, follow
 from domain.values import Micros, Verdict, event_id
 from scheduler.intake import observe
@@ -22,7 +22,9 @@ class NotFound(MyrmidonError):  # noqa: N818 - says what it is
     """There is nothing under that id."""
 
 
-def work_incident(journal: Journal, command: responder.Command, *, cause: UUID, now: Micros, actor: str) -> list[int]:
+def work_incident(
+    journal: Journal, command: responder.Command, *, policy: Policy, cause: UUID, now: Micros, actor: str
+) -> list[int]:
     """Let the responder's decider answer an operator's command and record what follows; returns the positions.
 
     Raises:
@@ -39,7 +41,7 @@ def work_incident(journal: Journal, command: responder.Command, *, cause: UUID, 
                 latest[recorded.stream] = recorded
     drafts = []
     expected: dict[str, int] = {}
-    for index, event in enumerate(responder.decide(Policy(), command, state)):
+    for index, event in enumerate(responder.decide(policy, command, state)):
         stream = f"incident/{event.incident}"
         before = latest[stream]
         expected.setdefault(stream, before.version)

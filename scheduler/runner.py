@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -73,6 +74,10 @@ class Runner:
 
     def run(self) -> None:
         """Work until the feeds end or the telemetry is stopped; leaves a snapshot and everything followed up."""
+        # what was imported and built up to here lives as long as the process: the collector need not walk it again
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
         self.journal.append([hunt.open() for hunt in self.hunts.values()])
         for pulse in self.telemetry.pulses():
             self._pulse(pulse)

@@ -1,4 +1,4 @@
-"""The house: only we own our top-level names, every setting and command is documented, nothing of a workplace is named."""
+"""The house: only we own our top-level names, settings and commands are documented, files stay small."""
 
 from __future__ import annotations
 

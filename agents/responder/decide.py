@@ -17,6 +17,7 @@ from uuid import UUID
 
 from agents.responder.policy import Policy
 from agents.responder.state import Event, Incident, State, Threat
+from domain.errors import MyrmidonError
 from domain.facts.incident import (
     IncidentAcknowledged,
     IncidentEscalated,
@@ -28,7 +29,6 @@ from domain.facts.incident import (
     NoteAdded,
     ThreatLinked,
 )
-from domain.errors import MyrmidonError
 from domain.values import Micros, ThreatKind, incident_id, level_of
 
 SHARED_PEER: Final[frozenset[ThreatKind]] = frozenset({"beacon", "exfiltration", "dns-tunnel", "generated-domains"})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import given as hypothesis_given
-from hypothesis import settings, strategies as st
+from hypothesis import settings
+from hypothesis import strategies as st
 
 from agents.responder.decide import Acknowledge, Annotate, NotPossible, Reconsider, Resolve
 from agents.responder.state import judge

@@ -87,7 +87,7 @@ def test_one_feed_has_one_reader(tmp_path):
     log.write_text(HEADER + scan(0, 5))
     daemon = start(tmp_path / "home", "run", "--feed", f"zeek:{log}")
     try:
-        until(lambda: (tmp_path / "home" / "log.db").exists())
+        until((tmp_path / "home" / "log.db").exists)
         time.sleep(1.5)
         second = myrmidon(tmp_path / "home", "run", "--feed", f"zeek:{log}", "--until-eof")
         assert second.code == 1
@@ -103,7 +103,7 @@ def test_a_silent_feed_degrades_health(tmp_path):
     settings = {"MYRMIDON_RUN__SILENT_AFTER": "0.5", "MYRMIDON_RUN__HEALTH_EVERY": "0.5"}
     daemon = start(tmp_path / "home", "run", "--feed", f"zeek:{log}", **settings)
     try:
-        until(lambda: (tmp_path / "home" / "log.db").exists())
+        until((tmp_path / "home" / "log.db").exists)
         until(lambda: myrmidon(tmp_path / "home", "status").json["health"] == "degraded")
     finally:
         daemon.send_signal(signal.SIGTERM)

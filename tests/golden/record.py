@@ -1,6 +1,6 @@
 """Write the golden history of this version: every fact as it is on disk, and the views it must give.
 
-Run once for a release (`make golden`); a history that was written is never edited, so that old logs stay readable for ever.
+Run once for a release (`make golden`). A written history is never edited, so that old logs stay readable for ever.
 """
 
 from __future__ import annotations
