@@ -1,4 +1,4 @@
-"""How fast the whole way of the data is, and how flat its memory: measured on generated flows, each run in its own process."""
+"""How fast the way of the data is, and how flat its memory: generated flows, each run in a process of its own."""
 
 from __future__ import annotations
 

@@ -71,15 +71,17 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
     """Fill the document from the tables of log and views."""
     with asking_log(home) as ask:
         tracked = ask("SELECT application_name AS name, notification_id AS position FROM tracking ORDER BY 1")
+        cursors = ask("SELECT feed, body FROM cursors")
     with asking_views(home) as ask:
         feeds = ask("SELECT * FROM feeds ORDER BY name")
         parts = ask("SELECT * FROM health ORDER BY part")
         parked = ask("SELECT * FROM parked ORDER BY position")
         progress = ask("SELECT position FROM progress")
+    totals = {row["feed"]: json.loads(bytes(row["body"])).get("totals", {}) for row in cursors if row["body"]}
     silent = float(home.table("run").get("silent_after", SILENT_AFTER)) * SECOND
     troubles = list(troubles_of(feeds, parts, parked, now, silent))
     document |= {
-        "feeds": [feed_of(row) for row in feeds],
+        "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
         "jobs": [part_of(row) for row in parts if row["kind"] == "job"],
         "agents": agents_of(end, tracked, progress, feeds, parked),
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
@@ -128,9 +130,10 @@ def troubles_of(
             yield "degraded", f"feed {feed['name']} has been silent for {quiet // (60 * SECOND):,} minutes"
 
 
-def feed_of(row: dict[str, Any]) -> dict[str, Any]:
-    """A feed of the document."""
-    counts = {name: row[name] for name in ("received", "scored", "malformed", "skipped", "late", "faults", "batches")}
+def feed_of(row: dict[str, Any], totals: dict[str, int]) -> dict[str, Any]:
+    """A feed of the document: its totals are those of the recorded cursor, which the open ledger entry is part of."""
+    names = ("received", "scored", "malformed", "skipped", "late", "faults", "batches")
+    counts = {name: totals.get(name, row[name]) for name in names}
     return {
         "name": row["name"],
         **counts,

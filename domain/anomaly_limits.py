@@ -14,6 +14,7 @@ class AnomalyLimits:
         grace_s: how long a window stays open after its end for rows out of order; None means one window length.
         warmup_windows: host windows that are collected before the forest is fitted (once).
         min_host_windows: own scored windows a host needs before it is judged; 99 is the least that can reach p = .01.
+        waiting_windows: host windows that may wait to be scored while nobody can be judged yet.
         calibration_windows: how many of its last learned scores a host is compared with (288 are a day of 5 minutes).
         explain_windows: how many of its last learned windows a host's usual values (medians) are taken from.
         fpr: false-positive rate of the votes, per host and window: p at or below it is a vote.
@@ -27,6 +28,7 @@ class AnomalyLimits:
     grace_s: int | None = None
     warmup_windows: int = 512
     min_host_windows: int = 99
+    waiting_windows: int = 20_000
     calibration_windows: int = 288
     explain_windows: int = 48
     fpr: float = 0.01

@@ -21,12 +21,17 @@ class HorizontalScanThresholds:
         failed_share: least share of failures among the distinct hosts tried on that service (0-1).
         icmp_hosts: distinct hosts that left an echo request unanswered, for a decision (a quarter of a /24: monitoring
             servers ping whatever is switched off).
+        udp_outside_share: least share of failures where outside hosts are asked over UDP (0-1): most of a resolver's,
+            a game's or a peer-to-peer client's peers may be gone, nearly all of a scanner's are.
+        peer_ports: ports of peer-to-peer networks, whose peers come and go (BitTorrent).
     """
 
     hosts: int = 10
     window_seconds: int = 3600
     failed_share: float = 0.35
     icmp_hosts: int = 64
+    udp_outside_share: float = 0.9
+    peer_ports: tuple[int, ...] = (6881, 6882, 6883, 6884, 6885, 6886, 6887, 6888, 6889, 51413)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,8 @@ class PasswordGuessingThresholds:
 
     Attributes:
         attempts: log-in attempts in the window, for a decision, over all hosts that offer the service.
+        busy_factor: how many times as many flows it takes on services whose ordinary clients also come often, briefly
+            and alike (mail, file shares, databases); so many hosts tried count like so many attempts on the others.
         window_seconds: seconds in which they must fall.
         size_spread: greatest relative spread (MAD / median) of the bytes sent per connection.
         success_factor: what a success after the failures multiplies the score by.
@@ -59,6 +66,7 @@ class PasswordGuessingThresholds:
     window_seconds: int = 900
     size_spread: float = 0.3
     success_factor: float = 2.0
+    busy_factor: float = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,22 +77,29 @@ class BeaconThresholds:
         calls: calls (retries and bursts count once) for a decision.
         span_seconds: seconds that the calls must span.
         dead_span_seconds: the same when nearly no call is answered: the retries of a bot whose home is gone.
-        interval_spread: greatest relative spread (MAD / median) of the intervals.
+        interval_spread: relative spread (MAD / median) of the intervals up to which `calls` are enough ...
+        loosest_spread: ... and the greatest that is looked at: the looser the beat, the more calls are asked for (a
+            sleep of plus or minus a half spreads by 0.25, a person's clicks by 0.7).
         size_spread: greatest relative spread (MAD / median) of the bytes sent ...
         size_spread_bytes: ... or this many bytes of MAD, whichever allows more.
         skew: greatest quartile (Bowley) skewness of the intervals (0-1).
         burst_seconds: calls closer than this are one call.
-        longest_interval_seconds: a slower beat is not looked for: update checks live there.
+        longest_interval_seconds: a slower median beat is not looked for: update checks live there.
         largest_call_bytes: median bytes sent per call above which it is no beacon.
         common_clients: inside clients of the same peer from which on it counts as a service that all use ...
         common_share: ... if they are at least this share of the inside hosts that call out (0-1).
-        ignored_ports: services that beat by nature (DNS, DHCP, NTP, NetBIOS, SNMP, SSDP, mDNS, STUN, push).
+        ignored_ports: services that beat by nature (DNS, DHCP, mail pick-up, NTP, NetBIOS, SNMP, VPN, SSDP, mDNS, STUN,
+            SIP, push).
+        trusted_domains: registered domains of makers whose systems call home by nature (updates, telemetry, checks for
+            a captive portal); an address that a DNS answer gave for one of them has no beacons. Hosting domains, where
+            anybody can rent a name, do not belong here.
     """
 
     calls: int = 20
     span_seconds: int = 1800
     dead_span_seconds: int = 300
     interval_spread: float = 0.1
+    loosest_spread: float = 0.25
     size_spread: float = 0.05
     size_spread_bytes: int = 32
     skew: float = 0.5
@@ -94,7 +109,15 @@ class BeaconThresholds:
     common_clients: int = 3
     common_share: float = 0.1
     ignored_ports: tuple[int, ...] = (
-        53, 67, 68, 123, 137, 138, 161, 546, 547, 853, 1900, 3478, 3479, 5223, 5228, 5229, 5230, 5353, 5355, 19302,
+        53, 67, 68, 110, 123, 137, 138, 143, 161, 500, 546, 547, 853, 993, 995, 1194, 1900, 3478, 3479, 4500, 5060,
+        5061, 5223, 5228, 5229, 5230, 5353, 5355, 19302, 51820,
+    )  # fmt: skip
+    trusted_domains: tuple[str, ...] = (
+        "apple.com", "avast.com", "canonical.com", "debian.org", "eset.com", "fedoraproject.org", "firefox.com",
+        "gnome.org", "google.com", "googleapis.com", "gstatic.com", "gvt1.com", "gvt2.com", "icloud.com",
+        "kaspersky.com", "live.com", "mcafee.com", "microsoft.com", "microsoftonline.com", "mozilla.com", "mozilla.net", "mozilla.org",
+        "msftconnecttest.com", "msftncsi.com", "office.com", "office.net", "office365.com", "outlook.com", "skype.com",
+        "sophos.com", "symantec.com", "trendmicro.com", "ubuntu.com", "windows.com", "windowsupdate.com",
     )  # fmt: skip
 
 
@@ -127,13 +150,18 @@ class FloodThresholds:
         connections: unanswered or empty connections to one service in the window, for a decision.
         window_seconds: seconds in which they must fall.
         useless_share: least share of such connections among all to that service (0-1).
-        packets_per_second: unanswered packets per second of a single flow, for a decision.
+        packets_per_second: unanswered packets per second on one victim, over all its flows, for a decision.
+        outward_packets_per_second: the same from one inside host to one outside, and of ICMP anywhere, answered or not.
+        answered_connections: connections of one source to one service in the window, for a decision even if all are
+            answered; twice as many where both are inside (load balancers, load tests).
     """
 
     connections: int = 600
     window_seconds: int = 60
     useless_share: float = 0.5
     packets_per_second: int = 5000
+    outward_packets_per_second: int = 1000
+    answered_connections: int = 3000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

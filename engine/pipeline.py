@@ -128,5 +128,6 @@ def _on_time(frame: Frame) -> Frame:
 def _default_anomaly(thresholds: Thresholds, seed: int) -> Anomaly:
     # numpy and the forest are imported only by who senses: `status` must not pay for them
     from engine.models.anomaly import AnomalyDetector
+    from engine.models.training import begin_apart
 
-    return AnomalyDetector(thresholds.anomaly, thresholds.local_networks, seed)
+    return AnomalyDetector(thresholds.anomaly, thresholds.local_networks, seed, begin_apart)

@@ -33,6 +33,9 @@ LEARNER_COMMANDS: Final = {"model-trained": learner.ModelFitted, "baseline-learn
 """What the engine noticed, by name, and the learner's command that records it."""
 
 
+GAP: Final = "gap: rows between the last snapshot and the crash can no longer be read"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """A draft and its place: `order` over all feeds of the run, `row` in its own feed."""
@@ -69,6 +72,8 @@ class Hunt:
         policy = self._settings.detector
         steps: list[Step] = []
         begin, size = 0, len(frame)
+        # rows are numbered here and not by the telemetry: rows that were lost to a gap keep their numbers
+        frame.row = list(range(self.rows + 1, self.rows + 1 + size))
         while begin < size:
             end = self.ledger.room(policy, frame.clock, begin)
             if end > begin:
@@ -98,6 +103,14 @@ class Hunt:
     def fault(self, fault: FeedFault) -> Step:
         """A fault that is not of a row: a file that could not be read, rows that are gone."""
         return self.state(fault, f"fault|{fault.log}|{fault.reason}|{fault.row}")
+
+    def skip(self, rows: int) -> list[Step]:
+        """Rows that were consumed before a crash and can no longer be read: a gap, whose numbers stay used."""
+        if not rows:
+            return []
+        self.rows += rows
+        gap = FeedFault(feed=self.feed, log="", reason=GAP, row=self.rows, sample="", count=rows)
+        return [self.fault(gap)]
 
     def close(self) -> Step:
         """The fact that the feed came to its end, with its totals."""

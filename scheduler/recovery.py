@@ -9,6 +9,8 @@ Rules:
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -31,15 +33,22 @@ class Snapshot:
     state: bytes
 
 
-def wrap_cursor(cursor: Cursor, consumed: dict[str, tuple[int, int]]) -> Cursor:
-    """A feed's cursor for the log: how to resume it, and the rows consumed of each of its logs."""
-    rows = {source: position[0] for source, position in consumed.items()}
-    return Cursor(rows=cursor.rows, body=msgspec.msgpack.encode([cursor.body, rows]))
+def wrap_cursor(cursor: Cursor, rows: int, consumed: dict[str, tuple[int, int]], totals: dict[str, int]) -> Cursor:
+    """A feed's cursor for the log: how to resume it, the rows consumed of each of its logs, and its totals.
+
+    The body is JSON, so that `status` reads the totals with the standard library alone.
+    """
+    body = {
+        "totals": totals,
+        "consumed": {source: position[0] for source, position in consumed.items()},
+        "resume": b64encode(cursor.body).decode(),
+    }
+    return Cursor(rows=rows, body=json.dumps(body).encode())
 
 
 def unwrap_cursor(cursor: Cursor) -> dict[str, int]:
     """Rows consumed of each log, from a cursor of the log."""
-    return dict(msgspec.msgpack.decode(cursor.body)[1]) if cursor.body else {}
+    return dict(json.loads(cursor.body)["consumed"]) if cursor.body else {}
 
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
@@ -71,7 +80,7 @@ class Recovery:
     seen: dict[str, int] = field(default_factory=dict)
     seen_rows: int = 0
     over: bool = False
-    shift: int = 0
+    missing: int = 0
 
     def split(self, frame: Frame) -> int:
         """Number of leading rows of the frame that were recorded before the crash; notices when that stretch ends."""
@@ -91,10 +100,9 @@ class Recovery:
     def finish(self) -> None:
         """The stretch is over: what is missing of it is a gap."""
         self.over = True
-        self.shift = max(0, self.recorded_rows - self.seen_rows)
+        self.missing = max(0, self.recorded_rows - self.seen_rows)
 
-    def renumber(self, frame: Frame) -> Frame:
-        """Row numbers go on after the gap."""
-        if self.shift:
-            frame.row = [row + self.shift for row in frame.row]
-        return frame
+    def gap(self) -> int:
+        """Number of rows that are gone; told once."""
+        missing, self.missing = self.missing, 0
+        return missing

@@ -32,6 +32,13 @@ class Follower(Protocol):
         """Handle what is new; returns how many facts were handled or appended."""
 
 
+class Agent(Follower, Protocol):
+    """A follower that appends and keeps its position in the log."""
+
+    def settle(self) -> None:
+        """Record the position even though nothing was decided since."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Stats:
     """How the run stands, for the progress view."""
@@ -59,7 +66,7 @@ class Runner:
     until_eof: bool
     hunts: dict[str, Hunt]
     recoveries: dict[str, Recovery]
-    responder: Follower | None
+    responder: Agent | None
     views: Follower | None
     pace: Pace
     save: Callable[[Hunt, bytes], None]
@@ -69,6 +76,7 @@ class Runner:
     stopped: bool = False
     _since_snapshot: int = 0
     _since_views: int = 0
+    _since_record: int = 0
     _folded: int = 0
     _scanned: int = 0
 
@@ -95,10 +103,10 @@ class Runner:
         self.stats.rows += rows
         self._since_snapshot += rows
         self._since_views += rows
+        self._since_record += rows
         if steps:
             self._record(steps)
-            if self.responder is not None:
-                self.responder.catch_up()
+            self._respond()
         self._now_and_then(busy=rows > 0)
         self.tell(self.stats)
 
@@ -114,10 +122,8 @@ class Runner:
             if known == len(frame):
                 return []
             frame = frame.slice(known, len(frame))
-        steps: list[Step] = []
-        if recovery.shift and hunt.rows < frame.row[0] + recovery.shift - 1:
-            steps.append(hunt.fault(_gap(hunt, recovery)))
-        steps += hunt.take(recovery.renumber(frame), self._last_input)
+        steps = hunt.skip(recovery.gap())
+        steps += hunt.take(frame, self._last_input)
         self.stats.threats = sum(each.threats for each in self.hunts.values())
         return steps
 
@@ -125,10 +131,11 @@ class Runner:
         # the order of the merge, whatever feed a draft came from: sorting is stable, so a feed's own order stays
         drafts = [step.draft for step in sorted(steps, key=lambda step: step.order)]
         self.journal.append(drafts, progress=Progress(cursors=self._cursors()))
+        self._since_record = 0
 
     def _cursors(self) -> dict[str, Cursor]:
         return {
-            feed: wrap_cursor(self.telemetry.cursor(feed), hunt.ledger.cursor)
+            feed: wrap_cursor(self.telemetry.cursor(feed), hunt.rows, hunt.ledger.cursor, hunt.totals())
             for feed, hunt in self.hunts.items()
             if self.recoveries[feed].over
         }
@@ -140,10 +147,18 @@ class Runner:
             self._since_views = 0
             self.views.catch_up()
         if not busy:
-            self._follow_others()
-            self.idle()
+            self._rest()
 
-    def _follow_others(self) -> None:
+    def _rest(self) -> None:
+        """Nothing came for a moment: record how far everybody is, and do what is due."""
+        if self._since_record:
+            self._record([])
+        self._respond()
+        if self.responder is not None:
+            self.responder.settle()
+        self.idle()
+
+    def _respond(self) -> None:
         if self.responder is not None:
             self.responder.catch_up()
 
@@ -156,20 +171,20 @@ class Runner:
             self.save(hunt, self.telemetry.cursor(feed).body)
 
     def _finish(self) -> None:
-        steps = []
+        steps: list[Step] = []
         for feed, hunt in self.hunts.items():
             recovery = self.recoveries[feed]
             if self.until_eof and not self.stopped:
                 if not recovery.over:
                     recovery.finish()
-                    if recovery.shift:
-                        steps.append(hunt.fault(_gap(hunt, recovery)))
+                steps += hunt.skip(recovery.gap())
                 steps += hunt.close_entry(self._last_input())
                 steps += [hunt.fault(fault) for fault in self._problems(feed)]
                 steps.append(hunt.close())
         self._record(steps)
+        self._respond()
         if self.responder is not None:
-            self.responder.catch_up()
+            self.responder.settle()
         self._snapshot()
         if self.views is not None:
             self.views.catch_up()
@@ -193,14 +208,3 @@ class Runner:
                     self._folded = recorded.position
             self._scanned = facts[-1].position
         return self._folded
-
-
-def _gap(hunt: Hunt, recovery: Recovery) -> FeedFault:
-    return FeedFault(
-        feed=hunt.feed,
-        log="",
-        reason="gap: rows between the last snapshot and the crash can no longer be read",
-        row=hunt.rows,
-        sample="",
-        count=recovery.shift,
-    )

@@ -2,8 +2,9 @@
 
 As RITA does, regularity is the relative spread (MAD / median) and the quartile skewness of the intervals, beside the
 spread of the bytes sent. Before that, what is one call is counted once: TCP retries (the same source port within
-seconds) and bursts. A bot whose home is gone is seen by its retries. What many clients do is a service, not a beacon.
-Calls through an HTTP proxy are read from its CONNECT requests: there the peer is the name that was asked for.
+seconds) and bursts. A bot whose home is gone is seen by its retries. The looser the beat, the more calls it takes. What
+many clients do is a service, not a beacon; what a DNS answer places at a trusted maker's (updates, telemetry) is none
+either. Calls through an HTTP proxy are read from its CONNECT requests: there the peer is the name that was asked for.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from domain.sighting import Feature, Sighting
 from domain.thresholds import BeaconThresholds, Thresholds
 from domain.values import SECOND
 from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
+from engine.behaviours.names import registered
 from engine.behaviours.outcomes import TCP_FAILED
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.frame import Frame
@@ -61,12 +63,13 @@ class Beacon:
 
     name = "beacon"
     kinds = ("beacon",)
-    reads = frozenset({"conn", "http"})
-    version = 1
+    reads = frozenset({"conn", "dns", "http"})
+    version = 2
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.beacon
         self._ignored = frozenset(self._set.ignored_ports)
+        self._makers = frozenset(self._set.trusted_domains)
         self._window = 6 * self._set.longest_interval_seconds * SECOND
         self._places = places
         self._reporter = Reporter("beacon", self.version, self._window, thresholds.limits)
@@ -74,21 +77,42 @@ class Beacon:
         self.memory: Memory[tuple[str, str, int, str], Beat] = Memory(cap, tuple[str, str, int, str], Beat)
         self._clients: Memory[str, Crowd] = Memory(cap, str, Crowd)
         self._callers = Crowd()
+        self._trusted: Memory[str, str] = Memory(cap, str, str)
 
     def sense(self, frame: Frame) -> list[Sighting]:
         """Sightings of the frame's rows."""
         found: list[Sighting] = []
         rows = zip(frame.log, frame.src_ip, frame.dst_ip, frame.dst_port, frame.proto, strict=True)
-        places, ignored = self._places, self._ignored
+        places, ignored, trusted = self._places, self._ignored, self._trusted.entries
         for i, (log, src, dst, port, proto) in enumerate(rows):
             if log == "conn":
-                if port not in ignored and places[dst] == OUTSIDE and places[src] == INSIDE and proto != "icmp":
+                if port in ignored or places[dst] != OUTSIDE or places[src] != INSIDE or proto == "icmp":
+                    continue
+                if dst not in trusted:
                     self._call(frame, i, (src, dst, port, proto), found)
+            elif log == "dns":
+                self._learn(frame.detail[i])
             elif log == "http" and frame.detail[i].get("method") == "CONNECT" and places[src] == INSIDE:
-                name, _, asked = str(frame.detail[i].get("uri") or frame.detail[i].get("host") or "").rpartition(":")
-                if name and PORT.fullmatch(asked):
-                    self._call(frame, i, (src, name, int(asked), "proxy"), found)
+                self._ask(frame, i, found)
         return found
+
+    def _learn(self, detail: dict[str, Any]) -> None:
+        """Addresses that a DNS answer gives for a trusted name."""
+        query, answers = detail.get("query"), detail.get("answers")
+        if not isinstance(query, str) or not isinstance(answers, list):
+            return
+        domain = registered(query)[1]
+        if domain in self._makers:
+            for answer in answers:
+                # an alias is a name; only addresses are outside
+                if isinstance(answer, str) and self._places[answer] == OUTSIDE and not self._trusted.get(answer):
+                    self._trusted.put(answer, domain)
+
+    def _ask(self, frame: Frame, i: int, found: list[Sighting]) -> None:
+        """A request to a proxy."""
+        name, _, asked = str(frame.detail[i].get("uri") or frame.detail[i].get("host") or "").rpartition(":")
+        if name and PORT.fullmatch(asked) and registered(name)[1] not in self._makers:
+            self._call(frame, i, (frame.src_ip[i], name, int(asked), "proxy"), found)
 
     def _call(self, frame: Frame, i: int, key: tuple[str, str, int, str], found: list[Sighting]) -> None:
         ts = frame.ts[i]
@@ -101,7 +125,8 @@ class Beacon:
         gap = ts - beat.last
         if beat.calls and gap < self._set.burst_seconds * SECOND:
             return
-        if beat.calls and gap <= self._set.longest_interval_seconds * SECOND:
+        # twice the longest beat: else a slow beat with jitter would show its short intervals only
+        if beat.calls and gap <= 2 * self._set.longest_interval_seconds * SECOND:
             _keep(beat.intervals, gap)
         _keep(beat.sizes, frame.src_bytes[i])
         beat.last = ts
@@ -137,19 +162,20 @@ class Beacon:
         calls, span = len(beat.intervals) + 1, (trail.last - trail.first) / SECOND
         calls = beat.calls if len(beat.intervals) == KEPT else calls
         least = limits.dead_span_seconds if beat.answered * 10 < beat.calls else limits.span_seconds
-        score = min(calls / limits.calls, span / least)
         middle, spread, skew = _regularity(beat.intervals)
-        score = held_back(score, spread / limits.interval_spread)
+        needed = limits.calls * max(1.0, spread / limits.interval_spread)
+        score = held_back(min(calls / needed, span / least), spread / limits.loosest_spread)
         if score < 0.5:
             return
         size, deviation = _spread(sorted(beat.sizes))
-        for excess in (skew / limits.skew, *self._excesses(key[1], size, deviation)):
+        slowness = middle / (1.1 * limits.longest_interval_seconds * SECOND)
+        for excess in (skew / limits.skew, slowness, *self._excesses(key[1], size, deviation)):
             score = held_back(score, excess)
         if self._reporter.due(trail, score, frame.clock[i]):
             features = (
-                Feature(name="calls", value=calls, unit="calls", baseline=limits.calls),
+                Feature(name="calls", value=calls, unit="calls", baseline=round(needed, 1)),
                 Feature(name="median interval", value=round(middle / SECOND, 3), unit="s"),
-                Feature(name="spread of the intervals", value=round(spread, 4), baseline=limits.interval_spread),
+                Feature(name="spread of the intervals", value=round(spread, 4), baseline=limits.loosest_spread),
                 Feature(name="skewness of the intervals", value=round(skew, 4), baseline=limits.skew),
                 Feature(name="median bytes sent", value=size, unit="B", baseline=limits.largest_call_bytes),
                 Feature(name="span", value=round(span, 1), unit="s", baseline=least),
@@ -174,12 +200,13 @@ class Beacon:
 
     def dump(self) -> Any:
         """Working state."""
-        return (self.memory.dump(), self._clients.dump(), self._callers)
+        return (self.memory.dump(), self._clients.dump(), self._callers, self._trusted.dump())
 
     def load(self, data: Any) -> None:
         """Go on from a dumped state."""
-        memory, clients, callers = data
+        memory, clients, callers, trusted = data
         self.memory.load(memory)
+        self._trusted.load(trusted)
         self._clients.load(clients)
         self._callers = msgspec.convert(callers, Crowd)
 

@@ -3,7 +3,7 @@
 Bytes are summed per client and peer over a sliding window of twelve buckets, so that many small uploads count like a
 large one; of a flow longer than the window its share counts. The bar is the setting, or a multiple of what this host
 usually sends in a window, whichever is higher; a peer that many inside hosts upload to is a service and has a higher
-bar.
+bar. What nobody took in is not counted: unanswered bytes are a flood's.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
 from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
+from engine.behaviours.outcomes import TCP_OPENED
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.frame import Frame
 
@@ -56,7 +57,7 @@ class Exfiltration:
     name = "exfiltration"
     kinds = ("exfiltration",)
     reads = frozenset({"conn"})
-    version = 1
+    version = 2
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.exfiltration
@@ -76,7 +77,7 @@ class Exfiltration:
         for i, (log, src, dst, sent) in enumerate(rows):
             if log != "conn" or (sent < large and (src, dst) not in known):
                 continue
-            if places[src] == INSIDE and places[dst] == OUTSIDE:
+            if places[src] == INSIDE and places[dst] == OUTSIDE and _taken_in(frame, i):
                 self._count(frame, i, (src, dst), found)
         return found
 
@@ -137,3 +138,12 @@ class Exfiltration:
         self.memory.load(memory)
         self._habits.load(habits)
         self._clients.load(clients)
+
+
+def _taken_in(frame: Frame, i: int) -> bool:
+    """Whether the peer took part."""
+    return (
+        frame.dst_bytes[i] > 0
+        or frame.dst_pkts[i] > 0
+        or (frame.proto[i] == "tcp" and frame.conn_state[i] in TCP_OPENED)
+    )

@@ -3,7 +3,9 @@
 The idea of the threshold random walk (Jung et al., 2004): a benign client mostly reaches the hosts that it tries for
 the first time, a scanner mostly does not. So hosts are counted that failed and never answered this source on this
 service, and they must be a fair share of all the hosts it tried there: a browser, a resolver or a mail server never
-trips it.
+trips it. A host that opens a connection without a byte is neither: monitors and scanners find them alike. Left out is
+what fails by design: peers of peer-to-peer networks, QUIC behind a firewall and the web over a dead IPv6 uplink (a
+client falls back from both without a word).
 """
 
 from __future__ import annotations
@@ -16,11 +18,13 @@ from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
 from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back, prune
-from engine.behaviours.outcomes import ANSWERED, FAILED, TCP_FAILED, outcome_at
-from engine.behaviours.places import NOWHERE, Places
+from engine.behaviours.outcomes import ANSWERED, FAILED, NEITHER, TCP_FAILED, TCP_OPENED, outcome_at
+from engine.behaviours.places import NOWHERE, OUTSIDE, Places
 from engine.frame import Frame
 
 COUNTED: Final = frozenset({"tcp", "udp", "icmp"})
+WEB: Final = frozenset({80, 443})
+QUIC: Final = 443
 
 
 class Sweep(msgspec.Struct, array_like=True):
@@ -37,11 +41,12 @@ class HorizontalScan:
     name = "horizontal-scan"
     kinds = ("horizontal-scan",)
     reads = frozenset({"conn"})
-    version = 1
+    version = 2
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.horizontal_scan
         self._window = self._set.window_seconds * SECOND
+        self._peers = frozenset(self._set.peer_ports)
         self._cap = thresholds.limits.members
         self._places = places
         self._reporter = Reporter("horizontal-scan", self.version, self._window, thresholds.limits)
@@ -60,7 +65,7 @@ class HorizontalScan:
         for i, (log, proto, src, dst, port, taken, state) in enumerate(rows):
             if log != "conn" or proto not in COUNTED:
                 continue
-            result = ANSWERED if taken and state not in TCP_FAILED else outcome_at(frame, i)
+            result = ANSWERED if taken and state not in TCP_FAILED else self._outcome(frame, i)
             if not result or places[dst] == NOWHERE:
                 continue
             key = (src, port if proto != "icmp" else 0, proto)
@@ -70,6 +75,14 @@ class HorizontalScan:
             else:
                 self._known(sweep, dst, frame.ts[i])
         return found
+
+    def _outcome(self, frame: Frame, i: int) -> int:
+        """What became of a flow that brought nothing back, as far as it says something of a scan."""
+        proto, port, dst = frame.proto[i], frame.dst_port[i], frame.dst_ip[i]
+        if port in self._peers or (proto == "tcp" and frame.conn_state[i] in TCP_OPENED and not frame.src_bytes[i]):
+            return NEITHER
+        falls_back = (proto == "udp" and port == QUIC) or (proto == "tcp" and port in WEB and ":" in dst)
+        return NEITHER if falls_back and self._places[dst] == OUTSIDE else outcome_at(frame, i)
 
     def _known(self, sweep: Sweep, dst: str, ts: int) -> None:
         """The host answers; it stays known while it is asked again, even when it is switched off for the night."""
@@ -95,11 +108,13 @@ class HorizontalScan:
             return
         prune(sweep.answered, ts - self._window, self._cap)
         share = hosts / (hosts + len(sweep.answered))
-        score = held_back(hosts / least, self._set.failed_share / share)
+        outward = frame.proto[i] == "udp" and self._places[dst] == OUTSIDE
+        bar = self._set.udp_outside_share if outward else self._set.failed_share
+        score = held_back(hosts / least, bar / share)
         if self._reporter.due(trail, score, frame.clock[i]):
             features = (
                 Feature(name="hosts that did not answer", value=hosts, unit="hosts", baseline=least),
-                Feature(name="share of failures", value=round(share, 4), baseline=self._set.failed_share),
+                Feature(name="share of failures", value=round(share, 4), baseline=bar),
                 Feature(name="port", value=0 if frame.proto[i] == "icmp" else frame.dst_port[i]),
             )
             found.append(self._reporter.report(trail, frame, i, entity=src, score=score, features=features))

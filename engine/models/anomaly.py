@@ -1,8 +1,10 @@
 """The anomaly detector: does a host behave unlike its own past?
 
 Rules:
-    1. The first `warmup_windows` closed host windows are collected; then the forest is fitted, once, and named by a
-       `model-trained` and a `baseline-learned` notice. Before that there are no scores.
+    1. The first `warmup_windows` closed host windows are collected; from them the forest is fitted, once, beside the
+       work. It is adopted when the first host has a past of its own to be held against (or `waiting_windows` wait to be
+       scored), and named by a `model-trained` and a `baseline-learned` notice. Before that there are no scores: nobody
+       could be judged by them, and so the row at which it is adopted depends on the rows alone.
     2. Every later window is scored first and learned afterwards. A host is judged from `min_host_windows` learned
        scores of its own on: p is the conformal p-value among its last ones, and p <= fpr is a vote.
     3. An alarm does not teach. While a host stays flagged, none of its windows is learned, so that an attack that
@@ -18,7 +20,9 @@ Rules:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, TypeAlias
 
 import msgspec
@@ -54,22 +58,33 @@ class _Past(msgspec.Struct, array_like=True):
 class _State(msgspec.Struct):
     windows: bytes = b""
     warmup: list[tuple[str, tuple[float, ...]]] = []
+    waiting: list[tuple[str, tuple[float, ...]]] = []
     model: bytes = b""
     model_sha256: str = ""
     hosts: dict[str, _Past] = {}
 
 
-Grow: TypeAlias = Callable[[Matrix, int], IsolationForest]
-"""How a forest comes about: `isolation.fit`, or `training.fit_apart`, which leaves this process small."""
+Begin: TypeAlias = Callable[[Matrix, int], Callable[[], IsolationForest]]
+"""Begins to fit a forest; what it returns waits for the result. `begin_here`, or `training.begin_apart`."""
+
+
+def begin_here(rows: Matrix, seed: int) -> Callable[[], IsolationForest]:
+    """Fit in this process, when the result is asked for."""
+    return partial(fit, rows, seed)
 
 
 class AnomalyDetector:
     """Host windows in, votes of the isolation forest out."""
 
-    def __init__(self, limits: AnomalyLimits, local_networks: Iterable[str], seed: int, fit: Grow = fit) -> None:
-        self._limits, self._seed, self._fit = limits, seed, fit
+    def __init__(
+        self, limits: AnomalyLimits, local_networks: Iterable[str], seed: int, begin: Begin = begin_here
+    ) -> None:
+        self._limits, self._seed, self._begin = limits, seed, begin
         self._windows = HostWindows(limits, local_networks)
         self._warmup: list[tuple[str, tuple[float, ...]]] = []
+        self._waiting: list[tuple[str, tuple[float, ...]]] = []
+        self._own: dict[str, int] = {}
+        self._result: Callable[[], IsolationForest] | None = None
         self._model: IsolationForest | None = None
         self._hosts: dict[str, _Past] = {}
 
@@ -91,7 +106,9 @@ class AnomalyDetector:
     def dump(self) -> bytes:
         """The whole state, the forest included."""
         model, sha256 = (self._model.dump(), self._model.sha256) if self._model else (b"", "")
-        return msgspec.msgpack.encode(_State(self._windows.dump(), self._warmup, model, sha256, self._hosts))
+        return msgspec.msgpack.encode(
+            _State(self._windows.dump(), self._warmup, self._waiting, model, sha256, self._hosts)
+        )
 
     def load(self, state: bytes) -> None:
         """Go on from a dumped state.
@@ -101,8 +118,10 @@ class AnomalyDetector:
         """
         stored = msgspec.msgpack.decode(state, type=_State)
         self._windows.load(stored.windows)
-        self._warmup, self._hosts = stored.warmup, stored.hosts
+        self._warmup, self._waiting, self._hosts = stored.warmup, stored.waiting, stored.hosts
+        self._own = dict(Counter(host for host, _ in stored.waiting))
         self._model = IsolationForest.load(stored.model, stored.model_sha256) if stored.model else None
+        self._fit_when_warm()
 
     def sense(self, frame: Frame) -> Sensed:
         """Read `frame`; judge the host windows that closed."""
@@ -120,16 +139,40 @@ class AnomalyDetector:
         return sensed
 
     def _warm_up(self, closed: list[ClosedWindow], sensed: Sensed) -> list[ClosedWindow]:
-        """Collect what the forest still lacks, and fit it when that is enough; gives the rest."""
-        if self._model or not closed:
+        """Collect windows until a forest is needed; gives those that are to be judged by it."""
+        if self._model:
             return closed
-        taken = closed[: self._limits.warmup_windows - len(self._warmup)]
-        self._warmup.extend((window.window.host, window.vector) for window in taken)
-        if len(self._warmup) >= self._limits.warmup_windows:
-            self._model = self._fit(np.array([vector for _, vector in self._warmup], np.float32), self._seed)
-            sensed.notices.extend(self._notices(taken[-1], self._model))
-            self._warmup = []
-        return closed[len(taken) :]
+        for index, window in enumerate(closed):
+            host = window.window.host
+            if len(self._warmup) < self._limits.warmup_windows:
+                self._warmup.append((host, window.vector))
+                self._fit_when_warm()
+            elif self._needed(host):
+                self._adopt(window, sensed)
+                return closed[index:]
+            else:
+                self._waiting.append((host, window.vector))
+                self._own[host] = self._own.get(host, 0) + 1
+        return []
+
+    def _fit_when_warm(self) -> None:
+        if not self._model and len(self._warmup) >= self._limits.warmup_windows:
+            self._result = self._begin(np.array([vector for _, vector in self._warmup], np.float32), self._seed)
+
+    def _needed(self, host: str) -> bool:
+        enough = self._own.get(host, 0) >= self._limits.min_host_windows
+        return enough or len(self._waiting) >= self._limits.waiting_windows
+
+    def _adopt(self, window: ClosedWindow, sensed: Sensed) -> None:
+        """Take the forest over: score and learn what waited for it."""
+        assert self._result is not None, "the forest is begun when the warm-up is full"  # noqa: S101 - an invariant
+        self._model = self._result()
+        sensed.notices.extend(self._notices(window, self._model))
+        if self._waiting:
+            scores = self._model.score(np.array([vector for _, vector in self._waiting], np.float32))
+            for (host, vector), score in zip(self._waiting, scores.tolist(), strict=True):
+                self._learn(self._past(host), round(score, 9), vector)
+        self._warmup, self._waiting, self._own, self._result = [], [], {}, None
 
     def _notices(self, last: ClosedWindow, model: IsolationForest) -> list[Notice]:
         samples, version = len(self._warmup), version_of(model)

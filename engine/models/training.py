@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from hashlib import sha256
+from threading import Thread
 
 import msgspec
 import numpy as np
@@ -48,6 +50,29 @@ def fit_apart(rows: Matrix, seed: int) -> IsolationForest:
             f"isolation-forest: training failed ({reason}): check memory and the installation"
         ) from error
     return IsolationForest.load(child.stdout, sha256(child.stdout).hexdigest())
+
+
+def begin_apart(rows: Matrix, seed: int) -> Callable[[], IsolationForest]:
+    """Begin to fit in a child process beside the work; what is returned waits for the result."""
+    done: list[IsolationForest | TrainingFailed] = []
+
+    def work() -> None:
+        try:
+            done.append(fit_apart(rows, seed))
+        except TrainingFailed as error:
+            done.append(error)
+
+    # a daemon: a run that ends before the forest was needed does not wait for it
+    thread = Thread(target=work, name="fit-isolation-forest", daemon=True)
+    thread.start()
+
+    def result() -> IsolationForest:
+        thread.join()
+        if isinstance(done[0], TrainingFailed):
+            raise done[0]
+        return done[0]
+
+    return result
 
 
 def main() -> None:

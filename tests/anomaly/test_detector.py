@@ -90,14 +90,14 @@ def test_candidates_begin_at_half_the_threshold() -> None:
     assert all((sighting.score >= 1) == sighting.votes[0].vote for sighting in sensed.sightings)
 
 
-def test_the_forest_is_fitted_once_and_says_so() -> None:
+def test_the_forest_is_adopted_once_when_the_first_host_can_be_judged_and_says_so() -> None:
     detect = detector()
     windows = list(stationary(hosts=5, windows=40, seed=2))
     assert detect.version == "warming-up"
-    assert detect.judge(windows[:63]).notices == []
-    notices = detect.judge(windows[63:]).notices
+    assert detect.judge(windows[:164]).notices == []
+    notices = detect.judge(windows[164:]).notices
     assert detect.model is not None
-    common = {"row": windows[63].row, "at": windows[63].at}
+    common = {"row": windows[164].row, "at": windows[164].at}
     assert notices == [
         Notice(name="model-trained", **common, fields={
             "model": "isolation-forest", "version": detect.version, "sha256": detect.model.sha256, "samples": 64,
@@ -140,7 +140,7 @@ def test_what_is_sensed_is_the_same_after_dump_and_load_anywhere(stop: int) -> N
 
 def test_a_state_whose_forest_was_damaged_is_refused() -> None:
     detect = detector()
-    detect.judge(list(stationary(hosts=4, windows=20, seed=2)))
+    detect.judge(list(stationary(hosts=4, windows=60, seed=2)))
     state = detect.dump()
     assert detect.model is not None
     place = state.index(detect.model.dump()) + 500
@@ -149,7 +149,7 @@ def test_a_state_whose_forest_was_damaged_is_refused() -> None:
 
 
 def test_the_host_that_was_judged_longest_ago_makes_room() -> None:
-    detect = detector(AnomalyLimits(warmup_windows=64, max_hosts=10))
+    detect = detector(AnomalyLimits(warmup_windows=60, waiting_windows=1, max_hosts=10))
     detect.judge(list(stationary(hosts=4, windows=16, seed=2)))
     size = len(detect.dump())
     vector = np.zeros(len(FEATURES))
