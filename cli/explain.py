@@ -147,13 +147,27 @@ def compared(value: float, baseline: float) -> str:
     return ", just reached" if times < 1.05 else f", {times:,.3g} times that"
 
 
+def volume(size: int) -> str:
+    """Bytes for people, in decimal units.
+
+    >>> volume(0), volume(999), volume(35_345_278)
+    ('0 B', '999 B', '35.3 MB')
+    """
+    value, unit = float(size), "B"
+    for bigger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, bigger
+    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
 def number(value: float) -> str:
     """A number for reading.
 
     >>> number(1234567.0), number(0.123456)
     ('1,234,567', '0.1235')
     """
-    return f"{int(value):,}" if value == int(value) else f"{value:,.4g}"
+    return f"{int(value):,}" if value == int(value) else f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def lasted(first: Micros, last: Micros) -> str:
@@ -247,7 +261,7 @@ def _vote(vote: dict[str, Any]) -> str:
 
 def _flow(flow: dict[str, Any]) -> str:
     ends = f"{flow['src_ip']}:{flow['src_port']} -> {flow['dst_ip']}:{flow['dst_port']}/{flow['proto']}"
-    size = f"{flow['bytes_out']:,} B out, {flow['bytes_in']:,} B in"
+    size = f"{volume(flow['bytes_out'])} out, {volume(flow['bytes_in'])} in"
     return f"  {flow['ts'][:23]:<23}  {ends}  {size}  {flow['note']}".rstrip()
 
 

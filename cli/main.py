@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -51,4 +52,10 @@ def run_program() -> None:
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:
         sys.stderr.close()
+        raise SystemExit(1) from None
+    except Exception as error:
+        if os.environ.get("MYRMIDON_TRACEBACK"):
+            raise
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        print(f"myrmidon: internal error: {what} (MYRMIDON_TRACEBACK=1 shows where)", file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None

@@ -56,7 +56,7 @@ class PasswordGuessingThresholds:
     Attributes:
         attempts: log-in attempts in the window, for a decision, over all hosts that offer the service.
         busy_factor: how many times as many flows it takes on services whose ordinary clients also come often, briefly
-            and alike (mail, file shares, databases); so many hosts tried count like so many attempts on the others.
+            and alike (mail; from inside also file shares and databases), unless they go to that many hosts.
         window_seconds: seconds in which they must fall.
         size_spread: greatest relative spread (MAD / median) of the bytes sent per connection.
         success_factor: what a success after the failures multiplies the score by.
@@ -115,9 +115,10 @@ class BeaconThresholds:
     trusted_domains: tuple[str, ...] = (
         "apple.com", "avast.com", "canonical.com", "debian.org", "eset.com", "fedoraproject.org", "firefox.com",
         "gnome.org", "google.com", "googleapis.com", "gstatic.com", "gvt1.com", "gvt2.com", "icloud.com",
-        "kaspersky.com", "live.com", "mcafee.com", "microsoft.com", "microsoftonline.com", "mozilla.com", "mozilla.net", "mozilla.org",
-        "msftconnecttest.com", "msftncsi.com", "office.com", "office.net", "office365.com", "outlook.com", "skype.com",
-        "sophos.com", "symantec.com", "trendmicro.com", "ubuntu.com", "windows.com", "windowsupdate.com",
+        "kaspersky.com", "live.com", "mcafee.com", "microsoft.com", "microsoftonline.com", "mozilla.com",
+        "mozilla.net", "mozilla.org", "msftconnecttest.com", "msftncsi.com", "office.com", "office.net",
+        "office365.com", "outlook.com", "skype.com", "sophos.com", "symantec.com", "trendmicro.com", "ubuntu.com",
+        "windows.com", "windowsupdate.com",
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -43,6 +43,8 @@ from projections.catalog import VIEWS, digest_parked
 from projections.view import Parked, Row, View, ViewTable, at_rest, digest, fold, in_memory
 
 REMEDY: Final = "run `myrmidon projections rebuild`"
+ASKED: Final = 500
+"""Keys in one question."""
 CACHED: Final = 4_096
 """Rows of a view kept between batches."""
 
@@ -111,6 +113,17 @@ class LiveRows:
             self._kept[key] = None if found is None else in_memory(self.view, dict(found))
         return self._kept[key]
 
+    def expect(self, keys: Iterable[str]) -> None:
+        """Load the rows of these keys that are not in memory, with one question instead of one a row."""
+        assert self._connection is not None, "begin comes first"  # noqa: S101 - an invariant of this class
+        missing = [key for key in keys if key not in self._kept]
+        column = self.view.table.c[self.view.key]
+        for begin in range(0, len(missing), ASKED):
+            wanted = missing[begin : begin + ASKED]
+            self._kept.update(dict.fromkeys(wanted))
+            for found in self._connection.execute(select(self.view.table).where(column.in_(wanted))).mappings():
+                self._kept[found[self.view.key]] = in_memory(self.view, dict(found))
+
     def __setitem__(self, key: str, row: Row, /) -> None:
         self._kept[key] = row
         self._changed[key] = None
@@ -125,6 +138,14 @@ class LiveRows:
         """The database is not what it was: keep nothing."""
         self._kept.clear()
         self._changed.clear()
+
+
+def _named(recorded: Recorded) -> Iterator[str]:
+    """The keys that a fact names: most rows it concerns stand under one of them."""
+    for field in ("threat", "incident", "into", "feed"):
+        value = getattr(recorded.fact, field, None)
+        if value is not None:
+            yield str(value)
 
 
 def _upsert(view: View) -> tuple[Any, Callable[[list[Row]], Any]]:
@@ -190,9 +211,11 @@ class Generation:
         if progress.position != self._kept_at:
             self._reload(connection)
         before = {name: set(parked) for name, parked in self._parked.items()}
+        named = dict.fromkeys(key for recorded in facts for key in _named(recorded))
         for name, view in VIEWS.items():
             rows, parked = self._rows[name], self._parked[name]
             rows.begin(connection)
+            rows.expect(named)
             fold(view, rows, parked, facts)
             rows.flush(connection)
         fresh = [

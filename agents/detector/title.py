@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.sighting import Sighting
+from domain.sighting import Flow, Sighting
 from domain.values import KINDS, ThreatKind
 
 TAILS: Final[dict[ThreatKind, str]] = {
-    "horizontal-scan": "{flows} connections to {service}, {peers} hosts",
+    "horizontal-scan": "{flows} connections to {service}, {hosts}",
     "vertical-scan": "{flows} connections to {peer}",
     "password-guessing": "{flows} attempts at {service} of {peer}",
-    "beacon": "{flows} connections to {peer} port {service}",
-    "exfiltration": "to {peer} port {service}",
-    "flood": "{flows} connections at {service}, {peers} hosts on the other side",
+    "beacon": "{flows} connections to {peer}, {service}",
+    "exfiltration": "to {peer}, {service}",
+    "flood": "{flows} connections at {service}, {hosts} on the other side",
     "dns-tunnel": "{flows} queries",
     "generated-domains": "{flows} queries",
     "anomaly": "{flows} flows in the window",
 }
+
+
+def service_of(flow: Flow) -> str:
+    """Port and protocol, as far as the record names them."""
+    return f"{flow.dst_port}/{flow.proto}" if flow.proto else f"port {flow.dst_port}"
 
 
 def title_of(seen: Sighting) -> str:
@@ -29,8 +34,8 @@ def title_of(seen: Sighting) -> str:
         peer = f"{peer} and {more} other{'s' if more > 1 else ''}"
     tail = TAILS[seen.kind].format(
         flows=seen.flow_count,
-        peers=len(seen.peers),
         peer=peer,
-        service=f"{flow.dst_port}/{flow.proto}" if flow else "an unknown service",
+        hosts="1 host" if len(seen.peers) == 1 else f"{len(seen.peers)} hosts",
+        service=service_of(flow) if flow else "an unknown service",
     )
     return f"{seen.entity} {KINDS[seen.kind].says}: {tail}"

@@ -142,8 +142,5 @@ class Exfiltration:
 
 def _taken_in(frame: Frame, i: int) -> bool:
     """Whether the peer took part."""
-    return (
-        frame.dst_bytes[i] > 0
-        or frame.dst_pkts[i] > 0
-        or (frame.proto[i] == "tcp" and frame.conn_state[i] in TCP_OPENED)
-    )
+    opened = frame.proto[i] == "tcp" and frame.conn_state[i] in TCP_OPENED
+    return opened or frame.dst_bytes[i] > 0 or frame.dst_pkts[i] > 0

@@ -3,11 +3,14 @@
 The rate is a sliding window of two halves (this window's count and what is left of the last one's), so a victim costs
 a few numbers however many sources there are. TCP counts per port, so that a port scan is no flood. The entity is the
 victim when it is inside; else the source, and then every source counts alone.
+
+Two more measures, of the same window: packets that nobody answers (few long flows can flood as well; ICMP at such a
+rate is one even if answered), and the connections of a single source, which flood a service that answers them all.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -19,6 +22,12 @@ from engine.behaviours.outcomes import TCP_FAILED
 from engine.behaviours.places import INSIDE, NOWHERE, Places
 from engine.frame import Frame
 
+LARGEST: Final = 1 << 40
+"""Packets of one flow above which a number is no measurement."""
+
+STRAY: Final = 2
+"""Packets up to which a connection without a beginning may be one of a flood; more are the middle of a stream."""
+
 
 class Rain(msgspec.Struct, array_like=True):
     """Counts of the present window and of the one before."""
@@ -28,6 +37,8 @@ class Rain(msgspec.Struct, array_like=True):
     total: int = 0
     useless_before: int = 0
     total_before: int = 0
+    packets: float = 0.0
+    packets_before: float = 0.0
     trail: Trail = msgspec.field(default_factory=Trail)
 
     def turn(self, window: int) -> None:
@@ -36,7 +47,25 @@ class Rain(msgspec.Struct, array_like=True):
             return
         follows = window == self.window + 1
         self.useless_before, self.total_before = (self.useless, self.total) if follows else (0, 0)
-        self.window, self.useless, self.total = window, 0, 0
+        self.packets_before = self.packets if follows else 0.0
+        self.window, self.useless, self.total, self.packets = window, 0, 0, 0.0
+
+
+class Burst(msgspec.Struct, array_like=True):
+    """Connections of each source to each service in the present window, answered or not."""
+
+    window: int = 0
+    counts: dict[tuple[str, str, int], int] = {}
+
+    def add(self, window: int, key: tuple[str, str, int], cap: int) -> int:
+        """One more; how many there are now. Above the cap the oldest entry is forgotten."""
+        if window > self.window:
+            self.window, self.counts = window, {}
+        count = self.counts.get(key, 0) + 1
+        if count == 1 and len(self.counts) >= cap:
+            del self.counts[next(iter(self.counts))]
+        self.counts[key] = count
+        return count
 
 
 class Flood:
@@ -45,13 +74,14 @@ class Flood:
     name = "flood"
     kinds = ("flood",)
     reads = frozenset({"conn"})
-    version = 1
+    version = 2
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.flood
         self._window = self._set.window_seconds * SECOND
         self._places = places
         self._reporter = Reporter("flood", self.version, self._window, thresholds.limits)
+        self._burst = Burst()
         self.memory: Memory[tuple[str, str, int, str], Rain] = Memory(
             thresholds.limits.entities, tuple[str, str, int, str], Rain
         )
@@ -63,36 +93,62 @@ class Flood:
             frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, frame.conn_state,
             strict=True,
         )  # fmt: skip
-        known, places = self.memory.entries, self._places
+        known, places, most = self.memory.entries, self._places, self._set.answered_connections
         for i, (log, proto, src, dst, port, taken, state) in enumerate(rows):
             if log != "conn":
                 continue
             place = places[dst]
             key = (dst if place == INSIDE else src, dst, port if proto == "tcp" else 0, proto)
-            if not taken or state in TCP_FAILED:
-                if place != NOWHERE and state != "OTH":
+            if not taken or state in TCP_FAILED or proto == "icmp":
+                if place != NOWHERE and (state != "OTH" or proto != "tcp" or _stray(frame, i)):
                     self._count(frame, i, key, found)
-            elif key in known:
+                continue
+            if key in known:
                 rain = known[key]
                 rain.turn(frame.ts[i] // self._window)
                 rain.total += 1
+            if proto == "tcp":
+                count = self._burst.add(frame.ts[i] // self._window, (src, dst, port), self.memory.cap)
+                if count * 2 >= most:
+                    self._hammered(frame, i, key, count, found)
         return found
+
+    def _hammered(
+        self, frame: Frame, i: int, key: tuple[str, str, int, str], count: int, found: list[Sighting]
+    ) -> None:
+        """One source opens so many connections that it does not matter that they are answered."""
+        ts, src, dst = frame.ts[i], frame.src_ip[i], frame.dst_ip[i]
+        rain = self.memory.get(key) or self.memory.put(key, Rain(window=ts // self._window))
+        trail = rain.trail = self._reporter.fresh(rain.trail, ts)
+        trail.add(flow_at(frame, i, frame.conn_state[i]), src if key[0] == key[1] else dst, frame.raw[i])
+        bar = self._set.answered_connections * (2 if self._places[src] == self._places[dst] else 1)
+        if self._reporter.due(trail, count / bar, frame.clock[i]):
+            connections = Feature(
+                name="connections of one source", value=count, unit=f"in {self._set.window_seconds} s", baseline=bar
+            )
+            found.append(
+                self._reporter.report(trail, frame, i, entity=key[0], score=count / bar, features=(connections,))
+            )
 
     def _count(self, frame: Frame, i: int, key: tuple[str, str, int, str], found: list[Sighting]) -> None:
         ts = frame.ts[i]
         rain = self.memory.get(key) or self.memory.put(key, Rain(window=ts // self._window))
         rain.turn(ts // self._window)
-        rain.useless += 1
+        rain.useless += not frame.dst_bytes[i] or frame.conn_state[i] in TCP_FAILED
         rain.total += 1
+        rain.packets += self._packets(frame, i)
         trail = rain.trail = self._reporter.fresh(rain.trail, ts)
         victim = key[0] == key[1]
         trail.add(flow_at(frame, i, frame.conn_state[i]), frame.src_ip[i] if victim else key[1], frame.raw[i])
-        rate = self._packets_per_second(frame, i)
         left = 1.0 - (ts % self._window) / self._window
         useless = rain.useless + left * rain.useless_before
         share = useless / max(1.0, rain.total + left * rain.total_before)
-        score = held_back(useless / self._set.connections, self._set.useless_share / share)
-        score = max(score, rate / self._set.packets_per_second)
+        score = held_back(useless / self._set.connections, self._set.useless_share / max(share, 1e-9))
+        rate = (rain.packets + left * rain.packets_before) / self._set.window_seconds
+        outward = not victim and self._places[key[0]] == INSIDE
+        low = outward or frame.proto[i] == "icmp"
+        bar = self._set.outward_packets_per_second if low else self._set.packets_per_second
+        score = max(score, rate / bar)
         if self._reporter.due(trail, score, frame.clock[i]):
             features = (
                 Feature(
@@ -100,15 +156,16 @@ class Flood:
                     unit=f"in {self._set.window_seconds} s", baseline=self._set.connections,
                 ),
                 Feature(name="share of such connections", value=round(share, 4), baseline=self._set.useless_share),
-                Feature(
-                    name="unanswered packets", value=round(rate, 1), unit="1/s", baseline=self._set.packets_per_second
-                ),
+                Feature(name="unanswered packets", value=round(rate, 1), unit="1/s", baseline=bar),
             )  # fmt: skip
             found.append(self._reporter.report(trail, frame, i, entity=key[0], score=score, features=features))
 
-    @staticmethod
-    def _packets_per_second(frame: Frame, i: int) -> float:
-        return 0.0 if frame.dst_pkts[i] else frame.src_pkts[i] / max(1.0, frame.duration[i])
+    def _packets(self, frame: Frame, i: int) -> float:
+        """Packets of the flow that fall in one window and that nobody answered (of ICMP: all)."""
+        if frame.dst_pkts[i] and frame.proto[i] != "icmp":
+            return 0.0
+        window = self._set.window_seconds
+        return min(frame.src_pkts[i], LARGEST) * min(1.0, window / max(1.0, frame.duration[i]))
 
     @property
     def evicted(self) -> int:
@@ -117,8 +174,15 @@ class Flood:
 
     def dump(self) -> Any:
         """Working state."""
-        return self.memory.dump()
+        return (self.memory.dump(), self._burst)
 
     def load(self, data: Any) -> None:
         """Go on from a dumped state."""
-        self.memory.load(data)
+        memory, burst = data
+        self.memory.load(memory)
+        self._burst = msgspec.convert(burst, Burst)
+
+
+def _stray(frame: Frame, i: int) -> bool:
+    """Whether a connection without a beginning is so small that it is none."""
+    return 0 < frame.src_pkts[i] <= STRAY and frame.dst_pkts[i] <= STRAY

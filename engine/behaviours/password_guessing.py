@@ -2,7 +2,8 @@
 
 Two witnesses, counted apart so that a feed with both logs counts nothing twice; the stronger one speaks:
     - flows: complete connections whose size and length fit one log-in attempt of that service (`SERVICES`), and whose
-      bytes hardly vary; log-ins that a record shows to have succeeded are taken off;
+      bytes hardly vary; log-ins that a record shows to have succeeded are taken off. Where ordinary clients also come
+      often, briefly and alike (busy services), it takes more of them, or as many hosts;
     - records (ssh, rdp, http): attempts that the log itself calls failed.
 A success after the failures raises the score: somebody may be in.
 """
@@ -18,38 +19,47 @@ from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
 from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
-from engine.behaviours.places import NOWHERE, Places
+from engine.behaviours.places import INSIDE, NOWHERE, OUTSIDE, Places
 from engine.frame import Frame
 
 
 class Service(NamedTuple):
-    """What one log-in attempt looks like: payload bytes sent, packets sent at most."""
+    """What one log-in attempt looks like: payload bytes sent and taken in, packets sent at most.
+
+    `busy` holds the places whose ordinary clients come as often, as briefly and as alike.
+    """
 
     name: str
     least: int
     most: int
     packets: int
+    taken: int
+    busy: tuple[int, ...] = ()
+
+
+OURS: Final = (INSIDE,)
+MAIL: Final = (INSIDE, OUTSIDE)
 
 
 SERVICES: Final[dict[int, Service]] = {
-    21: Service("ftp", 20, 2000, 30),
-    22: Service("ssh", 500, 5000, 30),
-    23: Service("telnet", 10, 2000, 60),
-    110: Service("pop3", 20, 1000, 20),
-    139: Service("smb", 400, 4000, 25),
-    143: Service("imap", 20, 1500, 20),
-    445: Service("smb", 400, 4000, 25),
-    465: Service("smtp", 300, 3000, 25),
-    587: Service("smtp", 60, 3000, 25),
-    993: Service("imap", 300, 2500, 25),
-    995: Service("pop3", 300, 2500, 25),
-    1433: Service("mssql", 200, 3000, 20),
-    1521: Service("oracle", 200, 4000, 30),
-    2222: Service("ssh", 500, 5000, 30),
-    3306: Service("mysql", 50, 2000, 20),
-    3389: Service("rdp", 300, 6000, 40),
-    5432: Service("postgresql", 50, 2000, 20),
-    5900: Service("vnc", 12, 1000, 30),
+    21: Service("ftp", 20, 2000, 60, 6000),
+    22: Service("ssh", 500, 5000, 45, 5000),
+    23: Service("telnet", 10, 2000, 60, 6000),
+    110: Service("pop3", 20, 1000, 20, 3000, MAIL),
+    139: Service("smb", 400, 4000, 25, 8000, OURS),
+    143: Service("imap", 20, 1500, 20, 4500, MAIL),
+    445: Service("smb", 400, 4000, 25, 8000, OURS),
+    465: Service("smtp", 300, 3000, 25, 9000, MAIL),
+    587: Service("smtp", 60, 3000, 25, 9000, MAIL),
+    993: Service("imap", 300, 2500, 25, 7500, MAIL),
+    995: Service("pop3", 300, 2500, 25, 7500, MAIL),
+    1433: Service("mssql", 200, 3000, 20, 3000, OURS),
+    1521: Service("oracle", 200, 4000, 30, 4000, OURS),
+    2222: Service("ssh", 500, 5000, 45, 5000),
+    3306: Service("mysql", 50, 400, 20, 500, OURS),
+    3389: Service("rdp", 300, 9000, 60, 20_000),
+    5432: Service("postgresql", 50, 600, 20, 600, OURS),
+    5900: Service("vnc", 12, 1000, 30, 3000),
 }
 KEPT: Final = 256
 """Attempts remembered per source and service: scores end at KEPT / attempts."""
@@ -59,9 +69,9 @@ HTTP_REFUSED: Final = "401"
 
 
 class Guesses(msgspec.Struct, array_like=True):
-    """One source on one service. `flows` holds (time, bytes sent); the others hold times."""
+    """One source on one service. `flows` holds (time, bytes sent, host); the others hold times."""
 
-    flows: list[tuple[int, int]] = []
+    flows: list[tuple[int, int, str]] = []
     failures: list[int] = []
     successes: list[int] = []
     trail: Trail = msgspec.field(default_factory=Trail)
@@ -73,7 +83,7 @@ class PasswordGuessing:
     name = "password-guessing"
     kinds = ("password-guessing",)
     reads = frozenset({"conn", "ssh", "rdp", "http"})
-    version = 1
+    version = 2
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.password_guessing
@@ -89,7 +99,7 @@ class PasswordGuessing:
         for i, (log, port) in enumerate(zip(frame.log, frame.dst_port, strict=True)):
             if log == "conn":
                 if port in services and self._fits(frame, i, services[port]):
-                    self._attempt(frame, i, services[port].name, found)
+                    self._attempt(frame, i, services[port], found)
             elif log in self.reads:
                 self._record(frame, i, found)
         return found
@@ -98,16 +108,17 @@ class PasswordGuessing:
         return (
             frame.proto[i] == "tcp"
             and service.least <= frame.src_bytes[i] <= service.most
-            and 0 < frame.dst_bytes[i] <= 3 * service.most
+            and 0 < frame.dst_bytes[i] <= service.taken
             and frame.src_pkts[i] <= service.packets
             and frame.conn_state[i] in COMPLETE
             and self._places[frame.dst_ip[i]] != NOWHERE
         )
 
-    def _attempt(self, frame: Frame, i: int, service: str, found: list[Sighting]) -> None:
-        guesses = self._of(frame, i, service)
-        guesses.flows.append((frame.ts[i], frame.src_bytes[i]))
-        self._judge(frame, i, guesses, found)
+    def _attempt(self, frame: Frame, i: int, service: Service, found: list[Sighting]) -> None:
+        guesses = self._of(frame, i, service.name)
+        guesses.flows.append((frame.ts[i], frame.src_bytes[i], frame.dst_ip[i]))
+        busy = self._places[frame.src_ip[i]] in service.busy
+        self._judge(frame, i, guesses, found, self._set.busy_factor if busy else 1.0)
 
     def _record(self, frame: Frame, i: int, found: list[Sighting]) -> None:
         log, detail, ts = frame.log[i], frame.detail[i], frame.ts[i]
@@ -130,20 +141,24 @@ class PasswordGuessing:
         trail.add(flow_at(frame, i, service), frame.dst_ip[i], frame.raw[i])
         return guesses
 
-    def _judge(self, frame: Frame, i: int, guesses: Guesses, found: list[Sighting]) -> None:
+    def _judge(self, frame: Frame, i: int, guesses: Guesses, found: list[Sighting], factor: float = 1.0) -> None:
         horizon = frame.ts[i] - self._window
         _forget(guesses, horizon)
         attempts = max(len(guesses.flows) - len(guesses.successes), 0)
         failures = len(guesses.failures)
         if 2 * max(attempts, failures) < self._set.attempts:
             return
-        spread = _spread([size for _, size in guesses.flows])
-        by_flow = held_back(attempts / self._set.attempts, spread / self._set.size_spread)
+        spread = _spread([size for _, size, _ in guesses.flows])
+        hosts = len({host for _, _, host in guesses.flows})
+        enough = max(attempts / factor, min(attempts, hosts)) / self._set.attempts
+        by_flow = held_back(enough, spread / self._set.size_spread)
         inside_now = failures >= self._set.attempts // 2 and bool(guesses.successes)
         score = max(by_flow, failures / self._set.attempts) * (self._set.success_factor if inside_now else 1.0)
         if self._reporter.due(guesses.trail, score, frame.clock[i]):
             features = (
-                Feature(name="log-in attempts", value=attempts, unit="connections", baseline=self._set.attempts),
+                Feature(
+                    name="log-in attempts", value=attempts, unit="connections", baseline=self._set.attempts * factor
+                ),
                 Feature(
                     name="failed or unclear attempts on record",
                     value=failures,

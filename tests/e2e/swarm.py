@@ -40,6 +40,7 @@ def myrmidon(home: Path, *arguments: str, as_json: bool = True, timeout: float =
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
+    assert "internal error" not in done.stderr, done.stderr
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
