@@ -183,6 +183,7 @@ def _draft(number: int, rng: random.Random) -> Draft:
         risk=7.25,
         level="high",
         confidence=0.9,
+        techniques=(),
         last_seen=number * SECOND,
         peers=("203.0.113.7",),
         votes=(Vote(model="behaviour", version="1", p=None, vote=True),),

@@ -29,6 +29,7 @@ def feedback(
     from scheduler.bootstrap import opened, settle, wall_clock
 
     with opened(context_of(ctx).opened_home()) as parts:
+        settle(parts)
         found = desk.find_one(parts.journal, threat, ("threat",))
         position = desk.give_verdict(
             parts.journal,

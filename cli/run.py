@@ -161,9 +161,8 @@ def progress_view(*, quiet: bool) -> Iterator[Any]:
         def tell(stats: Any) -> None:
             rate = stats.rows / max(time.monotonic() - started, 1e-9)
             clock = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(stats.clock / 1e6)) if stats.clock else "-"
-            what = "recovering" if stats.recovering else "reading"
             live.update(
-                Text(f"{what}  {stats.rows:>10,} rows  {rate:>8,.0f}/s  clock {clock}  {stats.threats:,} threats")
+                Text(f"reading  {stats.rows:>10,} rows  {rate:>8,.0f}/s  clock {clock}  {stats.threats:,} threats")
             )
 
         yield tell

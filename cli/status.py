@@ -77,7 +77,7 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         parts = ask("SELECT * FROM health ORDER BY part")
         parked = ask("SELECT * FROM parked ORDER BY position")
         progress = ask("SELECT position FROM progress")
-    totals = {row["feed"]: json.loads(bytes(row["body"])).get("totals", {}) for row in cursors if row["body"]}
+    totals = {row["feed"]: totals_of(bytes(row["body"])) for row in cursors}
     silent = float(home.table("run").get("silent_after", SILENT_AFTER)) * SECOND
     troubles = list(troubles_of(feeds, parts, parked, now, silent))
     document |= {
@@ -128,6 +128,14 @@ def troubles_of(
         quiet = now - feed["heard_at"]
         if feed["closed_at"] is None and quiet > silent:
             yield "degraded", f"feed {feed['name']} has been silent for {quiet // (60 * SECOND):,} minutes"
+
+
+def totals_of(body: bytes) -> dict[str, int]:
+    """The totals in a cursor; none in one that another version wrote (the views then say what they know)."""
+    try:
+        return dict(json.loads(body)["totals"])
+    except (ValueError, KeyError, TypeError):
+        return {}
 
 
 def feed_of(row: dict[str, Any], totals: dict[str, int]) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def _work(ctx: typer.Context, prefix: str, command: Callable[[UUID], Command], w
     from scheduler.bootstrap import opened, settle, wall_clock
 
     with opened(context_of(ctx).opened_home()) as parts:
+        settle(parts)
         found = desk.find_one(parts.journal, prefix, ("incident",))
         positions = desk.work_incident(
             parts.journal,

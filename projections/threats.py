@@ -72,7 +72,6 @@ def _detected(_: Rows, fact: ThreatDetected, recorded: Recorded) -> Iterable[Row
         "model_version": fact.model_version,
         "rules_version": fact.rules_version,
         "settings_version": fact.settings_version,
-        "techniques": fact.techniques,
         "rules": fact.rules,
         "verdicts": [],
     }
@@ -97,6 +96,7 @@ def _totals(fact: ThreatDetected | ThreatContinued) -> Row:
         "flow_count": fact.flow_count,
         "row": fact.row,
         "peers": fact.peers,
+        "techniques": fact.techniques,
         "votes": fact.votes,
         "features": fact.features,
         "flows": fact.flows,

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from adapters.artifacts import Artifacts
-from adapters.feeds import FeedSpec, Telemetry, open_telemetry
+from adapters.feeds import FeedSpec, Telemetry, UsageError, open_telemetry
 from adapters.lease import LeaseTaken, take
 from adapters.log import open_log
 from adapters.log.base import ChainedLog
@@ -22,7 +22,8 @@ from scheduler.health import HealthWatch
 from scheduler.hunt import Hunt
 from scheduler.intake import Intake
 from scheduler.jobs import Clockwork, Job
-from scheduler.recovery import Recovery, Snapshot, load_snapshot, save_snapshot, unwrap_cursor
+from scheduler.recovery import History, OrderBook, Recorded, Snapshot, histories, order_path, save_snapshot
+from scheduler.restore import restore
 from scheduler.runner import Pace, Runner, Stats
 
 AGENTS = ("detector", "responder")
@@ -82,8 +83,18 @@ def running(
     with ExitStack() as stack:
         for name in [*(f"agent-{agent}" for agent in agents), *(f"feed-{spec.name}" for spec in specs)]:
             stack.enter_context(take(home.log_location, name))
+        known = histories(journal, [spec.name for spec in specs])
         hunts = {spec.name: Hunt(spec.name, spec.kind, settings, artifacts) for spec in specs}
-        resume = {name: _resume(home, hunt) for name, hunt in hunts.items()}
+        recorded = {spec.name: Recorded.of(spec.name, journal.cursor(spec.name)) for spec in specs}
+        for spec in specs:
+            _same_kind(spec, known[spec.name])
+        gaps = {
+            spec.name: restore(hunts[spec.name], spec, home.snapshot(spec.name), recorded[spec.name], known[spec.name])
+            for spec in specs
+        }
+        orders = {spec.name: OrderBook(order_path(home.snapshot(spec.name))) for spec in specs}
+        for order in orders.values():
+            stack.callback(order.close)
         telemetry = open_telemetry(
             specs,
             reads=Pipeline.READS,
@@ -91,7 +102,7 @@ def running(
             batch_rows=settings.run.batch_rows,
             batch_wait=settings.run.batch_wait,
             idle_release=settings.run.idle_release,
-            resume={name: body for name, body in resume.items() if body},
+            resume={name: each.resume for name, each in recorded.items() if each.resume},
         )
         stack.callback(telemetry.close)
         idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
@@ -102,11 +113,15 @@ def running(
             until_eof=until_eof,
             telemetry=telemetry,
             hunts=hunts,
-            recoveries={name: _recovery(journal, hunt) for name, hunt in hunts.items()},
+            known=frozenset(name for name, history in known.items() if history.opened),
+            gaps=gaps,
+            orders=orders,
             responder=Intake(journal, settings.responder) if "responder" in agents else None,
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
-            save=lambda hunt, body: save_snapshot(home.snapshot(hunt.feed), Snapshot(resume=body, state=hunt.dump())),
+            save=lambda hunt, resume: save_snapshot(
+                home.snapshot(hunt.feed), Snapshot(rows=hunt.rows, resume=resume, state=hunt.dump())
+            ),
             idle=idle,
             tell=tell,
         )
@@ -122,24 +137,12 @@ class _ViewsFollower:
         return self._parts.views.catch_up(self._parts.journal)
 
 
-def _resume(home: Home, hunt: Hunt) -> bytes:
-    """Load the feed's snapshot into its hunt; returns how the telemetry goes on there (empty: from the start)."""
-    snapshot = load_snapshot(home.snapshot(hunt.feed))
-    if snapshot is None or not hunt.load(snapshot.state):
-        return b""
-    return snapshot.resume
-
-
-def _recovery(journal: ChainedLog, hunt: Hunt) -> Recovery:
-    cursor = journal.cursor(hunt.feed)
-    seen = {source: rows for source, (rows, _) in hunt.ledger.cursor.items()}
-    return Recovery(
-        recorded=unwrap_cursor(cursor),
-        recorded_rows=cursor.rows,
-        seen=seen,
-        seen_rows=hunt.rows,
-        over=hunt.rows >= cursor.rows,
-    )
+def _same_kind(spec: FeedSpec, history: History) -> None:
+    if history.opened and history.source != spec.kind:
+        raise UsageError(
+            f"feed {spec.name!r} was opened as {history.source} in this home; name this one apart: "
+            f"--feed NAME={spec.kind}:{spec.path}"
+        )
 
 
 def _jobs(parts: Parts, telemetry: Telemetry, specs: Sequence[FeedSpec], now: Callable[[], Micros]) -> list[Job]:

@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -28,12 +29,10 @@ from domain.values import NAMESPACE, Micros, event_id
 from engine.frame import Frame
 from engine.pipeline import Pipeline
 from engine.sensed import Notice, Sensed
+from scheduler.recovery import GAP, History, Recorded
 
 LEARNER_COMMANDS: Final = {"model-trained": learner.ModelFitted, "baseline-learned": learner.WarmedUp}
 """What the engine noticed, by name, and the learner's command that records it."""
-
-
-GAP: Final = "gap: rows between the last snapshot and the crash can no longer be read"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,30 +60,59 @@ class Hunt:
         self._versions = self._live_versions()
         self._root = uuid5(NAMESPACE, f"feed|{feed}")
         self._order = 0
+        self._closings: deque[int] = deque()
+
+    def expect(self, history: History) -> None:
+        """Close entries where the log says they closed, as long as rows are read again."""
+        self._closings = deque(history.closings)
+
+    def adopt(self, recorded: Recorded, history: History) -> None:
+        """Stand at the recorded cursor: what the log knows is taken from there and not from what was derived again."""
+        self._closings = deque()
+        self._state = history.state
+        self.rows, self.threats = recorded.rows, history.threats
+        self.ledger.number = history.number
+        self.ledger.cursor = dict(recorded.consumed)
+        now = self.ledger.counts()
+        self.ledger.totals = {name: count - now[name] for name, count in recorded.totals.items()}
+
+    def recorded(self, resume: bytes) -> Recorded:
+        """The hunt's position, for the log; `resume` is what the telemetry needs to go on there."""
+        return Recorded(rows=self.rows, consumed=self.ledger.cursor, totals=self.totals(), resume=resume)
 
     def open(self) -> Draft:
-        """The fact that the feed was opened: always the same one, so that a restart repeats it and adds nothing."""
+        """The fact that the feed was opened: recorded once, however often the feed is read on."""
         opened = FeedOpened(feed=self.feed, source=self._source, settings_version=self._settings.settings_version)
         return self._draft(opened, self._root, 0, "detector", 0)
 
     def take(self, frame: Frame, folded: Callable[[], int]) -> list[Step]:
         """What the rows of a frame decide. `folded` gives the log position of the last verdict or setting folded."""
-        policy = self._settings.detector
         steps: list[Step] = []
         begin, size = 0, len(frame)
         # rows are numbered here and not by the telemetry: rows that were lost to a gap keep their numbers
         frame.row = list(range(self.rows + 1, self.rows + 1 + size))
         while begin < size:
-            end = self.ledger.room(policy, frame.clock, begin)
+            end = self._room(frame, begin)
             if end > begin:
                 part = frame if end - begin == size else frame.slice(begin, end)
                 steps += self._sense(part)
                 self.ledger.take(_ledger_rows(part))
                 self.rows, self._order = part.row[-1], part.order[-1]
                 begin = end
-            if begin < size or self.ledger.full(policy):
+            if begin < size or self._is_full():
                 steps += self.close_entry(folded())
         return steps
+
+    def _room(self, frame: Frame, begin: int) -> int:
+        """Index up to which the rows from `begin` on belong to the open entry."""
+        while self._closings and self._closings[0] <= self.rows and not self.ledger.received:
+            self._closings.popleft()
+        if self._closings:
+            return min(len(frame), begin + max(0, self._closings[0] - self.rows))
+        return self.ledger.room(self._settings.detector, frame.clock, begin)
+
+    def _is_full(self) -> bool:
+        return self.rows == self._closings[0] if self._closings else self.ledger.full(self._settings.detector)
 
     def close_entry(self, folded: int) -> list[Step]:
         """Close the open ledger entry (none when no row came since the last)."""
@@ -102,37 +130,27 @@ class Hunt:
 
     def fault(self, fault: FeedFault) -> Step:
         """A fault that is not of a row: a file that could not be read, rows that are gone."""
-        return self.state(fault, f"fault|{fault.log}|{fault.reason}|{fault.row}")
+        return self.state(fault, f"fault|{fault.log}|{fault.reason}|{fault.row}|{fault.sample}")
 
     def skip(self, rows: int) -> list[Step]:
-        """Rows that were consumed before a crash and can no longer be read: a gap, whose numbers stay used."""
+        """Rows that were consumed before a crash and can no longer be read: a gap. They stay counted and numbered."""
         if not rows:
             return []
-        self.rows += rows
         gap = FeedFault(feed=self.feed, log="", reason=GAP, row=self.rows, sample="", count=rows)
         return [self.fault(gap)]
 
     def close(self) -> Step:
         """The fact that the feed came to its end, with its totals."""
-        totals = self.totals()
-        return self.state(FeedClosed(feed=self.feed, **totals), f"closed|{totals['received']}")
+        return self.state(FeedClosed(feed=self.feed, **self.totals()), "closed")
 
     def state(self, fact: FeedFault | FeedClosed | LogReleased, cause: str) -> Step:
         """A fact of the feed itself, right after the last row; `cause` tells it from others of its kind."""
-        draft = self._draft(fact, uuid5(self._root, cause), 0, "detector", self.ledger.clock)
+        draft = self._draft(fact, uuid5(self._root, f"{cause}|{self.rows}"), 0, "detector", self.ledger.clock)
         return Step(order=self._order, row=self.rows, draft=draft)
 
     def totals(self) -> dict[str, int]:
         """Rows received, scored, skipped, malformed and late since the feed was first opened."""
-        ledger = self.ledger
-        now = {
-            "received": ledger.received,
-            "scored": ledger.scored,
-            "skipped": sum(ledger.skipped_by.values()),
-            "malformed": ledger.malformed,
-            "late": ledger.late,
-        }
-        return {name: ledger.totals.get(name, 0) + count for name, count in now.items()}
+        return {name: self.ledger.totals.get(name, 0) + count for name, count in self.ledger.counts().items()}
 
     def dump(self) -> bytes:
         """The whole working state."""
@@ -143,9 +161,7 @@ class Hunt:
                 "layout": self._layout(),
                 "ledger": ledger,
                 "rows": self.rows,
-                "threats": self.threats,
                 "versions": asdict(self._versions),
-                "active": [[*key, a.threat.bytes, a.facts, a.last_seen] for key, a in self._state.active.items()],
                 "pipeline": self._pipeline.dump(),
             }
         )
@@ -159,14 +175,8 @@ class Hunt:
         ledger["faults"] = {(log, reason): (row, text, n) for log, reason, row, text, n in ledger["faults"]}
         ledger["cursor"] = {source: tuple(position) for source, position in ledger["cursor"].items()}
         self.ledger = Ledger(**ledger)
-        self.rows, self.threats = saved["rows"], saved["threats"]
+        self.rows = saved["rows"]
         self._versions = detector.Versions(**saved["versions"])
-        self._state = detector.State(
-            active={
-                (entity, kind): detector.Active(threat=UUID(bytes=threat), facts=facts, last_seen=seen)
-                for entity, kind, threat, facts, seen in saved["active"]
-            }
-        )
         self._pipeline.load(saved["pipeline"])
         return True
 

@@ -4,7 +4,7 @@ Rules:
     1. What it appends and the position it has read up to are one transaction.
     2. At start its state is folded from the log: its own facts to the end, everybody else's up to its position.
     3. An event it cannot handle is recorded as a fault and parks that event's stream; it goes on with the others.
-    4. When an operator was faster on a stream, it folds again and decides again.
+    4. An operator's fact counts from its place in the log on: what was recorded before it is decided without it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ class Intake:
         for facts in follow(self._journal):
             for recorded in facts:
                 if isinstance(recorded.fact, INCIDENT_FACTS):
-                    evolve(self.state, recorded.fact, recorded.occurred_at)
+                    # an operator's fact that was not reached yet takes effect when it is read: not before older threats
+                    if recorded.actor == NAME or recorded.position <= self.position:
+                        evolve(self.state, recorded.fact, recorded.occurred_at)
                 elif isinstance(recorded.fact, FollowerFault) and recorded.fact.follower == NAME:
                     self.parked.add(recorded.fact.stream)
                 elif recorded.position <= self.position:
@@ -82,8 +84,8 @@ class Intake:
     def _decide(self, recorded: Recorded) -> list[Draft]:
         fact = recorded.fact
         if isinstance(fact, INCIDENT_FACTS):
-            # our own facts were folded when they were decided; an operator's are new
-            if recorded.version > self.state.versions.get(fact.incident, 0):
+            # our own facts were folded when they were decided
+            if recorded.actor != NAME:
                 evolve(self.state, fact, recorded.occurred_at)
             return []
         observe(self.state, recorded)
@@ -97,9 +99,12 @@ class Intake:
         drafts = []
         for index, event in enumerate(responder.decide(self._policy, command, self.state)):
             stream = f"incident/{event.incident}"
-            self._expected.setdefault(stream, self.state.versions.get(event.incident, 0))
-            evolve(self.state, event, recorded.occurred_at)
-            drafts.append(_draft(recorded, stream, event, index, recorded.occurred_at))
+            # an operator may have been faster: what they did is read later, but this comes after it in the stream
+            self._expected.setdefault(stream, self._journal.version(stream))
+            known = self.state.incidents.get(event.incident)
+            occurred_at = max(recorded.occurred_at, known.changed_at if known else 0)
+            evolve(self.state, event, occurred_at)
+            drafts.append(_draft(recorded, stream, event, index, occurred_at))
         return drafts
 
     def settle(self) -> None:

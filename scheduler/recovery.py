@@ -1,59 +1,134 @@
-"""Back to where a crash left a feed: rebuild the working state, append nothing twice.
+"""Back to where a crash left a feed: rebuild the working state, decide nothing twice.
 
 Rules:
     1. The log's cursor is the truth: every decision up to it is recorded, none after it.
     2. A snapshot is the working state at some earlier cursor (or there is none: then the feed is read from its start).
-    3. Rows between snapshot and cursor are sensed again for their effect on the state; what they decide is dropped.
-    4. Rows of that stretch that are gone are a gap: counted, recorded as a fault, and the row numbers go on after it.
+    3. Rows between snapshot and cursor are sensed again for their effect on the state, in the order in which they were
+       taken (`state/<feed>.order`; without it, as the merge orders them); what they would decide is dropped.
+    4. What the log knows is taken from the log, not derived again: threats that go on, ledger entries and totals.
+    5. Rows of that stretch that are gone are a gap: counted, recorded as a fault; row numbers go on after it.
 """
 
 from __future__ import annotations
 
 import json
-from base64 import b64encode
+import os
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Final
+from uuid import UUID
 
 import msgspec
 
 from adapters.artifacts import write_whole
-from domain.journal import Cursor
-from engine.frame import Frame
+from agents.detector import decide as detector
+from domain.facts.telemetry import BatchScored, FeedFault, FeedOpened
+from domain.facts.threat import ThreatContinued, ThreatDetected
+from domain.journal import Cursor, Journal, JournalError, follow
 
-MAGIC = b"myrmidon-state-1\n"
+MAGIC: Final = b"myrmidon-state-2\n"
+GAP: Final = "gap: rows between the last snapshot and the crash can no longer be read"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """The position of a feed as the log holds it: rows by log, totals, and what the telemetry needs to go on there."""
+
+    rows: int = 0
+    consumed: dict[str, tuple[int, int]] = field(default_factory=dict)
+    totals: dict[str, int] = field(default_factory=dict)
+    resume: bytes = b""
+
+    def to_cursor(self) -> Cursor:
+        """As the log stores it: JSON, so that `status` reads the totals with the standard library alone."""
+        body = {
+            "totals": self.totals,
+            "consumed": self.consumed,
+            "resume": b64encode(self.resume).decode(),
+        }
+        return Cursor(rows=self.rows, body=json.dumps(body).encode())
+
+    @classmethod
+    def of(cls, feed: str, cursor: Cursor) -> Recorded:
+        """From a cursor of the log.
+
+        Raises:
+            JournalError: the cursor is not one that this version writes.
+        """
+        if not cursor.body:
+            return cls()
+        try:
+            body = json.loads(cursor.body)
+            consumed = {source: (rows, size) for source, (rows, size) in body["consumed"].items()}
+            return cls(rows=cursor.rows, consumed=consumed, totals=body["totals"], resume=b64decode(body["resume"]))
+        except (ValueError, KeyError, TypeError) as error:
+            raise JournalError(
+                f"the cursor of feed {feed} cannot be read ({error}): it was written by another version; "
+                "use another --home"
+            ) from None
+
+
+@dataclass(slots=True, kw_only=True)
+class History:
+    """What the log says of one feed: its first fact, where entries closed, threats that may go on."""
+
+    opened: UUID | None = None
+    source: str = ""
+    closings: list[int] = field(default_factory=list)
+    number: int = 1
+    rows: int = 0
+    threats: int = 0
+    state: detector.State = field(default_factory=detector.State)
+
+
+def histories(journal: Journal, feeds: Sequence[str]) -> dict[str, History]:
+    """One walk over the log for all feeds of a run."""
+    found = {feed: History() for feed in feeds}
+    owner: dict[UUID, str] = {}
+    for facts in follow(journal):
+        for recorded in facts:
+            fact = recorded.fact
+            match fact:
+                case FeedOpened(feed=feed) if feed in found:
+                    found[feed].opened, found[feed].source = recorded.event_id, fact.source
+                case BatchScored(feed=feed) if feed in found:
+                    _closed(found[feed], fact)
+                case FeedFault(feed=feed, reason=reason) if feed in found and reason == GAP:
+                    found[feed].rows += fact.count
+                case ThreatDetected(feed=feed) if feed in found:
+                    owner[fact.threat] = feed
+                    found[feed].threats += 1
+                    found[feed].state = detector.evolve(found[feed].state, fact)
+                case ThreatContinued(threat=threat) if threat in owner:
+                    history = found[owner[threat]]
+                    history.state = detector.evolve(history.state, fact)
+                case _:
+                    pass
+    return found
+
+
+def _closed(history: History, entry: BatchScored) -> None:
+    history.rows += entry.received
+    history.closings.append(history.rows)
+    history.number = entry.number + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The working state of a feed and the cursor it belongs to."""
+    """The working state of a feed after `rows` rows, and what the telemetry needs to go on there."""
 
-    resume: bytes
-    state: bytes
-
-
-def wrap_cursor(cursor: Cursor, rows: int, consumed: dict[str, tuple[int, int]], totals: dict[str, int]) -> Cursor:
-    """A feed's cursor for the log: how to resume it, the rows consumed of each of its logs, and its totals.
-
-    The body is JSON, so that `status` reads the totals with the standard library alone.
-    """
-    body = {
-        "totals": totals,
-        "consumed": {source: position[0] for source, position in consumed.items()},
-        "resume": b64encode(cursor.body).decode(),
-    }
-    return Cursor(rows=rows, body=json.dumps(body).encode())
-
-
-def unwrap_cursor(cursor: Cursor) -> dict[str, int]:
-    """Rows consumed of each log, from a cursor of the log."""
-    return dict(json.loads(cursor.body)["consumed"]) if cursor.body else {}
+    rows: int = 0
+    resume: bytes = b""
+    state: bytes = b""
 
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
     """Write a snapshot so that a crash leaves the old or the new one."""
-    body = msgspec.msgpack.encode([snapshot.resume, snapshot.state])
+    body = msgspec.msgpack.encode([snapshot.rows, snapshot.resume, snapshot.state])
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, MAGIC + sha256(body).digest() + body)
 
@@ -67,42 +142,75 @@ def load_snapshot(path: Path) -> Snapshot | None:
     digest, body = data[len(MAGIC) : len(MAGIC) + 32], data[len(MAGIC) + 32 :]
     if not data.startswith(MAGIC) or sha256(body).digest() != digest:
         return None
-    parts: list[Any] = msgspec.msgpack.decode(body)
-    return Snapshot(resume=parts[0], state=parts[1])
+    rows, resume, state = msgspec.msgpack.decode(body)
+    return Snapshot(rows=rows, resume=resume, state=state)
 
 
-@dataclass(slots=True, kw_only=True)
-class Recovery:
-    """How much of the recorded stretch of one feed has been seen again."""
+class OrderBook:
+    """The order in which rows of a feed were taken since its last snapshot: runs of (log, rows), appended to a file.
 
-    recorded: dict[str, int]
-    recorded_rows: int
-    seen: dict[str, int] = field(default_factory=dict)
-    seen_rows: int = 0
-    over: bool = False
-    missing: int = 0
+    It is written before the cursor that covers the rows, and handed to the kernel at once: a killed process loses none
+    of it. After a power cut its end may be missing; the rows are then ordered by the merge.
+    """
 
-    def split(self, frame: Frame) -> int:
-        """Number of leading rows of the frame that were recorded before the crash; notices when that stretch ends."""
-        if self.over:
-            return 0
-        for index, source in enumerate(frame.source):
-            count = self.seen.get(source, 0)
-            if count >= self.recorded.get(source, 0):
-                self.finish()
-                return index
-            self.seen[source] = count + 1
-            self.seen_rows += 1
-        if self.seen_rows >= self.recorded_rows:
-            self.finish()
-        return len(frame)
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
 
-    def finish(self) -> None:
-        """The stretch is over: what is missing of it is a gap."""
-        self.over = True
-        self.missing = max(0, self.recorded_rows - self.seen_rows)
+    def begin(self, rows: int) -> None:
+        """Start anew behind a snapshot of `rows` rows."""
+        self.close()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(self._path, _framed(msgspec.msgpack.encode(rows)))
+        self._file = self._path.open("ab", buffering=0)
 
-    def gap(self) -> int:
-        """Number of rows that are gone; told once."""
-        missing, self.missing = self.missing, 0
-        return missing
+    def add(self, sources: Iterable[str]) -> None:
+        """Note the logs that the next rows come from."""
+        if self._file is not None:
+            runs = [(source, sum(1 for _ in rows)) for source, rows in groupby(sources)]
+            self._file.write(_framed(msgspec.msgpack.encode(runs)))
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def load_order(path: Path, begin: int, end: int) -> list[tuple[str, int]] | None:
+    """The runs that took the rows from `begin` to `end`; None when the file does not reach back to `begin`."""
+    try:
+        records = list(_unframed(path.read_bytes()))
+    except OSError:
+        return None
+    if not records or records[0] > begin:
+        return None
+    skip, room = begin - records[0], end - begin
+    runs: list[tuple[str, int]] = []
+    for source, count in (run for record in records[1:] for run in record):
+        passed = min(skip, count)
+        taken = min(room, count - passed)
+        skip, room = skip - passed, room - taken
+        if taken:
+            runs.append((source, taken))
+    return runs
+
+
+def _framed(body: bytes) -> bytes:
+    return len(body).to_bytes(4, "big") + body
+
+
+def _unframed(data: bytes) -> Iterator[Any]:
+    at = 0
+    while at + 4 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        body = data[at + 4 : at + 4 + size]
+        if len(body) < size:
+            return  # the write that a crash cut short
+        yield msgspec.msgpack.decode(body)
+        at += 4 + size
+
+
+def order_path(snapshot: Path) -> Path:
+    """Where the order behind a snapshot is written."""
+    return snapshot.with_name(snapshot.name + os.extsep + "order")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from adapters.feeds import Pulse, Telemetry
@@ -19,10 +20,10 @@ from domain.facts.telemetry import FeedFault, LogReleased
 from domain.journal import Cursor, Journal, Progress
 from engine.frame import Frame
 from scheduler.hunt import Hunt, Step
-from scheduler.recovery import Recovery, wrap_cursor
+from scheduler.recovery import OrderBook
 
 UNUSABLE = "a file of the feed could not be used"
-"""Reason of a fault; which file is told to the operator: paths enter no decided fact."""
+"""Reason of a fault; its sample is the file's name: paths enter no decided fact."""
 
 
 class Follower(Protocol):
@@ -46,7 +47,6 @@ class Stats:
     rows: int = 0
     threats: int = 0
     clock: int = 0
-    recovering: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
@@ -65,7 +65,9 @@ class Runner:
     telemetry: Telemetry
     until_eof: bool
     hunts: dict[str, Hunt]
-    recoveries: dict[str, Recovery]
+    known: frozenset[str]
+    gaps: dict[str, int]
+    orders: dict[str, OrderBook]
     responder: Agent | None
     views: Follower | None
     pace: Pace
@@ -86,10 +88,18 @@ class Runner:
         gc.collect()
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
-        self.journal.append([hunt.open() for hunt in self.hunts.values()])
+        self._open()
         for pulse in self.telemetry.pulses():
             self._pulse(pulse)
         self._finish()
+
+    def _open(self) -> None:
+        """Begin where the log says the feeds stand; what was rebuilt is kept at once, to be rebuilt only once."""
+        self.journal.append([hunt.open() for feed, hunt in self.hunts.items() if feed not in self.known])
+        steps = [step for feed, hunt in self.hunts.items() for step in hunt.skip(self.gaps.get(feed, 0))]
+        if steps:
+            self._record(steps)
+        self._snapshot()
 
     def stop(self) -> None:
         """Let the run end after the pulse that is being worked on; the feeds stay open in the log."""
@@ -113,17 +123,10 @@ class Runner:
     def _hunt(self, feed: str, frame: Frame) -> list[Step]:
         if not len(frame):
             return []
-        hunt, recovery = self.hunts[feed], self.recoveries[feed]
-        known = recovery.split(frame)
-        self.stats.recovering = not recovery.over
+        hunt = self.hunts[feed]
+        self.orders[feed].add(frame.source)
         self.stats.clock = frame.clock[-1]
-        if known:
-            hunt.take(frame.slice(0, known), self._last_input)
-            if known == len(frame):
-                return []
-            frame = frame.slice(known, len(frame))
-        steps = hunt.skip(recovery.gap())
-        steps += hunt.take(frame, self._last_input)
+        steps = hunt.take(frame, self._last_input)
         self.stats.threats = sum(each.threats for each in self.hunts.values())
         return steps
 
@@ -134,11 +137,7 @@ class Runner:
         self._since_record = 0
 
     def _cursors(self) -> dict[str, Cursor]:
-        return {
-            feed: wrap_cursor(self.telemetry.cursor(feed), hunt.rows, hunt.ledger.cursor, hunt.totals())
-            for feed, hunt in self.hunts.items()
-            if self.recoveries[feed].over
-        }
+        return {feed: hunt.recorded(self.telemetry.cursor(feed).body).to_cursor() for feed, hunt in self.hunts.items()}
 
     def _now_and_then(self, *, busy: bool) -> None:
         if self._since_snapshot >= self.pace.snapshot_rows:
@@ -164,20 +163,15 @@ class Runner:
 
     def _snapshot(self) -> None:
         self._since_snapshot = 0
-        if not all(recovery.over for recovery in self.recoveries.values()):
-            return
-        self.journal.append([], progress=Progress(cursors=self._cursors()))
+        self._record([])
         for feed, hunt in self.hunts.items():
             self.save(hunt, self.telemetry.cursor(feed).body)
+            self.orders[feed].begin(hunt.rows)
 
     def _finish(self) -> None:
         steps: list[Step] = []
         for feed, hunt in self.hunts.items():
-            recovery = self.recoveries[feed]
             if self.until_eof and not self.stopped:
-                if not recovery.over:
-                    recovery.finish()
-                steps += hunt.skip(recovery.gap())
                 steps += hunt.close_entry(self._last_input())
                 steps += [hunt.fault(fault) for fault in self._problems(feed)]
                 steps.append(hunt.close())
@@ -192,8 +186,8 @@ class Runner:
 
     def _problems(self, feed: str) -> list[FeedFault]:
         return [
-            FeedFault(feed=feed, log="", reason=UNUSABLE, row=number, sample="", count=1)
-            for number, _ in enumerate(p for p in self.telemetry.problems if p.feed == feed)
+            FeedFault(feed=feed, log="", reason=UNUSABLE, row=number, sample=Path(problem.path).name, count=1)
+            for number, problem in enumerate(p for p in self.telemetry.problems if p.feed == feed)
         ]
 
     def _released(self, feed: str, log: str, row: int) -> Step:

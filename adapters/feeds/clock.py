@@ -3,7 +3,7 @@
 Rules:
     1. The clock is the highest `ts` so far.
     2. A row more than 24 h ahead of it or behind it is *far*: it does not move the clock, until 100 far rows in a row
-       agree (all within 24 h of one another). Then the clock moves to the highest of them, forward or back.
+       agree (each within 24 h of the one before it). Then the clock moves to the highest of them, forward or back.
     3. A row that is not far ends what far rows had gathered. A row without a time changes nothing.
     4. The state is small and plain, so that it can be part of a cursor.
 """
@@ -24,7 +24,7 @@ State = tuple[int | None, int, int, int]
 
 @dataclass(slots=True)
 class JumpClock:
-    """See the rules above. `far` counts agreeing far rows between `low` and `top`.
+    """See the rules above. `far` counts agreeing far rows, the last at `last`, the highest at `top`.
 
     >>> clock = JumpClock()
     >>> clock.run([5, 3, 9, None, 10**15])
@@ -33,13 +33,13 @@ class JumpClock:
 
     now: Micros | None = None
     far: int = 0
-    low: Micros = 0
+    last: Micros = 0
     top: Micros = 0
 
     @property
     def state(self) -> State:
         """What a cursor keeps of the clock."""
-        return (self.now, self.far, self.low, self.top)
+        return (self.now, self.far, self.last, self.top)
 
     def run(self, stamps: Sequence[Micros | None]) -> list[Micros]:
         """The clock after each row (0 as long as no row had a time)."""
@@ -66,10 +66,10 @@ class JumpClock:
         return self.now
 
     def _far(self, ts: Micros) -> None:
-        low, top = min(self.low, ts), max(self.top, ts)
-        if not self.far or top - low > DAY:
-            self.far, self.low, self.top = 1, ts, ts
+        if not self.far or abs(ts - self.last) > DAY:
+            self.far, self.top = 1, ts
         else:
-            self.far, self.low, self.top = self.far + 1, low, top
+            self.far, self.top = self.far + 1, max(self.top, ts)
+        self.last = ts
         if self.far >= AGREEING:
             self.now, self.far = self.top, 0

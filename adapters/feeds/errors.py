@@ -30,8 +30,14 @@ class Malformed(ValueError):  # noqa: N818 - the word of the counts
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """A file that could not be processed, or not to its end; the other files of the feed were."""
+    """A file that could not be processed, or not to its end; the other files of the feed were.
+
+    Attributes:
+        path: the file as it was found; it enters no fact.
+        log: its base name.
+    """
 
     feed: str
     path: str
+    log: str
     message: str

@@ -7,6 +7,7 @@ Rules:
     3. Of a line over 1 MiB only the first bytes are kept, but all are counted: memory stays bounded.
     4. With `keep` off the file is closed between two reads: thousands of logs can be merged without as many handles.
     5. A gzip file that breaks off gives what came before the break, then raises.
+    6. While a file is still being written, neither its first bytes nor the position to go on from need be there yet.
 """
 
 from __future__ import annotations
@@ -48,22 +49,31 @@ class Lines:
         self._keep = keep
         self._block = BLOCK if keep else BLOCK // 8
         self._file = open_regular(path)
-        self._inode = self.inode
+        self.inode = self._which()
+        """Which file this is, whatever its name has become."""
         self._told = 0
-        self.gzip = self._file.read(2) == _MAGIC
+        self.gzip = False
         self._broken: FeedError | None = None
         self.seek(0)
 
     def seek(self, position: int) -> None:
         """Go to an uncompressed position where a line begins."""
-        self._rest, self._lost = b"", 0
+        self._rest, self._lost, self._exhausted = b"", 0, False
         self._unzip = zlib.decompressobj(31)
         self._zipped = b""
         self.position = position
-        self._told = 0 if self.gzip else position
+        self._told, self._ahead = (0, position) if self._sniff() else (position, 0)
         self._reopen().seek(self._told)
-        while self.gzip and position and (data := self._read(min(position, BLOCK))):
-            position -= len(data)
+
+    def _sniff(self) -> bool:
+        """Whether this is a gzip file, as far as its first bytes are there."""
+        file = self._reopen()
+        file.seek(0)
+        head = file.read(2)
+        file.seek(0)
+        self.gzip = head == _MAGIC
+        self._sniffed = self.final or len(head) == len(_MAGIC)
+        return self.gzip
 
     def take(self) -> tuple[list[bytes], list[int]]:
         """The next lines, without their ends, and their sizes.
@@ -82,6 +92,7 @@ class Lines:
                 return self._give(lines, lost, 1)
         if self._broken:
             raise self._broken
+        self._exhausted = self._sniffed
         if (self.final or self.gzip_ended) and self._rest:
             last, self._rest = self._rest, b""
             lost, self._lost = self._lost, 0
@@ -99,8 +110,18 @@ class Lines:
         return lines, sizes
 
     def _read(self, size: int) -> bytes:
-        if not self.gzip:
-            return self._raw(size)
+        if not self._sniffed:
+            self._sniff()
+            if not self._sniffed:
+                return b""
+        while data := self._plain(size) if self.gzip else self._raw(size):
+            data, self._ahead = data[self._ahead :], max(0, self._ahead - len(data))
+            if data:
+                break
+        return data
+
+    def _plain(self, size: int) -> bytes:
+        """What comes next in a gzip file."""
         while not self._broken:
             if self._unzip.eof and not self._next_member():
                 return b""
@@ -131,7 +152,7 @@ class Lines:
     def _reopen(self) -> BinaryIO:
         if self._file.closed:
             self._file = open_regular(self.path)
-            if self.inode != self._inode:
+            if self._which() != self.inode:
                 self._file.close()
                 raise FeedError(f"{self.path}: was replaced while it was read; read it again with a follower")
             self._file.seek(self._told)
@@ -153,8 +174,12 @@ class Lines:
         return self.gzip and self._unzip.eof
 
     @property
-    def inode(self) -> tuple[int, int]:
-        """Which file this is, whatever its name has become."""
+    def mark(self) -> tuple[int, int]:
+        """How the file stands: another mark means that it has changed. Of a plain file read to its end, what was read."""
+        status = os.fstat(self._file.fileno())
+        return (self._told if self._exhausted and not self.gzip else status.st_size), status.st_mtime_ns
+
+    def _which(self) -> tuple[int, int]:
         status = os.fstat(self._file.fileno())
         return status.st_dev, status.st_ino
 

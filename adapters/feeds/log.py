@@ -47,6 +47,8 @@ class Log:
         self.path = path
         self.kind = log_type(spec, path)
         self.ended = False
+        self.again = False
+        """Another file gave this log to its end before."""
         self.claim: Callable[[Log], bool] = lambda _log: True
         self.parts: list[Part] = []
         self.keys: list[Micros] = []
@@ -54,6 +56,7 @@ class Log:
         self.at = 0
         self._reads = reads
         self._resume = resume
+        self._source = ""
         self._parser: RowParser | None = None
         self._head: tuple[list[bytes], list[int]] = ([], [])
         self._table = ParquetTable(path, reads, spec.mapping) if spec.kind == "parquet" else None
@@ -72,12 +75,17 @@ class Log:
     def source(self) -> str:
         """Identity of the log; empty before its first row was seen."""
         part = self._table or self._parser
-        return part.source if part else ""
+        return part.source if part else self._source
 
     @property
     def rank(self) -> Rank:
         """Where the next row stands in the merge."""
         return (self.keys[self.at], self.spec.name, self.kind, str(self.path))
+
+    @property
+    def floor(self) -> Rank:
+        """Where the next row of a log without one at hand can stand at the earliest."""
+        return (self._key, self.spec.name, self.kind, str(self.path))
 
     def until(self, other: Rank | None, room: int) -> int:
         """How far into the buffer rows may be taken before another log's next row."""
@@ -188,6 +196,7 @@ class Log:
         self.rows, self.size, state, self._key, _ = saved
         self._skip = self.rows
         self._clock = JumpClock(*state)
+        self._before = (self._clock.state, self._key)
         return saved
 
     def _buffer(self, parts: list[Part], stamps: list[Micros | None]) -> None:
@@ -204,6 +213,17 @@ class Log:
         self._parser, self._head = None, ([], [])
         self._fresh()
         self._buffer([], [])
+
+    def retire(self) -> None:
+        """Keep of an ended log only which one it was."""
+        self.close()
+        self._source, self._parser, self._table, self._head = self.source, None, None, ([], [])
+        self.parts, self.keys, self.stamps, self.at = [], [], [], 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether the merge must wait for its next row: not before the first, nor when it was read to its end before."""
+        return bool(self.source) and not self.again
 
     def close(self) -> None:
         """Let go of the file."""

@@ -2,11 +2,10 @@
 
 Rules:
     1. Rows come in the order of their merge keys; ties by feed, log type, file, row. So a run of rows of one log is
-       taken
-       up to the next row of the log that comes second.
-    2. The merge waits for every open log that has no row at hand. A log that has held it back for `idle_release`
-       seconds is
-       released; it comes back when it grows.
+       taken up to the next row of the log that comes second.
+    2. The merge waits for every open log that has given a row and has none at hand, but not with rows that come before
+       anything that log can still give. A log that has held it back for `idle_release` seconds (a gzip file, which is
+       being written once and does not grow: one second) is released; it comes back when it grows.
     3. Nothing here depends on how many rows are asked for at a time.
 """
 
@@ -15,12 +14,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from adapters.feeds.errors import FeedError
 from adapters.feeds.log import Log, Rank
 from adapters.feeds.rows import Part
 from domain.values import Micros
+
+GZIP_RELEASE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,22 @@ class Merge:
         elif log.ended:
             self._released.discard(log)
             self._done(log)
+        elif not log.holds:
+            self._released.add(log)
         elif log not in self._released:
             self._waiting[log] = now
 
     def gather(self, room: int, now: float) -> list[Run]:
         """The next runs, `room` rows at most."""
         runs: list[Run] = []
-        while room and self._heap and not self._waiting:
+        while room and self._heap:
+            floor = min((log.floor for log in self._waiting), default=None)
+            if floor is not None and self._heap[0][0] >= floor:
+                break
             _, _, log = heapq.heappop(self._heap)
-            stop = log.until(self._heap[0][0] if self._heap else None, room)
+            limits = [floor] if floor else []
+            limits += [self._heap[0][0]] if self._heap else []
+            stop = log.until(min(limits, default=None), room)
             parts, stamps = log.take(stop)
             room -= len(parts)
             runs.append(Run(log, parts, stamps))
@@ -86,7 +94,11 @@ class Merge:
         """Let go of the logs that have held back others for too long."""
         if not self._heap:
             return []
-        late = [log for log, since in self._waiting.items() if now - since >= after]
+        late = [
+            log
+            for log, since in self._waiting.items()
+            if now - since >= (min(after, GZIP_RELEASE) if log.lines and log.lines.gzip else after)
+        ]
         for log in late:
             del self._waiting[log]
             self._released.add(log)

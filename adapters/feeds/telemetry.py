@@ -47,7 +47,9 @@ class Pulse:
 
 
 @dataclass(slots=True)
-class _Feed:
+class Feed:
+    """A feed while it is read: its files, its logs, its clock and the number of its rows."""
+
     spec: FeedSpec
     tail: Tail
     rows: int = 0
@@ -55,9 +57,11 @@ class _Feed:
     logs: list[Log] = field(default_factory=list)
     known: dict[str, Saved] = field(default_factory=dict)
     opened: dict[str, Log] = field(default_factory=dict)
+    copies: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
     last: float = 0.0
 
     def restore(self, body: bytes) -> None:
+        """Go on from the body of a cursor."""
         if body:
             self.rows, clock, self.known = msgspec.msgpack.decode(body)
             self.clock = JumpClock(*clock)
@@ -109,7 +113,7 @@ class Telemetry:
         self._stopped = threading.Event()
         self._faults: list[Problem] = []
         self._feeds = {
-            spec.name: _Feed(spec, Tail(spec, follow=follow), last=monotonic())
+            spec.name: Feed(spec, Tail(spec, follow=follow), last=monotonic())
             for spec in sorted(specs, key=lambda s: s.name)
         }
         self._merge = Merge(trouble=self._trouble, done=self._done)
@@ -151,8 +155,8 @@ class Telemetry:
         return self._feeds[feed].rows
 
     def quiet_since(self, feed: str) -> float:
-        """Monotonic time of a feed's last row, or of the opening."""
-        return self._feeds[feed].last
+        """Seconds since a feed's last row, or since the opening."""
+        return self._monotonic() - self._feeds[feed].last
 
     def close(self) -> None:
         """Let go of all files."""
@@ -182,7 +186,7 @@ class Telemetry:
     def _released(self, log: Log) -> tuple[str, str, int]:
         return (log.spec.name, log.source or log.kind, self._feeds[log.spec.name].rows)
 
-    def _begin(self, feed: _Feed) -> None:
+    def _begin(self, feed: Feed) -> None:
         if self._follow:
             self._find_rotated(feed)
             feed.tail.ignore_siblings()
@@ -197,10 +201,12 @@ class Telemetry:
                 if log.source:
                     feed.known[log.source] = log.saved()
                     feed.opened.pop(log.source, None)
+                    for inode in feed.copies.pop(log.source, []):
+                        feed.tail.again(inode)
                 log.restart()
             self._merge.look_again(log, now)
 
-    def _open_new(self, feed: _Feed) -> None:
+    def _open_new(self, feed: Feed) -> None:
         try:
             paths = feed.tail.new_files()
         except FeedError as error:
@@ -209,7 +215,7 @@ class Telemetry:
         for path in paths:
             self._open(feed, path, keep=self._follow or len(paths) <= HANDLES)
 
-    def _open(self, feed: _Feed, path: Path, *, keep: bool = True) -> None:
+    def _open(self, feed: Feed, path: Path, *, keep: bool = True) -> None:
         try:
             log = Log(feed.spec, path, self._reads, feed.known, final=not self._follow, keep=keep)
         except FeedError as error:
@@ -229,7 +235,10 @@ class Telemetry:
             return True
         if self._follow and other.ended:
             feed.opened[log.source] = log
+            log.again = True
             return True
+        if self._follow and log.lines is not None:
+            feed.copies.setdefault(log.source, []).append(log.lines.inode)
         if not self._follow:
             self._report(feed, str(log.path), f"{log.path}: holds the same log as {other.path}; it was read once")
         return False
@@ -238,23 +247,26 @@ class Telemetry:
         feed = self._feeds[log.spec.name]
         if log.source and feed.opened.get(log.source) is log:
             feed.known[log.source] = log.saved()
+            feed.copies.pop(log.source, None)
         feed.tail.finished(log)
-        log.close()
+        log.retire()
         feed.logs.remove(log)
         if self._follow:
             for source in list(feed.known)[:-FORGET]:
-                del feed.known[source]
+                if source not in feed.opened or feed.opened[source].ended:
+                    del feed.known[source]
+                    feed.opened.pop(source, None)
 
     def _trouble(self, log: Log, error: FeedError) -> None:
         self._report(self._feeds[log.spec.name], str(log.path), str(error))
 
-    def _report(self, feed: _Feed, path: str, message: str) -> None:
-        problem = Problem(feed=feed.spec.name, path=path, message=message)
+    def _report(self, feed: Feed, path: str, message: str) -> None:
+        problem = Problem(feed=feed.spec.name, path=path, log=Path(path).name, message=message)
         if problem not in self.problems:
             self.problems.append(problem)
             self._faults.append(problem)
 
-    def _find_rotated(self, feed: _Feed) -> None:
+    def _find_rotated(self, feed: Feed) -> None:
         """After a restart: read on in what a rotation made of a single file's log in the meantime."""
         path = Path(feed.spec.path)
         if not feed.known or path.is_dir() or any(mark in feed.spec.path for mark in "*?["):

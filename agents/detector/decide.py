@@ -2,8 +2,10 @@
 
 Rules:
     1. A sighting below the threshold decides nothing (it stays a candidate in the ledger).
-    2. The first one of an entity and kind is a `threat-detected`; what follows within the quiet gap continues it.
-    3. A continuation holds the new totals, so that the newest fact alone says how the threat stands.
+    2. The first one of an entity and kind is a `threat-detected`; what follows within the quiet gap continues it, and
+       so does whatever begins with the same evidence row: it would have the same id.
+    3. A continuation holds the new totals, so that the newest fact alone says how the threat stands. Evidence less
+       grave than what was seen before leaves title, score, risk and evidence as they were.
     4. The id of a threat derives from the feed's name, the entity, the kind and the first evidence row: nothing else.
 """
 
@@ -14,10 +16,10 @@ from typing import TypeAlias
 from uuid import UUID
 
 from agents.detector.policy import Policy
-from agents.detector.title import title_of
+from agents.detector.title import techniques_of, title_of
 from domain.facts.threat import ThreatContinued, ThreatDetected
 from domain.sighting import Sighting
-from domain.values import KINDS, Micros, ThreatKind, confidence_of, level_of, risk_of, threat_id
+from domain.values import Micros, ThreatKind, confidence_of, level_of, risk_of, threat_id
 
 Event: TypeAlias = ThreatDetected | ThreatContinued
 
@@ -42,11 +44,12 @@ class Sight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Active:
-    """A threat that is going on: its id, how many facts it has, when it was last seen."""
+    """A threat that is going on: how many facts it has, when it was last seen, the fact with its gravest evidence."""
 
     threat: UUID
     facts: int
     last_seen: Micros
+    gravest: Event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +65,9 @@ def decide(policy: Policy, command: Sight, state: State) -> list[Event]:
     if seen.score < policy.threshold:
         return []
     known = state.active.get((seen.entity, seen.kind))
-    if known is None or seen.first_seen - known.last_seen > policy.quiet_gap:
-        return [_detect(command)]
+    detected = _detect(command)
+    if known is None or (seen.first_seen - known.last_seen > policy.quiet_gap and detected.threat != known.threat):
+        return [detected]
     return [_continue(command, known)]
 
 
@@ -72,17 +76,17 @@ def evolve(state: State, event: Event) -> State:
     key = (event.entity, event.threat_kind)
     match event:
         case ThreatDetected():
-            state.active[key] = Active(threat=event.threat, facts=1, last_seen=event.last_seen)
+            state.active[key] = Active(threat=event.threat, facts=1, last_seen=event.last_seen, gravest=event)
         case ThreatContinued():
             known = state.active[key]
-            latest = max(known.last_seen, event.last_seen)
-            state.active[key] = replace(known, facts=known.facts + 1, last_seen=latest)
+            gravest = event if event.score >= known.gravest.score else known.gravest
+            state.active[key] = replace(known, facts=known.facts + 1, last_seen=event.last_seen, gravest=gravest)
     return state
 
 
 def forget(policy: Policy, state: State, now: Micros) -> State:
-    """Drop what ended more than two quiet gaps before `now`, so that the state stays bounded."""
-    horizon = now - 2 * policy.quiet_gap
+    """Drop what ended long before `now`, so that the state stays bounded."""
+    horizon = now - policy.remember
     return State(active={key: threat for key, threat in state.active.items() if threat.last_seen >= horizon})
 
 
@@ -100,10 +104,10 @@ def _detect(command: Sight) -> ThreatDetected:
         level=level_of(risk),
         confidence=confidence_of(seen.score),
         detected_at=seen.at,
-        first_seen=seen.first_seen,
+        first_seen=min([seen.first_seen, *(flow.ts for flow in seen.flows)]),
         last_seen=seen.last_seen,
         peers=seen.peers,
-        techniques=KINDS[seen.kind].techniques,
+        techniques=techniques_of(seen),
         rules=(),
         votes=seen.votes,
         features=seen.features,
@@ -118,6 +122,27 @@ def _detect(command: Sight) -> ThreatDetected:
 
 def _continue(command: Sight, known: Active) -> ThreatContinued:
     seen = command.sighting
+    grave = known.gravest
+    last_seen = max(known.last_seen, seen.last_seen)
+    if seen.score < grave.score:
+        return ThreatContinued(
+            threat=known.threat,
+            entity=seen.entity,
+            threat_kind=seen.kind,
+            title=grave.title,
+            score=grave.score,
+            risk=grave.risk,
+            level=grave.level,
+            confidence=grave.confidence,
+            techniques=grave.techniques,
+            last_seen=last_seen,
+            peers=grave.peers,
+            votes=grave.votes,
+            features=grave.features,
+            flow_count=max(grave.flow_count, seen.flow_count),
+            flows=grave.flows,
+            row=seen.row,
+        )
     risk = risk_of(seen.kind, seen.score)
     return ThreatContinued(
         threat=known.threat,
@@ -128,7 +153,8 @@ def _continue(command: Sight, known: Active) -> ThreatContinued:
         risk=risk,
         level=level_of(risk),
         confidence=confidence_of(seen.score),
-        last_seen=max(known.last_seen, seen.last_seen),
+        techniques=techniques_of(seen),
+        last_seen=last_seen,
         peers=seen.peers,
         votes=seen.votes,
         features=seen.features,

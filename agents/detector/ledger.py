@@ -104,11 +104,21 @@ class Ledger:
         else:
             self.skipped_by[reason] = self.skipped_by.get(reason, 0) + 1
 
+    def counts(self) -> dict[str, int]:
+        """What the open entry has counted so far."""
+        return {
+            "received": self.received,
+            "scored": self.scored,
+            "skipped": sum(self.skipped_by.values()),
+            "malformed": self.malformed,
+            "late": self.late,
+        }
+
     def close(self, policy: Policy, versions: Versions, folded: int) -> list[BatchScored | FeedFault]:
         """The facts of the open entry, and a new empty one in its place. Nothing when no row came."""
         if not self.received:
             return []
-        skipped = sum(self.skipped_by.values())
+        counts = self.counts()
         entry = BatchScored(
             feed=self.feed,
             number=self.number,
@@ -116,11 +126,7 @@ class Ledger:
                 LogCursor(log=source, rows=rows, size=size) for source, (rows, size) in sorted(self.cursor.items())
             ),
             rows_sha256=sha256(b"".join(row + b"\n" for row in self.raw)).hexdigest(),
-            received=self.received,
-            scored=self.scored,
-            skipped=skipped,
-            malformed=self.malformed,
-            late=self.late,
+            **counts,
             skipped_by=dict(sorted(self.skipped_by.items())),
             watermark=self.clock,
             model_version=versions.model,
@@ -135,17 +141,10 @@ class Ledger:
             FeedFault(feed=self.feed, log=log, reason=reason, row=row, sample=sample, count=count)
             for (log, reason), (row, sample, count) in sorted(self.faults.items())[: policy.fault_reasons]
         ]
-        self._begin(skipped)
+        self._begin(counts)
         return [entry, *faults]
 
-    def _begin(self, skipped: int) -> None:
-        counts = {
-            "received": self.received,
-            "scored": self.scored,
-            "skipped": skipped,
-            "malformed": self.malformed,
-            "late": self.late,
-        }
+    def _begin(self, counts: dict[str, int]) -> None:
         self.totals = {name: self.totals.get(name, 0) + count for name, count in counts.items()}
         self.number += 1
         self.start = None

@@ -20,6 +20,26 @@ TAILS: Final[dict[ThreatKind, str]] = {
 }
 
 
+WEB: Final = frozenset({80, 443, 8000, 8080, 8443})
+"""Ports on which a call home hides among the web's."""
+
+
+def techniques_of(seen: Sighting) -> tuple[str, ...]:
+    """MITRE ATT&CK ids that fit what was seen: those of the kind, narrowed where the evidence tells.
+
+    A beacon is T1071.001 on a port of the web and T1571 elsewhere; guessing at one host is T1110.001, at several
+    T1110.003.
+    """
+    port = seen.flows[0].dst_port if seen.flows else 0
+    match seen.kind:
+        case "beacon":
+            return ("T1071.001",) if port in WEB else ("T1071", "T1571")
+        case "password-guessing":
+            return ("T1110.003",) if len(seen.peers) > 1 else ("T1110.001",)
+        case _:
+            return KINDS[seen.kind].techniques
+
+
 def service_of(flow: Flow) -> str:
     """Port and protocol, as far as the record names them."""
     return f"{flow.dst_port}/{flow.proto}" if flow.proto else f"port {flow.dst_port}"

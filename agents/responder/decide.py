@@ -155,7 +155,9 @@ def _joinable(policy: Policy, incident: Incident, reason: LinkReason, threat: Th
     if incident.status == "merged":
         return False
     if incident.status == "resolved":
-        return reason == "same-entity" and at - incident.resolved_at <= policy.reopen_window
+        # in a history that is read long afterwards the resolution lies in another time than the evidence
+        since = incident.resolved_at if at >= incident.resolved_at else incident.resolved_after
+        return reason == "same-entity" and at - since <= policy.reopen_window
     return threat.first_seen - incident.last_seen <= policy.join_window
 
 

@@ -60,7 +60,13 @@ class Threat:
 
 @dataclass(slots=True, kw_only=True)
 class Incident:
-    """One incident. Mutable inside its state only."""
+    """One incident. Mutable inside its state only.
+
+    Attributes:
+        last_seen: event time of its latest evidence.
+        changed_at: event time of its latest fact: none of its facts occurs earlier.
+        resolved_at, resolved_after: when it was resolved, and the latest evidence of that moment.
+    """
 
     incident: UUID
     opened_at: Micros
@@ -69,7 +75,9 @@ class Incident:
     level: Level
     risk: float
     status: Status = "open"
+    changed_at: Micros = 0
     resolved_at: Micros = 0
+    resolved_after: Micros = 0
     threats: list[UUID] = field(default_factory=list)
 
 
@@ -83,7 +91,6 @@ class State:
     by_peer: dict[str, set[UUID]] = field(default_factory=dict)
     threats: dict[UUID, Threat] = field(default_factory=dict)
     verdicts: dict[UUID, str] = field(default_factory=dict)
-    versions: dict[UUID, int] = field(default_factory=dict)
 
     def incident_of(self, threat: UUID) -> Incident | None:
         """The incident that holds a threat."""
@@ -123,7 +130,6 @@ def judge(state: State, event: VerdictGiven) -> State:
 
 def evolve(state: State, event: Event, occurred_at: Micros) -> State:
     """The state after a fact of an incident."""
-    state.versions[event.incident] = state.versions.get(event.incident, 0) + 1
     match event:
         case IncidentOpened():
             state.incidents[event.incident] = Incident(
@@ -148,10 +154,13 @@ def evolve(state: State, event: Event, occurred_at: Micros) -> State:
         case IncidentResolved():
             state.incidents[event.incident].status = "resolved"
             state.incidents[event.incident].resolved_at = occurred_at
+            state.incidents[event.incident].resolved_after = state.incidents[event.incident].last_seen
         case IncidentReopened():
             state.incidents[event.incident].status = "open"
         case NoteAdded():
             pass
+    held = state.incidents[event.incident]
+    held.changed_at = max(held.changed_at, occurred_at)
     return state
 
 

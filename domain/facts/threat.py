@@ -55,6 +55,7 @@ class ThreatContinued:
     risk: float
     level: Level
     confidence: float
+    techniques: tuple[str, ...]
     last_seen: Micros
     peers: tuple[str, ...]
     votes: tuple[Vote, ...]

@@ -52,7 +52,7 @@ class DnsTunnel:
     name = "dns-tunnel"
     kinds = ("dns-tunnel",)
     reads = frozenset({"dns"})
-    version = 1
+    version = 2
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.dns_tunnel

@@ -18,7 +18,7 @@ from domain.sighting import Feature, Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
 from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
-from engine.behaviours.outcomes import TCP_FAILED
+from engine.behaviours.outcomes import TCP_FAILED, TCP_OPENED
 from engine.behaviours.places import INSIDE, NOWHERE, Places
 from engine.frame import Frame
 
@@ -161,8 +161,11 @@ class Flood:
             found.append(self._reporter.report(trail, frame, i, entity=key[0], score=score, features=features))
 
     def _packets(self, frame: Frame, i: int) -> float:
-        """Packets of the flow that fall in one window and that nobody answered (of ICMP: all)."""
-        if frame.dst_pkts[i] and frame.proto[i] != "icmp":
+        """Packets of the flow that fall in one window and that nobody answered (of ICMP: all).
+
+        An open connection is answered, even where a feed counts no packets of the other side.
+        """
+        if frame.proto[i] != "icmp" and (frame.dst_pkts[i] or frame.conn_state[i] in TCP_OPENED):
             return 0.0
         window = self._set.window_seconds
         return min(frame.src_pkts[i], LARGEST) * min(1.0, window / max(1.0, frame.duration[i]))

@@ -34,7 +34,7 @@ class GeneratedDomains:
     name = "generated-domains"
     kinds = ("generated-domains",)
     reads = frozenset({"dns"})
-    version = 1
+    version = 2
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.generated_domains

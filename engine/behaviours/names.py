@@ -12,6 +12,12 @@ from functools import lru_cache
 from typing import Final
 
 SECOND_LEVEL: Final = frozenset({"ac", "co", "com", "edu", "gob", "gov", "ltd", "mil", "ne", "net", "nom", "or", "org"})
+DYNAMIC: Final = frozenset({
+    "changeip.com", "ddns.net", "duckdns.org", "dyndns.org", "dynserv.com", "dynu.com", "freedns.org", "hopto.org",
+    "mooo.com", "no-ip.biz", "no-ip.com", "no-ip.info", "no-ip.org", "sytes.net", "yi.org", "zapto.org",
+})  # fmt: skip
+"""Providers of dynamic DNS: whoever asks gets a name below these, so that is the registered domain."""
+
 LOCAL: Final = frozenset({
     "arpa", "corp", "domain", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain",
     "localhost", "private", "test", "workgroup",
@@ -64,11 +70,14 @@ def registered(name: str) -> tuple[str, str]:
 
     >>> registered("a.b.example.com"), registered("x.shop.co.uk"), registered("4.3.2.1.in-addr.arpa")
     (('a.b', 'example.com'), ('x', 'shop.co.uk'), ('', ''))
+    >>> registered("a.bot.duckdns.org"), registered("duckdns.org")
+    (('a', 'bot.duckdns.org'), ('', 'duckdns.org'))
     """
     labels = name.rstrip(".").lower().split(".")
     if len(labels) < 2 or labels[-1] in LOCAL or not labels[-2]:
         return "", ""
-    cut = 3 if len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in SECOND_LEVEL else 2
+    rented = (len(labels[-1]) == 2 and labels[-2] in SECOND_LEVEL) or f"{labels[-2]}.{labels[-1]}" in DYNAMIC
+    cut = 3 if rented and len(labels) > 2 else 2
     return ".".join(labels[:-cut]), ".".join(labels[-cut:])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -12,7 +13,7 @@ from agents.detector.policy import Policy
 from domain.facts.telemetry import BatchScored, FeedFault
 from domain.facts.threat import ThreatContinued, ThreatDetected
 from domain.sighting import Flow, Sighting
-from domain.values import HOUR, MINUTE, SECOND
+from domain.values import DAY, HOUR, MINUTE, SECOND
 
 VERSIONS = Versions(model="m1", rules="r1", settings="s1")
 T0 = 1_700_000_000 * SECOND
@@ -70,12 +71,32 @@ def test_after_the_quiet_gap_it_is_another_threat():
     assert second.threat != first.threat
 
 
+def test_evidence_that_goes_on_after_a_pause_goes_on_under_the_same_threat():
+    late = replace(sighting(2.0, at=T0 + 20 * HOUR), first_seen=T0)
+    first, second = run(sighting(1.0), late)
+    assert isinstance(second, ThreatContinued)
+    assert second.threat == first.threat
+
+
+def test_less_grave_evidence_leaves_the_gravest_as_it_was():
+    grave = replace(sighting(8.0, evidence="cd"), flow_count=160, peers=("10.0.0.9",))
+    _, second, third = run(sighting(1.0), grave, sighting(2.0, at=T0 + MINUTE, evidence="ef"))
+    assert (third.score, third.risk, third.title) == (second.score, second.risk, second.title)
+    assert (third.flow_count, third.last_seen) == (160, T0 + MINUTE)
+
+
+def test_a_threat_begins_no_later_than_its_first_flow():
+    seen = sighting(1.0)
+    earlier = replace(seen, flows=(replace(seen.flows[0], ts=T0 - HOUR),))
+    assert run(earlier)[0].first_seen == T0 - HOUR
+
+
 def test_ended_threats_are_forgotten():
     state = State()
     for fact in decide(Policy(), Sight(feed="f", sighting=sighting(), versions=VERSIONS), state):
         state = evolve(state, fact)
     assert forget(Policy(), state, T0 + HOUR).active
-    assert not forget(Policy(), state, T0 + 3 * HOUR).active
+    assert not forget(Policy(), state, T0 + 4 * DAY).active
 
 
 def rows(clocks: list[int], status: list[str] | None = None) -> Rows:

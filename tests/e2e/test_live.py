@@ -9,23 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.rows import HEADER, scan
 from tests.e2e.swarm import myrmidon, start
-
-HEADER = (
-    "#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n"
-    "#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes"
-    "\tconn_state\torig_pkts\tresp_pkts\n"
-    "#types\ttime\tstring\taddr\tport\taddr\tport\tenum\tstring\tinterval\tcount\tcount\tstring\tcount\tcount\n"
-)
-T0 = 1_700_000_000
-
-
-def scan(begin: int, count: int) -> str:
-    """Rows of one source that tries one port on ever more hosts."""
-    return "".join(
-        f"{T0 + n}.5\tC{n}\t10.0.0.66\t{40000 + n}\t10.0.{n // 250}.{n % 250 + 1}\t445\ttcp\t-\t-\t-\t-\tS0\t1\t0\n"
-        for n in range(begin, begin + count)
-    )
 
 
 def until(true, seconds: float = 40.0) -> None:

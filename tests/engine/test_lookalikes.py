@@ -39,8 +39,9 @@ def calls(jitter: float, count: int, every: float = 60.0, **values: Any) -> Rows
 
 @pytest.mark.parametrize("jitter", [0.3, 0.4])
 def test_a_loose_beat_takes_more_calls_but_is_a_beacon(jitter: float):
-    assert decided(calls(jitter, 32)) == {}
-    assert decided(calls(jitter, 150)) == {"beacon": CLIENT}
+    assert decided(calls(0.05, 24, every=120)) == {"beacon": CLIENT}
+    assert decided(calls(jitter, 24, every=120)) == {}
+    assert decided(calls(jitter, 150, every=120)) == {"beacon": CLIENT}
 
 
 def test_a_beat_of_half_an_hour_with_jitter_is_a_beacon_and_an_hourly_check_is_none():
@@ -139,6 +140,17 @@ def test_shares_take_more_attempts_from_inside_or_many_hosts():
     assert decided(smb(40, OUTSIDE)) == {"password-guessing": OUTSIDE}
 
 
+# ------------------------------------------------------------------------------------------------------- names
+
+
+def test_made_up_names_below_a_provider_of_dynamic_dns_are_generated_domains():
+    rows, dice = Rows(), random.Random(12)
+    for n in range(60):
+        label = "".join(dice.choice("abcdefghijklmnopqrstuvwxyz") for _ in range(12))
+        rows.ask(n, f"{label}.{dice.choice(('dyndns.org', 'yi.org', 'mooo.com'))}", "NXDOMAIN")
+    assert decided(rows) == {"generated-domains": CLIENT}
+
+
 # ------------------------------------------------------------------------------------------ floods and exfiltration
 
 
@@ -148,6 +160,13 @@ def test_an_unanswered_stream_is_a_flood_and_no_exfiltration():
         rows.add(n * 20, dst_port=20_000 + n, proto="udp", src_bytes=40_000_000, dst_bytes=0, src_pkts=40_000,
                  dst_pkts=0, duration=20, conn_state="S0")  # fmt: skip
     assert decided(rows) == {"flood": CLIENT}
+
+
+def test_an_open_stream_is_no_flood_where_the_feed_counts_nothing_of_the_other_side():
+    rows = Rows()
+    for n in range(5):
+        rows.add(n * 20, src_bytes=4_000_000, dst_bytes=0, src_pkts=200_000, dst_pkts=0, duration=20)
+    assert decided(rows) == {}
 
 
 def test_a_ping_flood_is_one_even_if_answered_and_pings_are_none():

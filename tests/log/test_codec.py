@@ -63,6 +63,7 @@ def threat(**changes: Any) -> ThreatContinued:
         risk=7.0,
         level="high",
         confidence=0.5,
+        techniques=(),
         last_seen=1,
         peers=(),
         votes=(Vote(model="m", version="1", p=None, vote=True),),
