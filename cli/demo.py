@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -40,6 +41,7 @@ def demo(
             specs = [parse_spec(f"demo=zeek:{folder / 'zeek'}")]
             document, problems = hunt(parts, specs, list(AGENTS), until_eof=True, quiet=context.json)
             verified = parts.journal.verify()
+            document["program"] = program(context.home)
             document["audit"] = {"ok": verified.ok, "events": verified.events, "head": verified.head}
             document["incidents_found"] = parts.views.list_incidents()
             document["story"] = [
@@ -48,6 +50,14 @@ def demo(
             ]
     emit(ctx, document, render)
     raise typer.Exit(1 if problems or not verified.ok else 0)
+
+
+def program(home: Path) -> str:
+    """How this program was called, so that the commands to try next can be copied."""
+    called = sys.argv[0] if "/" in sys.argv[0] else "myrmidon"
+    if Path(called).is_absolute() and Path(called).is_relative_to(Path.cwd()):
+        called = str(Path(called).relative_to(Path.cwd()))
+    return called if home == Path(".myrmidon") else f"{called} --home {home}"
 
 
 def was_found(views: Any, attack: Any) -> bool:
@@ -82,8 +92,9 @@ def render(document: dict[str, Any]) -> str:
             f"Audit: the chain of {audit['events']} facts is {whole} (head {audit['head'][:16]})",
             "",
             "Try next:",
-            "  myrmidon incidents list",
-            f"  myrmidon audit explain {first}",
-            "  myrmidon audit replay",
+            *(
+                f"  {document['program']} {command}"
+                for command in ("incidents list", f"audit explain {first}", "audit replay")
+            ),
         ]
     )

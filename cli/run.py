@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from scheduler.runner import Runner
 
 
+FAULTS = "see `myrmidon audit log --kind feed-fault`"
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("run")(run)
@@ -41,13 +44,15 @@ def run(
     ] = "detector,responder",
 ) -> None:
     """Read feeds, detect threats, group them into incidents: the daemon."""
-    from adapters.feeds import check_names, parse_spec
+    from adapters.feeds import UsageError, check_names, parse_spec
     from scheduler.bootstrap import opened
 
     context = context_of(ctx)
+    wanted = chosen_agents(agents)
     specs = [parse_spec(text) for text in feed or []]
     check_names(specs)
-    wanted = chosen_agents(agents)
+    if not specs and (until_eof or "detector" in wanted):
+        raise UsageError("no feed: give --feed [NAME=]KIND:PATH, or --agents responder to follow another process")
     with opened(context.opened_home()) as parts:
         document, problems = hunt(parts, specs, wanted, until_eof=until_eof, quiet=context.json)
     emit(ctx, document, summary)
@@ -84,18 +89,30 @@ def hunt(
 
 
 def tell_problems(runner: Runner) -> list[str]:
-    """Say on standard error what could not be read, and which feed yielded nothing."""
+    """Say on standard error what could not be read, and what an operator should know of what was."""
     problems = [f"feed {problem.feed}: {problem.message}" for problem in runner.telemetry.problems]
+    for name, hunt_ in runner.hunts.items():
+        totals = hunt_.totals()
+        if totals["received"] and totals["malformed"] == totals["received"]:
+            problems.append(f"feed {name}: none of its {totals['received']:,} rows could be parsed; {FAULTS}")
+        else:
+            remarks(name, totals)
     for line in problems:
         note(line)
-    for name, hunt_ in runner.hunts.items():
-        if not hunt_.totals()["received"]:
-            note(f"feed {name} yielded nothing: no data row was found in it")
-        elif hunt_.totals()["malformed"]:
-            note(
-                f"feed {name}: {hunt_.totals()['malformed']} malformed rows; see `myrmidon audit log --kind feed-fault`"
-            )
     return problems
+
+
+def remarks(name: str, totals: dict[str, int]) -> None:
+    """What an operator should know of a feed that was read."""
+    if not totals["received"]:
+        note(f"feed {name} yielded nothing: no data row was found in it")
+    if totals["malformed"]:
+        note(f"feed {name}: {totals['malformed']:,} malformed rows; {FAULTS}")
+    if totals["late"] * 2 > totals["scored"] > 0:
+        note(
+            f"feed {name}: {totals['late']:,} of {totals['scored']:,} scored rows were more than an hour behind the "
+            "feed's clock and changed no window: is the input sorted by time?"
+        )
 
 
 def summarise(parts: Parts, runner: Runner, seconds: float) -> dict[str, Any]:

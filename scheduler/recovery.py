@@ -26,7 +26,7 @@ import msgspec
 
 from adapters.artifacts import write_whole
 from agents.detector import decide as detector
-from domain.facts.telemetry import BatchScored, FeedFault, FeedOpened
+from domain.facts.telemetry import BatchScored, FeedClosed, FeedFault, FeedOpened
 from domain.facts.threat import ThreatContinued, ThreatDetected
 from domain.journal import Cursor, Journal, JournalError, follow
 
@@ -74,11 +74,20 @@ class Recorded:
 
 @dataclass(slots=True, kw_only=True)
 class History:
-    """What the log says of one feed: its first fact, where entries closed, threats that may go on."""
+    """What the log says of one feed.
+
+    Attributes:
+        opened, source: event id of its `feed-opened` and the kind of feed it was opened as.
+        closings: numbers of the rows after which ledger entries closed.
+        ends: numbers of the rows after which the feed came to its end.
+        number: of the next ledger entry.
+        state: threats that may go on.
+    """
 
     opened: UUID | None = None
     source: str = ""
     closings: list[int] = field(default_factory=list)
+    ends: set[int] = field(default_factory=set)
     number: int = 1
     rows: int = 0
     threats: int = 0
@@ -97,6 +106,8 @@ def histories(journal: Journal, feeds: Sequence[str]) -> dict[str, History]:
                     found[feed].opened, found[feed].source = recorded.event_id, fact.source
                 case BatchScored(feed=feed) if feed in found:
                     _closed(found[feed], fact)
+                case FeedClosed(feed=feed) if feed in found:
+                    found[feed].ends.add(fact.received)
                 case FeedFault(feed=feed, reason=reason) if feed in found and reason == GAP:
                     found[feed].rows += fact.count
                 case ThreatDetected(feed=feed) if feed in found:

@@ -174,10 +174,16 @@ class Lines:
         return self.gzip and self._unzip.eof
 
     @property
-    def mark(self) -> tuple[int, int]:
-        """How the file stands: another mark means that it has changed. Of a plain file read to its end, what was read."""
+    def state(self) -> tuple[int, int]:
+        """Size and time of the file: others mean that it has changed."""
         status = os.fstat(self._file.fileno())
-        return (self._told if self._exhausted and not self.gzip else status.st_size), status.st_mtime_ns
+        return status.st_size, status.st_mtime_ns
+
+    @property
+    def mark(self) -> tuple[int, int]:
+        """The state of what was read: a plain file that has grown since its end was seen has another."""
+        size, changed = self.state
+        return (self._told if self._exhausted and not self.gzip else size), changed
 
     def _which(self) -> tuple[int, int]:
         status = os.fstat(self._file.fileno())
@@ -186,7 +192,7 @@ class Lines:
     @property
     def cut(self) -> bool:
         """Whether the file is now shorter than what was read of it: it was truncated in place."""
-        return os.fstat(self._file.fileno()).st_size < self._told
+        return not self.final and self.state[0] < self._told
 
     def close(self) -> None:
         """Let go of the file."""

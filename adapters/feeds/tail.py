@@ -107,19 +107,16 @@ class Tail:
             return
         self._seen[status.st_dev, status.st_ino] = (status.st_size, status.st_mtime_ns)
 
-    def watch(self, log: Log, now: float) -> bool:
-        """See what happened to an idle log's file; whether it was cut, so that it is a new log."""
+    def watch(self, log: Log, now: float) -> None:
+        """See whether a log's file was rotated and does not grow any more."""
         if log.lines is None or log.lines.final:
-            return False
-        if log.lines.cut:
-            return True
-        mark = log.lines.mark
-        known, since = self._quiet.get(log, (mark, now))
-        if known != mark or not self._rotated(log, log.lines):
+            return
+        state = log.lines.state
+        known, since = self._quiet.get(log, (state, now))
+        if known != state or not self._rotated(log, log.lines):
             since = now
-        self._quiet[log] = (mark, since)
+        self._quiet[log] = (state, since)
         log.lines.final = now - since >= GRACE
-        return False
 
     def _rotated(self, log: Log, lines: Lines) -> bool:
         try:

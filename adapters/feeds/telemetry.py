@@ -195,16 +195,20 @@ class Telemetry:
     def _look_around(self, now: float) -> None:
         for feed in self._feeds.values():
             self._open_new(feed)
+            for log in feed.logs:
+                feed.tail.watch(log, now)
         for log in self._merge.idle():
-            feed = self._feeds[log.spec.name]
-            if feed.tail.watch(log, now):
-                if log.source:
-                    feed.known[log.source] = log.saved()
-                    feed.opened.pop(log.source, None)
-                    for inode in feed.copies.pop(log.source, []):
-                        feed.tail.again(inode)
-                log.restart()
+            if log.lines is not None and log.lines.cut:
+                self._restart(self._feeds[log.spec.name], log)
             self._merge.look_again(log, now)
+
+    def _restart(self, feed: _Feed, log: Log) -> None:
+        if log.source:
+            feed.known[log.source] = log.saved()
+            feed.opened.pop(log.source, None)
+            for inode in feed.copies.pop(log.source, []):
+                feed.tail.again(inode)
+        log.restart()
 
     def _open_new(self, feed: Feed) -> None:
         try:

@@ -139,6 +139,6 @@ def test_a_wrong_feed_is_a_usage_error(tmp_path, spec):
 def test_a_setting_that_does_not_exist_is_refused(tmp_path):
     file = tmp_path / "settings.toml"
     file.write_text("[thresholds.beacon]\ncals = 3\n")
-    answer = myrmidon(tmp_path / "home", "--config", str(file), "run", "--until-eof")
+    answer = myrmidon(tmp_path / "home", "--config", str(file), "run", "--feed", f"zeek:{file}", "--until-eof")
     assert answer.code == 2
     assert "cals" in answer.err
