@@ -51,11 +51,12 @@ class Artifacts:
         return self._folder / name[:2] / name
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a crash leaves the old one or the new one, never a part."""
+def write_whole(path: Path, *content: bytes) -> None:
+    """Write a file, piece after piece, so that a crash leaves the old one or the new one, never a part."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with beside.open("wb") as file:
-        file.write(content)
+        for piece in content:
+            file.write(piece)
         file.flush()
         os.fsync(file.fileno())
     beside.replace(path)

@@ -23,6 +23,10 @@ KEY = "checkpoint.key"
 """Name of the Ed25519 key in the home's keys."""
 
 
+MOMENTS = frozenset({"first_seen", "last_seen", "watermark", "ts", "at"})
+"""Fields of facts that are moments, beside those that end in `_at`."""
+
+
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Proofs over the log, and the reasons of its decisions.", no_args_is_help=True)
@@ -41,15 +45,20 @@ def register(app: typer.Typer) -> None:
 def verify(
     ctx: typer.Context,
     checkpoint: Annotated[Path | None, typer.Option(help="Also hold the log against this signed checkpoint.")] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Public key of the checkpoint (default: the home's, keys/checkpoint.key.pub).")
+    ] = None,
 ) -> None:
     """Walk the chain over all stored bytes; exit code 1 names the first position that does not fit."""
+    if key and not checkpoint:
+        raise typer.BadParameter("a key is only needed with --checkpoint FILE", param_hint="--key")
     with opened_log(ctx) as journal:
         if checkpoint is None:
             found = journal.verify()
         else:
             from adapters.log.checkpoint import verify_checkpoint
 
-            found = verify_checkpoint(journal, checkpoint, context_of(ctx).where().keys / KEY)
+            found = verify_checkpoint(journal, checkpoint, context_of(ctx).where().keys / KEY, key)
     emit(ctx, asdict(found), verified)
     if not found.ok:
         raise typer.Exit(1)
@@ -115,7 +124,8 @@ def as_of(
 
 def stood(document: dict[str, Any]) -> str:
     """The views of a moment in words."""
-    lines = [f"as of {document['as_of']} (by the time facts {document['by']}):"]
+    by = {"occurred": "by when facts occurred", "recorded": "by when facts were recorded"}[document["by"]]
+    lines = [f"as of {document['as_of']} ({by}):"]
     for name in ("incidents", "threats"):
         lines += ["", f"{name}: {len(document[name]):,}"]
         gravest = sorted(document[name], key=lambda row: -row["risk"])
@@ -225,25 +235,44 @@ def told(recorded: Recorded) -> dict[str, Any]:
         "stream": recorded.stream,
         "version": recorded.version,
         "kind": recorded.fact.kind,
-        "occurred_at": rfc3339(recorded.occurred_at),
+        "occurred_at": timed(recorded.occurred_at, "occurred_at"),
         "recorded_at": rfc3339(recorded.recorded_at),
         "actor": recorded.actor,
         "causation": str(recorded.causation) if recorded.causation else None,
         "correlation": str(recorded.correlation) if recorded.correlation else None,
         "region": recorded.region,
         "tags": list(recorded.tags),
-        "fact": msgspec.to_builtins(recorded.fact),
+        "fact": timed(msgspec.to_builtins(recorded.fact)),
     }
+
+
+def timed(value: Any, name: str = "") -> Any:
+    """The value of a field with all moments in it in RFC 3339; null for a moment that the feed's clock had not yet.
+
+    >>> timed({"watermark": 0, "flows": [{"ts": 1, "src_port": 1}]})
+    {'watermark': None, 'flows': [{'ts': '1970-01-01T00:00:00.000001Z', 'src_port': 1}]}
+    """
+    if isinstance(value, dict):
+        return {key: timed(each, key) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [timed(each, name) for each in value]
+    if isinstance(value, int) and (name in MOMENTS or name.endswith("_at")):
+        return rfc3339(value) if value else None
+    return value
 
 
 def line(document: dict[str, Any]) -> str:
     """A fact on one line."""
-    return f"{document['position']:>8}  {when(document['occurred_at'])}  {document['kind']:<21}  {document['stream']}"
+    return f"{document['position']:>8}  {_when(document):<20}  {document['kind']:<21}  {document['stream']}"
+
+
+def _when(document: dict[str, Any]) -> str:
+    return when(document["occurred_at"]) if document["occurred_at"] else "-"
 
 
 def listed(documents: list[dict[str, Any]]) -> Any:
     """Facts for people."""
     if not documents:
         return "no fact fits: look at all with `myrmidon audit log`"
-    rows = [(d["position"], when(d["occurred_at"]), d["kind"], d["actor"], d["stream"]) for d in documents]
+    rows = [(d["position"], _when(d), d["kind"], d["actor"], d["stream"]) for d in documents]
     return table(("POSITION", "OCCURRED", "KIND", "BY", "STREAM"), rows, right=("POSITION",))

@@ -8,7 +8,7 @@ from typing import cast
 
 import typer
 
-from config.home import Home
+from config.home import Home, HomeError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,13 @@ class Context:
     json: bool
 
     def where(self) -> Home:
-        """The home, whether it is there or not: for commands that only read."""
+        """The home, whether it is there or not: for commands that only read.
+
+        Raises:
+            HomeError: something else is in its place.
+        """
+        if self.home.exists() and not self.home.is_dir():
+            raise HomeError(f"{self.home}: is no folder; choose another --home")
         return Home(self.home, self.config)
 
     def opened_home(self) -> Home:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -42,7 +43,7 @@ def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
         "what": row["title"],
         "who": {"entity": row["entity"], "peers": row["peers"]},
         "when": {name: threat[name] for name in ("first_seen", "last_seen", "detected_at")},
-        "why": [measured(feature) for feature in row["features"]],
+        "why": reasons(row["kind"], row["features"]),
         "how_sure": {
             "confidence": row["confidence"],
             "score": row["score"],
@@ -62,14 +63,30 @@ def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
 
 def incident_story(journal: Journal, row: dict[str, Any], threats: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """All that explains an incident: itself, its facts, and the story of each of its threats."""
-    facts = journal.read_stream(f"incident/{row['id']}")
+    facts, members = journal.read_stream(f"incident/{row['id']}"), list(threats)
     return {
         "kind": "incident",
         "id": row["id"],
+        "what": summary(row, members),
         "incident": incident_view.document(row),
-        "threats": [threat_story(journal, threat) for threat in threats],
+        "threats": [threat_story(journal, threat) for threat in members],
         "chain": [step(recorded, spoken(recorded)) for recorded in facts],
     }
+
+
+def summary(row: dict[str, Any], threats: list[dict[str, Any]]) -> str:
+    """What an incident is: what, by whom, from when to when, how many threats of which kinds."""
+    about = ", ".join(row["entities"])
+    if not threats:
+        return f"{row['title']}. It is {row['status']} and about {about}."
+    kinds = Counter(threat["kind"] for threat in threats)
+    first = min(threat["first_seen"] for threat in threats)
+    last = max(threat["last_seen"] for threat in threats)
+    counted = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    return (
+        f"{row['title']}. It is {row['status']} and about {about}, from {when(first)} to {when(last)} "
+        f"({lasted(first, last)}). It holds {len(threats)} threat{'s' if len(threats) != 1 else ''}: {counted}."
+    )
 
 
 def threat_chain(journal: Journal, row: dict[str, Any]) -> list[tuple[Recorded, str]]:
@@ -126,23 +143,40 @@ def spoken(recorded: Recorded) -> str:
     return "; ".join(str(getattr(recorded.fact, name)) for name in SPEAKING if getattr(recorded.fact, name, ""))
 
 
-def measured(feature: dict[str, Any]) -> dict[str, Any]:
-    """A measurement beside what it was compared with, also in words."""
-    value, baseline = feature["value"], feature["baseline"]
-    says = f"{feature['name']}: {number(value)} {feature['unit']}".rstrip()
-    if baseline is not None:
+SMALL_PROVES: Final = ("spread", "skew", "share answered", "median bytes")
+"""Words in the names of measurements that must stay below their bound: being small is the proof."""
+
+
+def reasons(kind: str, features: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The measurements in words: a success among failed log-ins first, those that played no part last."""
+    return [told for _, told in sorted((measured(kind, feature) for feature in features), key=lambda pair: pair[0])]
+
+
+def measured(kind: str, feature: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    """A measurement beside what it was compared with, also in words, after its place among all."""
+    value, baseline, name = feature["value"], feature["baseline"], feature["name"]
+    says, rank = f"{name}: {number(value)} {feature['unit']}".rstrip(), 1
+    if name == "successes on record" and value > 0:
+        says, rank = f"a log-in SUCCEEDED beside the failed ones: {number(value)} on record, somebody may be in", 0
+    elif baseline is not None and kind == "anomaly":
+        says += f" (usually {number(baseline)})"
+    elif baseline is not None and any(word in name for word in SMALL_PROVES):
+        says += f" (at most {number(baseline)}: {'met' if abs(value) <= baseline else 'not met, not needed'})"
+    elif baseline is not None and value < baseline:
+        says, rank = f"{says} (threshold {number(baseline)}: not met, not needed)", 2
+    elif baseline is not None:
         says += f" (threshold {number(baseline)}{compared(value, baseline)})"
-    return {**feature, "says": says}
+    return rank, {**feature, "says": says, "needed": rank < 2}
 
 
 def compared(value: float, baseline: float) -> str:
-    """How a value stands to its threshold, in words.
+    """How a value stands to the threshold that it reached, in words.
 
-    >>> compared(30, 10), compared(10, 10), compared(0.01, 0.1)
-    (', 3 times that', ', just reached', ', below it')
+    >>> compared(30, 10), compared(10, 10), compared(1, 0)
+    (', 3 times that', ', just reached', ', above it')
     """
-    if baseline <= 0 or value < baseline:
-        return ", below it" if value < baseline else ", above it"
+    if baseline <= 0:
+        return ", above it"
     times = value / baseline
     return ", just reached" if times < 1.05 else f", {times:,.3g} times that"
 
@@ -198,7 +232,7 @@ def _threat_note(story: dict[str, Any]) -> str:
         ["What", *_wrapped(threat["title"])],
         ["Who", *_wrapped(_who(threat))],
         ["When", *_wrapped(_when(threat))],
-        ["Why", *(f"  - {why['says']}" for why in story["why"])],
+        ["Why", *(f"  - {why['says']}" for why in story["why"] if why["value"] or why["needed"])],
         ["How sure", *_wrapped(_sure(threat)), *(_vote(vote) for vote in threat["votes"])],
         ["Decided by", *_wrapped("; ".join(f"{name} {version or '-'}" for name, version in story["versions"].items()))],
         ["ATT&CK", *(f"  {known['id']:<10} {known['name']}" for known in story["techniques"])],
@@ -213,10 +247,9 @@ def _incident_note(story: dict[str, Any]) -> str:
     incident, threats = story["incident"], story["threats"]
     head = [
         f"Incident {incident['id']}",
-        f"{incident['level'].upper()} {incident['risk']:.1f}  {incident['status']}  {incident['title']}",
-        *_wrapped(
-            f"It holds {len(threats)} threat{'s' if len(threats) != 1 else ''} about {', '.join(incident['entities'])}."
-        ),
+        f"{incident['level'].upper()} {incident['risk']:.1f}  {incident['status']}",
+        "",
+        *_wrapped(story["what"]),
     ]
     chain = ["How it came about", *map(_link, story["chain"])]
     notes = (f"{'-' * WIDTH}\n{_threat_note(threat)}" for threat in threats)

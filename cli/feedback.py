@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import typer
 
-from cli.context import context_of
 from cli.output import emit
+from cli.reading import known_home
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def feedback(
     from scheduler import desk
     from scheduler.bootstrap import opened, settle, wall_clock
 
-    with opened(context_of(ctx).opened_home()) as parts:
+    with opened(known_home(ctx)) as parts:
         settle(parts)
         found = desk.find_one(parts.journal, threat, ("threat",))
         position = desk.give_verdict(

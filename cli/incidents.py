@@ -8,7 +8,7 @@ import typer
 
 from cli import working
 from cli.output import emit, short, table, when
-from cli.reading import NOTHING_YET, Entity, LevelOption, Limit, Since, Until, moment, one, opened, there
+from cli.reading import Entity, LevelOption, Limit, Since, Until, moment, nothing_yet, one, opened, there
 
 StatusOption = Annotated[
     Literal["open", "acknowledged", "resolved", "merged"] | None,
@@ -45,7 +45,7 @@ def list_incidents(
         "limit": limit,
     }
     if not there(ctx):
-        emit(ctx, [], lambda _: NOTHING_YET)
+        emit(ctx, [], lambda _: nothing_yet(ctx))
         return
     with opened(ctx) as reading:
         document = reading.views.list_incidents(**filters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -22,8 +22,20 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+USAGE_ERROR: Final[Any] = typer.BadParameter.__base__
+"""What typer raises when the words of a command do not fit; it keeps the class to itself."""
+
 for group in (run, demo, status, threats, incidents, feedback, projections, audit, bench):
     group.register(app)
+
+
+def tell_version(asked: bool) -> None:
+    """Print the version, when it was asked for, and end."""
+    if asked:
+        from importlib.metadata import version
+
+        print(f"myrmidon {version('myrmidon')}")  # noqa: T201 - the answer
+        raise typer.Exit
 
 
 @app.callback()
@@ -38,15 +50,33 @@ def main(
     json: Annotated[
         bool, typer.Option("--json", help="Print one JSON document on standard output and nothing else there.")
     ] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version and end.")
+    ] = False,
 ) -> None:
     """Options that come before every command."""
     ctx.obj = Context(home=home, config=config_file, json=json)
 
 
+def tell_usage(error: Any) -> None:
+    """Say in one line what is wrong with the words of a command; a group without a command shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return
+    said = " ".join(error.format_message().split()).removeprefix("Invalid value: ").removesuffix(".")
+    command = error.ctx.command_path if error.ctx else "myrmidon"
+    print(f"myrmidon: {said[:1].lower()}{said[1:]} (see `{command} --help`)", file=sys.stderr)  # noqa: T201 - the one line
+
+
 def run_program() -> None:
     """Console script: every expected error is one line on standard error and its exit code, never a traceback."""
     try:
-        app()
+        sys.exit(app(prog_name="myrmidon", standalone_mode=False))
+    except USAGE_ERROR as error:
+        tell_usage(error)
+        raise SystemExit(error.exit_code) from None
+    except typer.Abort:
+        raise SystemExit(1) from None
     except MyrmidonError as error:
         print(f"myrmidon: {error}", file=sys.stderr)  # noqa: T201 - the one line
         raise SystemExit(error.exit_code) from None

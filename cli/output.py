@@ -18,7 +18,10 @@ from domain.moments import rfc3339
 from domain.values import Micros
 
 WIDTH: Final = 100
-"""Columns that tables fit into."""
+"""Columns that words, and tables on a terminal, fit into."""
+
+UNBROKEN: Final = 100_000
+"""Columns of a table that does not go to a terminal."""
 
 
 def emit(ctx: typer.Context, document: Any, render: Callable[[Any], Any]) -> None:
@@ -33,7 +36,8 @@ def emit(ctx: typer.Context, document: Any, render: Callable[[Any], Any]) -> Non
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
-    console.width = min(console.width, WIDTH) if sys.stdout.isatty() else WIDTH
+    # what a pipe carries is searched and cut by other tools: a row stays on its line, however long
+    console.width = min(console.width, WIDTH) if sys.stdout.isatty() else UNBROKEN
     console.print(shown)
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import typer
 
-from cli.context import context_of
 from cli.output import emit
+from cli.reading import known_home
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +21,7 @@ def rebuild(ctx: typer.Context) -> None:
     """Build the views anew beside the live ones, then swap."""
     from scheduler.bootstrap import opened
 
-    with opened(context_of(ctx).opened_home()) as parts:
+    with opened(known_home(ctx)) as parts:
         document = parts.views.rebuild(parts.journal)
     emit(ctx, document, render)
 

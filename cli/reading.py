@@ -18,13 +18,14 @@ from domain.values import Micros
 if TYPE_CHECKING:
     from adapters.log.base import ChainedLog
     from adapters.views import Views
-
-NOTHING_YET = "nothing is recorded here yet: run `myrmidon demo`, or `myrmidon run --feed zeek:PATH`"
+    from config.home import Home
 
 Since = Annotated[str | None, typer.Option(help="Active at or after this time: RFC 3339, or an age (30m, 2h, 3d).")]
 Until = Annotated[str | None, typer.Option(help="Active at or before this time: RFC 3339, or an age.")]
 Entity = Annotated[str | None, typer.Option(help="Only what concerns this host.")]
-LevelOption = Annotated[Literal["low", "medium", "high", "critical"] | None, typer.Option(help="Only this level.")]
+LevelOption = Annotated[
+    Literal["low", "medium", "high", "critical"] | None, typer.Option(help="This level or a graver one.")
+]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
 
 
@@ -58,14 +59,26 @@ def there(ctx: typer.Context) -> bool:
     return peek(context_of(ctx).where().log_location) is not None
 
 
+def nothing_yet(ctx: typer.Context) -> str:
+    """What to say, and what to do, where there is no log."""
+    where = context_of(ctx).where()
+    place = "the PostgreSQL log" if where.dsn else where.path
+    return f"nothing is recorded in {place} yet: run `myrmidon demo`, or `myrmidon run --feed zeek:PATH`"
+
+
+def known_home(ctx: typer.Context) -> Home:
+    """The home of a command that works on what is there; ends the command, and makes nothing, when nothing is."""
+    if not there(ctx):
+        fail(nothing_yet(ctx))
+    return context_of(ctx).where()
+
+
 @contextmanager
 def opened_log(ctx: typer.Context) -> Iterator[ChainedLog]:
     """The log of the home; ends the command when there is none."""
     from adapters.log import open_log
 
-    if not there(ctx):
-        fail(NOTHING_YET)
-    journal = open_log(context_of(ctx).where().log_location, now)
+    journal = open_log(known_home(ctx).log_location, now)
     try:
         yield journal
     finally:

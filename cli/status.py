@@ -3,7 +3,8 @@
 Rules:
     1. Standard library only (and psycopg when the log is on PostgreSQL): no view is followed, no library is started.
     2. It shows the views as they stand, and how far behind the log they are.
-    3. It writes nothing and takes no lock.
+    3. It writes nothing.
+    4. What runs is told by the leases, never by what the tables say: a dead daemon cannot correct its last words.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,7 @@ import typer
 
 from cli.context import context_of
 from cli.output import emit, when
-from cli.reading import NOTHING_YET
+from cli.reading import nothing_yet
 from config.home import Home
 from domain.journal import JournalError
 from domain.moments import rfc3339
@@ -42,7 +43,9 @@ def register(app: typer.Typer) -> None:
 
 def status(ctx: typer.Context) -> None:
     """Health, agents, feeds, log and jobs."""
-    emit(ctx, document_of(context_of(ctx).where(), time.time_ns() // 1000), render)
+    document = document_of(context_of(ctx).where(), time.time_ns() // 1000)
+    nothing = not document["log"]["events"] and not document["reasons"]
+    emit(ctx, document, lambda shown: nothing_yet(ctx) if nothing else render(shown))
 
 
 def document_of(home: Home, now: Micros) -> dict[str, Any]:
@@ -68,7 +71,9 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
 
 
 def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
-    """Fill the document from the tables of log and views."""
+    """Fill the document from the tables of log and views, and from the leases."""
+    from adapters.lease import holders
+
     with asking_log(home) as ask:
         tracked = ask("SELECT application_name AS name, notification_id AS position FROM tracking ORDER BY 1")
         cursors = ask("SELECT feed, body FROM cursors")
@@ -79,11 +84,15 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         progress = ask("SELECT position FROM progress")
     totals = {row["feed"]: totals_of(bytes(row["body"])) for row in cursors}
     silent = float(home.table("run").get("silent_after", SILENT_AFTER)) * SECOND
-    troubles = list(troubles_of(feeds, parts, parked, now, silent))
+    followers = [row for row in tracked if not row["name"].startswith("__")]
+    names = [f"agent-{name}" for name in ("detector", "responder")] + [f"feed-{row['name']}" for row in feeds]
+    held = holders(home.log_location, names)
+    read = [feed for feed in feeds if f"feed-{feed['name']}" in held]
+    troubles = [*unread(feeds, held), *troubles_of(read, parts, parked, now, silent)]
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
         "jobs": [part_of(row) for row in parts if row["kind"] == "job"],
-        "agents": agents_of(end, tracked, progress, feeds, parked),
+        "agents": agents_of(end, followers, progress, held, has_parked=bool(parked)),
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
         "reasons": [reason for _, reason in troubles],
     }
@@ -91,23 +100,33 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
 
 def agents_of(
     end: int,
-    tracked: list[dict[str, Any]],
+    followers: list[dict[str, Any]],
     progress: list[dict[str, Any]],
-    feeds: list[dict[str, Any]],
-    parked: list[dict[str, Any]],
+    held: Collection[str],
+    *,
+    has_parked: bool,
 ) -> list[dict[str, Any]]:
-    """Who has read how far. The detector writes at the end of the log and is never behind it."""
+    """Who has read how far, and who is alive: `running`, `behind` (and running), `stopped` or `parked`.
+
+    The detector writes at the end of the log and is never behind it; the projections have no lease, they follow in
+    every run.
+    """
+    known = [("detector", end, "agent-detector" in held, False)]
+    known += [(row["name"], row["position"], f"agent-{row['name']}" in held, False) for row in followers]
+    known += [("projections", row["position"], bool(held), has_parked) for row in progress]
     agents = []
-    if feeds:
-        reading = any(feed["closed_at"] is None for feed in feeds)
-        agents.append({"name": "detector", "state": "reading" if reading else "idle", "position": end, "lag": 0})
-    followers = [(row["name"], row["position"], False) for row in tracked if not row["name"].startswith("__")]
-    followers += [("projections", row["position"], bool(parked)) for row in progress]
-    for name, position, has_parked in followers:
+    for name, position, alive, is_parked in known:
         lag = max(0, end - position)
-        state = "parked" if has_parked else "behind" if lag else "current"
+        state = "parked" if is_parked else "stopped" if not alive else "behind" if lag else "running"
         agents.append({"name": name, "state": state, "position": position, "lag": lag})
     return agents
+
+
+def unread(feeds: list[dict[str, Any]], held: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Feeds that were not read to their end and that nobody reads on."""
+    for feed in feeds:
+        if feed["closed_at"] is None and f"feed-{feed['name']}" not in held:
+            yield "degraded", f"feed {feed['name']} is not being read: start `myrmidon run`"
 
 
 def troubles_of(
@@ -236,8 +255,6 @@ def _postgres(dsn: str, schema: str) -> Iterator[Query]:
 
 def render(document: dict[str, Any]) -> str:
     """The document in words."""
-    if not document["log"]["events"] and not document["reasons"]:
-        return NOTHING_YET
     mark = document["log"]
     lines = [f"{document['health']}", *(f"  {reason}" for reason in document["reasons"])]
     lines += ["", f"log    {mark['events']:,} events, head {mark['head'][:16]}, digest {mark['digest'][:16]}", ""]

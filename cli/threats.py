@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cli.output import emit, short, table, when
-from cli.reading import NOTHING_YET, Entity, LevelOption, Limit, Since, Until, moment, one, opened, there
+from cli.reading import Entity, LevelOption, Limit, Since, Until, moment, nothing_yet, one, opened, there
 
 StatusOption = Annotated[Literal["open", "confirmed", "dismissed"] | None, typer.Option(help="Only this status.")]
 
@@ -40,7 +40,7 @@ def list_threats(
         "limit": limit,
     }
     if not there(ctx):
-        emit(ctx, [], lambda _: NOTHING_YET)
+        emit(ctx, [], lambda _: nothing_yet(ctx))
         return
     with opened(ctx) as reading:
         document = reading.views.list_threats(**filters)

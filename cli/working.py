@@ -9,8 +9,8 @@ from uuid import UUID, uuid4
 
 import typer
 
-from cli.context import context_of
 from cli.output import emit
+from cli.reading import known_home
 
 if TYPE_CHECKING:
     from agents.responder.decide import Command
@@ -49,6 +49,8 @@ def annotate(
     """Write something down at an incident."""
     from agents.responder.decide import Annotate
 
+    if not text.strip():
+        raise typer.BadParameter("a note needs words", param_hint="'text'")
     _work(ctx, incident, lambda found: Annotate(incident=found, text=text), "noted")
 
 
@@ -56,7 +58,7 @@ def _work(ctx: typer.Context, prefix: str, command: Callable[[UUID], Command], w
     from scheduler import desk
     from scheduler.bootstrap import opened, settle, wall_clock
 
-    with opened(context_of(ctx).opened_home()) as parts:
+    with opened(known_home(ctx)) as parts:
         settle(parts)
         found = desk.find_one(parts.journal, prefix, ("incident",))
         positions = desk.work_incident(

@@ -58,7 +58,7 @@ class RunSettings(BaseModel):
     checkpoint_every: float = Field(
         default=3600.0, gt=0.0, description="Seconds between two signed checkpoints of a live run."
     )
-    snapshot_rows: int = Field(default=100_000, ge=1, description="Rows between two snapshots of the working state.")
+    snapshot_rows: int = Field(default=500_000, ge=1, description="Rows between two snapshots of the working state.")
     view_rows: int = Field(
         default=20_000,
         ge=1,

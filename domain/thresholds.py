@@ -220,12 +220,14 @@ class LimitThresholds:
         members: members of a set (hosts of a scan, names of a domain) that are kept per key.
         quiet_seconds: silence after which a decided threat is over and the next evidence begins a new one.
         repeat_seconds: event time after which a threat that goes on is reported again.
+        closing_seconds: event time without new evidence after which a threat's last, untold evidence is reported.
     """
 
     entities: int = 20_000
     members: int = 1024
     quiet_seconds: int = 86_400
     repeat_seconds: int = 600
+    closing_seconds: int = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

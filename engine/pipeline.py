@@ -5,7 +5,8 @@ Rules:
     2. Rows with a status are not judged. Late rows reach the anomaly side, which knows what to do with them; they
        change no window of a behaviour.
     3. Sightings are ordered by row, and those of one row by the order of the behaviours; the anomaly model comes last.
-    4. A dump holds the whole working state. It belongs to one version of the rules: another version refuses it.
+    4. What is over is told once more with its totals: by the first row some minutes later, or by `finish`.
+    5. A dump holds the whole working state. It belongs to one version of the rules: another version refuses it.
 """
 
 from __future__ import annotations
@@ -19,8 +20,11 @@ from typing import Any, ClassVar, Final, Protocol
 import msgspec
 
 from domain.errors import MyrmidonError
+from domain.sighting import Sighting
 from domain.thresholds import Thresholds
+from domain.values import SECOND, Micros
 from engine.behaviours import BEHAVIOURS, Behaviour, all_behaviours
+from engine.behaviours.watch import spans
 from engine.frame import COLUMNS, Frame
 from engine.sensed import Sensed
 
@@ -64,6 +68,7 @@ class Pipeline:
         anomaly: Anomaly | None = None,
     ) -> None:
         self._behaviours = list(all_behaviours(thresholds) if behaviours is None else behaviours)
+        self._closing = thresholds.limits.closing_seconds * SECOND
         self._anomaly = anomaly or _default_anomaly(thresholds, seed)
         names = "|".join(f"{behaviour.name}:{behaviour.version}" for behaviour in self._behaviours)
         self.rules_version = sha256(names.encode()).hexdigest()[:16]
@@ -84,11 +89,21 @@ class Pipeline:
         if not len(frame):
             return Sensed()
         sensed = self._anomaly.sense(frame)
-        ready = _on_time(frame)
-        found = [sighting for behaviour in self._behaviours for sighting in behaviour.sense(ready)]
+        # cut once for all: a behaviour cuts where it is asked for longer than a closing report takes
+        parts = spans(_on_time(frame), self._closing)
+        found = [sighting for behaviour in self._behaviours for part in parts for sighting in behaviour.sense(part)]
         # a stable sort: sightings of one row keep the order of the behaviours
         sensed.sightings = sorted([*found, *sensed.sightings], key=lambda sighting: sighting.row)
         return sensed
+
+    def finish(self, row: int, at: Micros) -> list[Sighting]:
+        """At the end of a feed: what the behaviours saw and did not tell yet, in their order.
+
+        Args:
+            row: number of the feed's last row.
+            at: the feed's clock there.
+        """
+        return [sighting for behaviour in self._behaviours for sighting in behaviour.finish(row, at)]
 
     def dump(self) -> bytes:
         """The whole working state."""

@@ -47,7 +47,7 @@ def _opened(_: Rows, fact: FeedOpened, recorded: Recorded) -> Iterable[Row]:
     yield {
         "name": plain(fact.feed),
         "source": plain(fact.source),
-        "opened_at": recorded.occurred_at,
+        "opened_at": recorded.occurred_at or recorded.recorded_at,  # the feed's clock has not begun yet
         "closed_at": None,
         "heard_at": recorded.recorded_at,
         "watermark": 0,
@@ -156,7 +156,7 @@ def listing() -> Select[Any]:
 def document(row: Row) -> dict[str, Any]:
     """A feed as other tools read it: times in RFC 3339, null when they have not come yet."""
     times = {"opened_at", "closed_at", "heard_at", "watermark"}
-    shown = {name: rfc3339(value) if name in times and value else value for name, value in row.items()}
+    shown = {name: (rfc3339(value) if value else None) if name in times else value for name, value in row.items()}
     if row["last_fault"]:
         shown["last_fault"] = {**row["last_fault"], "at": rfc3339(row["last_fault"]["at"])}
     return shown

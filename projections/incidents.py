@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Select, select
+from sqlalchemy import BigInteger, Select, or_, select
 from sqlmodel import Field
 
 from domain.facts.incident import (
@@ -21,7 +21,8 @@ from domain.facts.incident import (
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros
-from projections.view import Handler, Row, Rows, View, ViewTable, holds, ids, joined, known, plain
+from projections import threats
+from projections.view import Handler, Row, Rows, View, ViewTable, at_least, holds, ids, joined, known, plain
 
 TIMELINE: Final = 200
 """Entries of a timeline at most: the first, and then the latest."""
@@ -185,7 +186,10 @@ def listing(
     status: str | None = None,
     limit: int | None = None,
 ) -> Select[Any]:
-    """Incidents that were active in the span and fit, the gravest first; merged ones only when asked for by status."""
+    """Incidents of at least this level that were active in the span and fit, the gravest first.
+
+    Merged ones only when asked for by status. An entity fits as one of the incident's own, or as a peer of its threats.
+    """
     at = VIEW.table.c
     query = select(VIEW.table).where(at.status != "merged" if status is None else at.status == status)
     if since is not None:
@@ -193,10 +197,16 @@ def listing(
     if until is not None:
         query = query.where(at.opened_at <= until)
     if entity is not None:
-        query = query.where(holds(at.entities, entity))
+        query = query.where(or_(holds(at.entities, entity), at.id.in_(_against(entity))))
     if level is not None:
-        query = query.where(at.level == level)
+        query = query.where(at.level.in_(at_least(level)))
     return query.order_by(at.risk.desc(), at.updated_at.desc(), at.id).limit(limit)
+
+
+def _against(entity: str) -> Select[Any]:
+    """Ids of the incidents with a threat that has the entity on its other side."""
+    threat = threats.VIEW.table.c
+    return select(threat.incident).where(holds(threat.peers, entity), threat.incident.is_not(None))
 
 
 def document(row: Row) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros, Verdict
-from projections.view import Handler, Row, Rows, View, ViewTable, holds, known, plain
+from projections.view import Handler, Row, Rows, View, ViewTable, at_least, holds, known, plain
 
 STATUS: Final[dict[Verdict, str]] = {"correct": "confirmed", "incorrect": "dismissed", "partial": "open"}
 """Status of a threat after its last verdict; `open` before the first."""
@@ -172,7 +172,7 @@ def listing(
     incident: str | None = None,
     limit: int | None = None,
 ) -> Select[Any]:
-    """Threats that were active in the span and fit, the gravest first."""
+    """Threats of at least this level that were active in the span and fit, the gravest first."""
     at = VIEW.table.c
     query = select(VIEW.table)
     if since is not None:
@@ -181,7 +181,9 @@ def listing(
         query = query.where(at.first_seen <= until)
     if entity is not None:
         query = query.where(or_(at.entity == entity, holds(at.peers, entity)))
-    equal = ((at.level, level), (at.status, status), (at.incident, incident))
+    if level is not None:
+        query = query.where(at.level.in_(at_least(level)))
+    equal = ((at.status, status), (at.incident, incident))
     query = query.where(*(column == value for column, value in equal if value is not None))
     return query.order_by(at.risk.desc(), at.last_seen.desc(), at.id).limit(limit)
 

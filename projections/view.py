@@ -21,6 +21,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import SQLModel
 
 from domain.journal import Recorded
+from domain.values import LEVELS
 
 Row: TypeAlias = dict[str, Any]
 """A row by column name."""
@@ -130,6 +131,16 @@ def joined(some: Iterable[str], *more: str) -> list[str]:
 def holds(column: Column[Any], member: str) -> ColumnElement[bool]:
     """A JSON list of texts at rest has this member."""
     return column.contains(_text(member), autoescape=True)
+
+
+def at_least(level: str) -> list[str]:
+    """The level and the graver ones.
+
+    >>> at_least("high")
+    ['critical', 'high']
+    """
+    names: list[str] = [name for _, name in LEVELS]
+    return [name for name in names if names.index(name) <= names.index(level)]
 
 
 def plain(text: str) -> str:

@@ -30,7 +30,7 @@ from domain.facts.telemetry import BatchScored, FeedClosed, FeedFault, FeedOpene
 from domain.facts.threat import ThreatContinued, ThreatDetected
 from domain.journal import Cursor, Journal, JournalError, follow
 
-MAGIC: Final = b"myrmidon-state-2\n"
+MAGIC: Final = b"myrmidon-state-3\n"
 GAP: Final = "gap: rows between the last snapshot and the crash can no longer be read"
 
 
@@ -139,9 +139,12 @@ class Snapshot:
 
 def save_snapshot(path: Path, snapshot: Snapshot) -> None:
     """Write a snapshot so that a crash leaves the old or the new one."""
-    body = msgspec.msgpack.encode([snapshot.rows, snapshot.resume, snapshot.state])
+    head = msgspec.msgpack.encode([snapshot.rows, snapshot.resume])
+    digest = sha256(head)
+    digest.update(snapshot.state)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, MAGIC + sha256(body).digest() + body)
+    # piece by piece: a state may have tens of megabytes, and a copy of it would be the peak of the process's memory
+    write_whole(path, MAGIC, digest.digest(), len(head).to_bytes(4, "big"), head, snapshot.state)
 
 
 def load_snapshot(path: Path) -> Snapshot | None:
@@ -150,10 +153,14 @@ def load_snapshot(path: Path) -> Snapshot | None:
         data = path.read_bytes()
     except OSError:
         return None
-    digest, body = data[len(MAGIC) : len(MAGIC) + 32], data[len(MAGIC) + 32 :]
-    if not data.startswith(MAGIC) or sha256(body).digest() != digest:
+    at = len(MAGIC) + 32
+    size = int.from_bytes(data[at : at + 4], "big")
+    head, state = data[at + 4 : at + 4 + size], data[at + 4 + size :]
+    digest = sha256(head)
+    digest.update(state)
+    if not data.startswith(MAGIC) or digest.digest() != data[len(MAGIC) : at]:
         return None
-    rows, resume, state = msgspec.msgpack.decode(body)
+    rows, resume = msgspec.msgpack.decode(head)
     return Snapshot(rows=rows, resume=resume, state=state)
 
 

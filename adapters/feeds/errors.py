@@ -1,7 +1,7 @@
 """What can go wrong with a feed: a wrong specification, a file that cannot be used, a row that cannot be read.
 
 Rules:
-    1. A wrong specification is a `UsageError` (exit code 2), raised before anything is read.
+    1. A wrong specification, mappings included, is a `UsageError` (exit code 2), raised before anything is read.
     2. A file that is not what it claims to be is a `FeedError`; telemetry turns it into a `Problem` and goes on with
        the other files.
     3. A row that cannot be read is `Malformed`; its reason names no value, so that equal reasons can be counted.

@@ -222,7 +222,7 @@ class Log:
 
     @property
     def holds(self) -> bool:
-        """Whether the merge must wait for its next row: not before the first, nor when it was read to its end before."""
+        """Whether the merge must wait for its next row: not before the first one, nor once it was given to its end."""
         return bool(self.source) and not self.again
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """Which column of a flow table is what: the TOML files of config/mappings, or the user's own.
 
 A mapping names, for each canonical column, the source's column or several spellings of it; how times, durations, ports
-and states are written; and which texts mean "unset". Names are compared without the blanks around them.
+and states are written; and which texts mean "unset". Names are compared without the blanks around them. Every key is
+told in docs/mappings.md. A mapping that cannot be meant is a `UsageError`; a file that it does not fit a `FeedError`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final
 
 from adapters.feeds import canon
 from adapters.feeds.canon import CONVERT, Memo
-from adapters.feeds.errors import FeedError, Malformed
+from adapters.feeds.errors import FeedError, Malformed, UsageError
 from adapters.feeds.rows import Columns, flows, skipped
 from domain.values import Micros
 
@@ -27,6 +28,11 @@ _PARTS: Final = {
     "columns", "minus", "time", "duration", "addresses", "ports", "states", "name", "delimiter", "missing",
     "state_from_packets",
 }  # fmt: skip
+_SECTIONS: Final = {"time": {"formats", "unit"}, "duration": {"unit"}, "addresses": {"invalid"}, "ports": {"invalid"}}
+_COUNTS: Final = {name for name, convert in CONVERT.items() if convert is canon.as_count}
+_ISO: Final = {"rfc3339", "iso8601"}
+_NAMED: Final = {"epoch", *_ISO}
+"""Time formats that have a name; any other is one of strptime."""
 SHIPPED: Final = Path(__file__).resolve().parent.parent.parent / "config" / "mappings"
 
 
@@ -57,30 +63,91 @@ def load_mapping(path: Path) -> TableMapping:
     """Read a mapping file.
 
     Raises:
-        FeedError: it cannot be read or says something that is not known.
+        UsageError: it cannot be read or says something that is not known.
     """
     try:
         raw = tomllib.loads(path.read_text("utf-8"))
         return _mapping_of(raw, path)
-    except (OSError, ValueError, TypeError, AttributeError, LookupError, re.error) as error:
-        raise FeedError(f"{path}: is no column mapping ({error}); config/mappings has examples") from error
+    except LookupError as error:
+        reason = f"{error} is missing or not known"
+    except (OSError, ValueError, TypeError, AttributeError, re.error) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+    here = ", ".join(sorted(file.stem for file in SHIPPED.glob("*.toml")))
+    raise UsageError(f"{path}: is no column mapping ({reason}); shipped are {here}; docs/mappings.md has an example")
+
+
+def shipped() -> dict[str, Path]:
+    """The mappings that come with the house, by name."""
+    return {load_mapping(file).name: file for file in sorted(SHIPPED.glob("*.toml"))}
+
+
+def mapping_named(asked: str) -> TableMapping:
+    """The shipped mapping of that name, or the one in that file.
+
+    Raises:
+        UsageError: there is none, or it says something that is not known.
+    """
+    here = shipped()
+    file = here.get(asked) or next((file for file in here.values() if file.stem == asked), Path(asked))
+    if not file.is_file():
+        raise UsageError(
+            f"mapping {asked!r}: neither a shipped mapping ({', '.join(here)}) nor a file; name one of them"
+        )
+    return load_mapping(file)
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    texts = (value,) if isinstance(value, str) else tuple(value)
+    if not texts or not all(isinstance(text, str) for text in texts):
+        raise ValueError(f"a text or a list of texts expected, not {value!r}")
+    return texts
+
+
+def _check_names(raw: dict[str, Any], columns: Mapping[str, Any]) -> None:
+    unknown = (
+        sorted({*raw} - _PARTS) + sorted({*columns} - {"ts", *CONVERT}) + sorted({*raw.get("minus", {})} - _COUNTS)
+    )
+    for section, keys in _SECTIONS.items():
+        unknown += [f"{section}.{key}" for key in sorted({*raw.get(section, {})} - keys)]
+    missing = [name for name in NEEDED if name not in columns]
+    if raw.get("state_from_packets") and "dst_pkts" not in columns:
+        missing.append("dst_pkts")
+    missing += [name for name in raw.get("minus", {}) if name not in columns]
+    if unknown or missing:
+        raise ValueError(f"unknown: {', '.join(unknown) or '-'}; missing: {', '.join(missing) or '-'}")
+
+
+def _formats(value: Any) -> tuple[str, ...]:
+    formats = _texts(value)
+    for form in formats:
+        if form not in _NAMED and "%" not in form:
+            raise ValueError(f"time format {form!r}: neither {', '.join(sorted(_NAMED))} nor one with % directives")
+        try:
+            datetime.strptime("", form)  # noqa: DTZ007 - only the format is of interest
+        except ValueError as error:
+            if "does not match" not in str(error):
+                raise ValueError(f"time format {form!r}: {error}") from None
+    return formats
+
+
+def _delimiter(value: Any) -> str:
+    if not isinstance(value, str) or len(value) != 1 or value in '\r\n"':
+        raise ValueError(f"delimiter {value!r}: one character expected")
+    return value
 
 
 def _mapping_of(raw: dict[str, Any], path: Path) -> TableMapping:
-    columns = {name: (value,) if isinstance(value, str) else tuple(value) for name, value in raw["columns"].items()}
-    unknown = sorted({*raw} - _PARTS) + sorted({*columns} - {"ts", *CONVERT})
-    missing = [name for name in NEEDED if name not in columns]
-    if unknown or missing:
-        raise ValueError(f"unknown: {', '.join(unknown) or '-'}; missing: {', '.join(missing) or '-'}")
+    columns = {name: _texts(value) for name, value in raw["columns"].items()}
+    _check_names(raw, columns)
     time, ports, addresses = raw.get("time", {}), raw.get("ports", {}), raw.get("addresses", {})
     invalid = ports.get("invalid", "malformed")
     return TableMapping(
         name=raw.get("name", path.stem),
         columns=columns,
         minus=raw.get("minus", {}),
-        delimiter=raw.get("delimiter", ","),
-        missing=frozenset(raw.get("missing", canon.UNSET)),
-        formats=tuple(time.get("formats", ("epoch",))),
+        delimiter=_delimiter(raw.get("delimiter", ",")),
+        missing=frozenset(_texts(raw["missing"])) if raw.get("missing") else canon.UNSET,
+        formats=_formats(time.get("formats", "epoch")),
         time_unit=_UNITS[time.get("unit", "s")],
         duration_unit=_UNITS[raw.get("duration", {}).get("unit", "s")],
         bad_address=addresses.get("invalid"),
@@ -96,19 +163,18 @@ def mapping_for(asked: str | None, header: Sequence[str], path: Path) -> TableMa
     Raises:
         FeedError: there is none, or the one asked for does not fit.
     """
-    shipped = {file.stem: file for file in sorted(SHIPPED.glob("*.toml"))}
     if asked is None:
-        for file in shipped.values():
+        for file in shipped().values():
             if (mapping := load_mapping(file)).fits(header):
                 return mapping
         raise FeedError(
             f"{path}: no shipped column mapping fits its header; "
             "write one in TOML and name it: KIND:PATH?mapping=FILE.toml"
         )
-    named = [
-        mapping for file in shipped.values() if (mapping := load_mapping(file)).name == asked or file.stem == asked
-    ]
-    mapping = named[0] if named else load_mapping(Path(asked))
+    try:
+        mapping = mapping_named(asked)
+    except UsageError as error:  # it was there when the run began
+        raise FeedError(f"{path}: {error}") from error
     if not mapping.fits(header):
         there = {name.strip() for name in header}
         lacking = [names[0] for names in mapping.columns.values() if not there.intersection(names)]
@@ -131,6 +197,7 @@ class Mapper:
             for name, spellings in mapping.columns.items()
         }
         self.minus = {name: where[column] for name, column in mapping.minus.items() if column in where}
+        self.used = sorted({*self.places.values(), *self.minus.values()})
         self._ports = Memo(self._port)
         self._addresses = Memo(self._address)
         self._states = Memo(self._state)
@@ -178,6 +245,8 @@ class Mapper:
             try:
                 if form == "epoch":
                     return canon.as_micros(float(raw) * self.mapping.time_unit)
+                if form in _ISO:
+                    return canon.from_datetime(datetime.fromisoformat(raw))
                 return canon.from_datetime(datetime.strptime(raw, form))  # noqa: DTZ007 - from_datetime takes it as UTC
             except Malformed:
                 raise

@@ -42,6 +42,8 @@ class RowParser(ABC):
 
     asides = frozenset({b""})
     """First bytes of lines that are no rows."""
+    strict = True
+    """Whether a row must be UTF-8."""
 
     def __init__(self, kind: str, reads: frozenset[str]) -> None:
         self.kind = kind
@@ -97,7 +99,7 @@ class RowParser(ABC):
             self.first_context = self.context
             self.source = f"{self.kind}:{sha256(lines[0]).hexdigest()}"
         try:
-            check_bytes(lines)
+            check_bytes(lines, strict=self.strict)
             columns = self.convert(lines)
         except BAD as error:
             if len(lines) > 1:
@@ -121,16 +123,16 @@ class RowParser(ABC):
         """
 
 
-def check_bytes(lines: list[bytes]) -> None:
+def check_bytes(lines: list[bytes], *, strict: bool) -> None:
     """Refuse what is no text or too long.
 
     Raises:
-        Malformed: a line holds NUL bytes, is not UTF-8 or over the limit.
+        Malformed: a line holds NUL bytes, is over the limit or, if `strict`, not UTF-8.
     """
     block = b"\n".join(lines)
     if b"\0" in block:
         raise Malformed("NUL byte")
-    if not block.isascii():
+    if strict and not block.isascii():
         try:
             block.decode()
         except UnicodeDecodeError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, cast, get_args
 
 from adapters.feeds.errors import UsageError
+from adapters.feeds.mapping import mapping_named
 
 Kind = Literal["zeek", "eve", "csv", "parquet"]
 KINDS: Final = get_args(Kind)
@@ -58,13 +59,15 @@ def parse_spec(text: str) -> FeedSpec:
 
 
 def check_names(specs: Iterable[FeedSpec]) -> None:
-    """Refuse two feeds of one name.
+    """Refuse two feeds of one name, and a mapping that is none.
 
     Raises:
-        UsageError: a name occurs twice.
+        UsageError: a name occurs twice, or a mapping is unknown or cannot be meant.
     """
     seen: set[str] = set()
     for spec in specs:
         if spec.name in seen:
             raise UsageError(f"two feeds are named {spec.name!r}; name them apart: --feed NAME={spec.kind}:{spec.path}")
         seen.add(spec.name)
+        if spec.mapping is not None:
+            mapping_named(spec.mapping)

@@ -1,7 +1,8 @@
 """Flow tables: CSV line by line, Parquet by record batches. Which column is what says a mapping.
 
 Rules:
-    1. The first line of a CSV file is its header; where it comes again, it is no row. A row is one line.
+    1. The first line of a CSV file is its header; where it comes again, it is no row. A row is one line. Bytes that are
+       not UTF-8 matter in mapped columns only.
     2. Of a Parquet file only the mapped columns are read; their JSON is the row's `raw`. Its rows have no size.
 """
 
@@ -11,21 +12,25 @@ import csv
 from hashlib import sha256
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from adapters.feeds.errors import FeedError, Malformed
 from adapters.feeds.lines import open_regular
-from adapters.feeds.mapping import Mapper, mapping_for
+from adapters.feeds.mapping import Mapper, mapping_for, mapping_named
 from adapters.feeds.rows import BAD, Columns, Part, RowParser, malformed, reason_of
 from domain.values import Micros
 
-BATCH = 2048
+BATCH: Final = 2048
+REPLACED: Final = "\ufffd"
+"""What stands for bytes that are not UTF-8."""
 
 
 class CsvTable(RowParser):
     """One CSV file of flows."""
+
+    strict = False
 
     def __init__(self, reads: frozenset[str], header: bytes, asked: str | None, path: Path) -> None:
         super().__init__("conn", reads)
@@ -34,7 +39,7 @@ class CsvTable(RowParser):
         text = header.decode("utf-8-sig", "replace")
         delimiter = next((mark for mark in ",;\t|" if mark in text), ",")
         if asked is not None and Path(asked).suffix == ".toml":
-            delimiter = mapping_for(asked, next(csv.reader([text], delimiter=delimiter)), path).delimiter
+            delimiter = mapping_named(asked).delimiter
         names = next(csv.reader([text], delimiter=delimiter), [])
         self._delimiter, self._width = delimiter, len(names)
         self._mapper = Mapper(mapping_for(asked, names, path), names, reads)
@@ -45,12 +50,17 @@ class CsvTable(RowParser):
     def convert(self, lines: list[bytes]) -> Columns:
         """See `RowParser`."""
         try:
-            rows = list(csv.reader([line.decode() for line in lines], delimiter=self._delimiter, strict=True))
+            texts = [line.decode("utf-8", "replace") for line in lines]
+            rows = list(csv.reader(texts, delimiter=self._delimiter, strict=True))
         except csv.Error:
             raise Malformed("bad quoting") from None
         if len(rows) != len(lines) or set(map(len, rows)) != {self._width}:
             raise Malformed("wrong number of fields")
-        return self._mapper.columns(list(zip(*rows, strict=True)))
+        table = list(zip(*rows, strict=True))
+        for place in self._mapper.used if any(REPLACED in text for text in texts) else ():
+            if any(REPLACED in value for value in table[place]):
+                raise Malformed("not UTF-8")
+        return self._mapper.columns(table)
 
 
 class ParquetTable:
@@ -68,8 +78,7 @@ class ParquetTable:
             self._file = parquet.ParquetFile(self._stream)
             names = list(self._file.schema_arrow.names)
             mapper = Mapper(mapping_for(asked, names, path), names, reads)
-            used = sorted({*mapper.places.values(), *mapper.minus.values()})
-            self._names = [names[place] for place in used]
+            self._names = [names[place] for place in mapper.used]
             self._mapper = Mapper(mapper.mapping, self._names, reads)
             self._batches = self._file.iter_batches(batch_size=BATCH, columns=self._names)
         except FeedError:

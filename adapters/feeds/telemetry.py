@@ -202,7 +202,7 @@ class Telemetry:
                 self._restart(self._feeds[log.spec.name], log)
             self._merge.look_again(log, now)
 
-    def _restart(self, feed: _Feed, log: Log) -> None:
+    def _restart(self, feed: Feed, log: Log) -> None:
         if log.source:
             feed.known[log.source] = log.saved()
             feed.opened.pop(log.source, None)

@@ -6,7 +6,9 @@ position, head and digest under an Ed25519 signature; whoever keeps the file (an
 Rules:
     1. The key is made at first use, readable by its owner only; its public half lies beside it as `<key>.pub`.
     2. Signed are the bytes of the JSON object without its signature: keys sorted, no spaces.
-    3. Where the home's key is known, a checkpoint of any other key is a forgery.
+    3. A checkpoint proves nothing by itself: anybody can sign. It must be signed by the home's key, or by the one
+       that is given beside it.
+    4. A file is replaced only by one that says the same and more: while the log still holds what the file says.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from typing import Any, Final
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from adapters.artifacts import write_whole
 from adapters.log.base import ChainedLog
 from domain.journal import Fingerprint, JournalError, Verification
 from domain.values import Micros
@@ -38,8 +41,17 @@ FIELDS: Final = {
 }
 
 
+PUB: Final = "`<key>.pub` that lies beside the signing key"
+
+
 def write_checkpoint(journal: ChainedLog, file: Path, keyfile: Path, now: Callable[[], Micros]) -> Fingerprint:
-    """Sign the present end of the log into `file`; returns what was signed."""
+    """Sign the present end of the log into `file`; returns what was signed.
+
+    Raises:
+        JournalError: the file cannot be written, or holds what the log does not hold (any more).
+    """
+    if file.exists():
+        _check_kept(journal, file, keyfile)
     key = _private_key(keyfile)
     end = journal.fingerprint()
     told = {
@@ -55,25 +67,38 @@ def write_checkpoint(journal: ChainedLog, file: Path, keyfile: Path, now: Callab
     told["signature"] = key.sign(_signed_bytes(told)).hex()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(told, indent=2) + "\n")
+        write_whole(file, (json.dumps(told, indent=2) + "\n").encode())
     except OSError as error:
-        raise JournalError(f"checkpoint {file} cannot be written: {error}") from error
+        raise JournalError(f"checkpoint {file} cannot be written ({error.strerror}): choose another place") from error
     return end
 
 
-def verify_checkpoint(journal: ChainedLog, file: Path, keyfile: Path | None = None) -> Verification:
+def _check_kept(journal: ChainedLog, file: Path, keyfile: Path) -> None:
+    fault = _forgery(_load(file), _public_key(keyfile))
+    if fault:
+        raise JournalError(f"{file} is not overwritten, it is {fault}: choose another file")
+    found = verify_checkpoint(journal, file, keyfile)
+    if not found.ok:
+        raise JournalError(f"the log no longer holds what {file} says ({found.reason}): keep {file} as evidence")
+
+
+def verify_checkpoint(
+    journal: ChainedLog, file: Path, keyfile: Path | None = None, given: Path | None = None
+) -> Verification:
     """Walk the whole chain and hold it against a checkpoint.
 
     Args:
         journal: the log.
         file: the checkpoint.
-        keyfile: the home's key; when it or its `.pub` is there, the checkpoint must be signed by it.
+        keyfile: the home's key, whose `.pub` counts where no other is given.
+        given: the file of the public key that must have signed.
 
     Raises:
-        JournalError: the file is no checkpoint, or one of another log.
+        JournalError: the file is no checkpoint, or one of another log; or the key is none.
     """
     told = _load(file)
-    fault = _forgery(told, keyfile)
+    pinned = _given_key(given) if given else _public_key(keyfile) if keyfile else None
+    fault = _forgery(told, pinned)
     if fault:
         end = journal.fingerprint()
         return Verification(ok=False, events=end.events, head=end.head, first_break=None, reason=f"{file}: {fault}")
@@ -104,22 +129,37 @@ def _compare(found: Verification, mark: Fingerprint | None, told: dict[str, Any]
 def _load(file: Path) -> dict[str, Any]:
     try:
         told = json.loads(file.read_bytes())
-        loaded: dict[str, Any] = {name: kind(told[name]) for name, kind in FIELDS.items()}
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise JournalError(f"{file} cannot be read as a checkpoint ({error!r}): give one") from error
-    if loaded["format"] != FORMAT:
-        raise JournalError(f"{file} is of format {loaded['format']!r}, this release reads {FORMAT}: upgrade it")
-    return loaded
+    except OSError as error:
+        raise _unusable(file, error.strerror or "no answer") from error
+    except (ValueError, RecursionError) as error:
+        raise _unusable(file, "it is not JSON") from error
+    if not isinstance(told, dict):
+        raise _unusable(file, "it is no JSON object")
+    for name, kind in FIELDS.items():
+        if type(told.get(name)) is not kind:
+            raise _unusable(file, f"{name} is missing or no {'text' if kind is str else 'whole number'}")
+        if kind is int and not 0 <= told[name] < 1 << 63:
+            raise _unusable(file, f"{name} is out of range")
+    if told["format"] != FORMAT:
+        raise JournalError(f"{file} is of format {told['format'][:40]!r}, this release reads {FORMAT}: upgrade it")
+    return {name: told[name] for name in FIELDS}
 
 
-def _forgery(told: dict[str, Any], keyfile: Path | None) -> str:
-    pinned = _public_key(keyfile) if keyfile else None
-    if pinned is not None and told["public_key"] != pinned.hex():
-        return f"signed by {told['public_key'][:16]}, not by this home's key {pinned.hex()[:16]}: a forgery"
+def _unusable(file: Path, why: str) -> JournalError:
+    return JournalError(
+        f"{file} cannot be read as a checkpoint ({why}): give a file that `myrmidon audit checkpoint` wrote"
+    )
+
+
+def _forgery(told: dict[str, Any], pinned: bytes | None) -> str:
+    if pinned is None:
+        return "signed by a key that this home does not know: give --key PUBLIC-KEY-FILE"
+    if told["public_key"] != pinned.hex():
+        return f"signed by {told['public_key'][:16]}, not by the known key {pinned.hex()[:16]}: a forgery"
     try:
-        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(told["public_key"]))
+        key = Ed25519PublicKey.from_public_bytes(pinned)
         key.verify(bytes.fromhex(told["signature"]), _signed_bytes(told))
-    except (InvalidSignature, ValueError, TypeError):
+    except (InvalidSignature, ValueError):
         return "the signature does not fit: the checkpoint was changed or forged"
     return ""
 
@@ -160,9 +200,17 @@ def _make_key(keyfile: Path) -> None:
 
 
 def _public_key(keyfile: Path) -> bytes | None:
+    if _pub(keyfile).exists():
+        return _given_key(_pub(keyfile))
+    return _private_key(keyfile).public_key().public_bytes_raw() if keyfile.exists() else None
+
+
+def _given_key(file: Path) -> bytes:
     try:
-        if _pub(keyfile).exists():
-            return bytes.fromhex(_pub(keyfile).read_text())
-        return _private_key(keyfile).public_key().public_bytes_raw() if keyfile.exists() else None
-    except (OSError, ValueError) as error:
-        raise JournalError(f"public key {_pub(keyfile)} cannot be read: {error}") from error
+        key = bytes.fromhex(file.read_bytes().decode("ascii"))
+        Ed25519PublicKey.from_public_bytes(key)
+    except OSError as error:
+        raise JournalError(f"public key {file} cannot be read ({error.strerror}): give the file {PUB}") from error
+    except ValueError as error:
+        raise JournalError(f"{file} is no public key (64 hexadecimal digits): give the file {PUB}") from error
+    return key

@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
+from domain.values import Micros
 from engine.behaviours.beacon import Beacon
 from engine.behaviours.dns_tunnel import DnsTunnel
 from engine.behaviours.exfiltration import Exfiltration
@@ -45,6 +46,9 @@ class Behaviour(Protocol):
 
     def sense(self, frame: Frame) -> list[Sighting]:
         """Sightings of the frame's rows, in row order. The frame holds only rows to be scored, none of them late."""
+
+    def finish(self, row: int, at: Micros) -> list[Sighting]:
+        """Closing reports of all that is pending, stamped with the feed's last row and its clock."""
 
     def dump(self) -> Any:
         """Working state, as something msgspec can write."""

@@ -14,13 +14,15 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.sighting import Feature, Sighting
+from domain.sighting import Sighting
 from domain.thresholds import BeaconThresholds, Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
+from engine.behaviours.memory import Memory, Trail, flow_at, held_back
 from engine.behaviours.names import registered
 from engine.behaviours.outcomes import TCP_FAILED
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
+from engine.behaviours.reporter import Reporter
+from engine.behaviours.watch import Watch
 from engine.frame import Frame
 
 KEPT: Final = 64
@@ -58,13 +60,13 @@ class Crowd(msgspec.Struct, array_like=True):
             self.members[client] = None
 
 
-class Beacon:
+class Beacon(Watch):
     """See the module."""
 
     name = "beacon"
     kinds = ("beacon",)
     reads = frozenset({"conn", "dns", "http"})
-    version = 2
+    version = 3
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.beacon
@@ -72,16 +74,14 @@ class Beacon:
         self._makers = frozenset(self._set.trusted_domains)
         self._window = 6 * self._set.longest_interval_seconds * SECOND
         self._places = places
-        self._reporter = Reporter("beacon", self.version, self._window, thresholds.limits)
         cap = thresholds.limits.entities
         self.memory: Memory[tuple[str, str, int, str], Beat] = Memory(cap, tuple[str, str, int, str], Beat)
+        self._reporter = Reporter("beacon", self.version, self._window, thresholds.limits, self.memory)
         self._clients: Memory[str, Crowd] = Memory(cap, str, Crowd)
         self._callers = Crowd()
         self._trusted: Memory[str, str] = Memory(cap, str, str)
 
-    def sense(self, frame: Frame) -> list[Sighting]:
-        """Sightings of the frame's rows."""
-        found: list[Sighting] = []
+    def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         rows = zip(frame.log, frame.src_ip, frame.dst_ip, frame.dst_port, frame.proto, strict=True)
         places, ignored, trusted = self._places, self._ignored, self._trusted.entries
         for i, (log, src, dst, port, proto) in enumerate(rows):
@@ -94,7 +94,6 @@ class Beacon:
                 self._learn(frame.detail[i])
             elif log == "http" and frame.detail[i].get("method") == "CONNECT" and places[src] == INSIDE:
                 self._ask(frame, i, found)
-        return found
 
     def _learn(self, detail: dict[str, Any]) -> None:
         """Addresses that a DNS answer gives for a trusted name."""
@@ -171,17 +170,16 @@ class Beacon:
         slowness = middle / (1.1 * limits.longest_interval_seconds * SECOND)
         for excess in (skew / limits.skew, slowness, *self._excesses(key[1], size, deviation)):
             score = held_back(score, excess)
-        if self._reporter.due(trail, score, frame.clock[i]):
-            features = (
-                Feature(name="calls", value=calls, unit="calls", baseline=round(needed, 1)),
-                Feature(name="median interval", value=round(middle / SECOND, 3), unit="s"),
-                Feature(name="spread of the intervals", value=round(spread, 4), baseline=limits.loosest_spread),
-                Feature(name="skewness of the intervals", value=round(skew, 4), baseline=limits.skew),
-                Feature(name="median bytes sent", value=size, unit="B", baseline=limits.largest_call_bytes),
-                Feature(name="span", value=round(span, 1), unit="s", baseline=least),
-                Feature(name="calls answered", value=beat.answered, unit="calls"),
-            )
-            found.append(self._reporter.report(trail, frame, i, entity=key[0], score=score, features=features))
+        measures = (
+            ("calls", calls, "calls", needed),
+            ("median interval", middle / SECOND, "s", None),
+            ("spread of the intervals", spread, "", limits.loosest_spread),
+            ("skewness of the intervals", skew, "", limits.skew),
+            ("median bytes sent", size, "B", limits.largest_call_bytes),
+            ("span", span, "s", least),
+            ("calls answered", beat.answered, "calls", None),
+        )
+        found += self._reporter.judge(frame, i, key, score, measures)
 
     def _excesses(self, peer: str, size: float, deviation: float) -> tuple[float, ...]:
         """By what factor each condition is missed (1 and less: it holds)."""
@@ -193,18 +191,11 @@ class Beacon:
             2.0 if crowd >= max(limits.common_clients, limits.common_share * len(self._callers.members)) else 0.0,
         )
 
-    @property
-    def evicted(self) -> int:
-        """Entities forgotten for want of room."""
-        return self.memory.evicted
-
-    def dump(self) -> Any:
-        """Working state."""
+    def _dump(self) -> Any:
         return (self.memory.dump(), self._clients.dump(), self._callers, self._trusted.dump())
 
-    def load(self, data: Any) -> None:
-        """Go on from a dumped state."""
-        memory, clients, callers, trusted = data
+    def _load(self, state: Any) -> None:
+        memory, clients, callers, trusted = state
         self.memory.load(memory)
         self._trusted.load(trusted)
         self._clients.load(clients)

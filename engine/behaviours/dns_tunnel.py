@@ -7,16 +7,18 @@ data by design (reputation services, content networks) are left out.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from domain.sighting import Feature, Sighting
+from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at
+from engine.behaviours.memory import Memory, Trail, flow_at
 from engine.behaviours.names import entropy, registered
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
+from engine.behaviours.reporter import Reporter
+from engine.behaviours.watch import Watch
 from engine.frame import Frame
 
 DATA_TYPES: Final = frozenset({"TXT", "NULL", "CNAME", "MX", "SRV", "PRIVATE", "10", "16", "5", "15"})
@@ -46,13 +48,13 @@ class Channel(msgspec.Struct, array_like=True):
             self.cost -= cost
 
 
-class DnsTunnel:
+class DnsTunnel(Watch):
     """See the module."""
 
     name = "dns-tunnel"
     kinds = ("dns-tunnel",)
     reads = frozenset({"dns"})
-    version = 2
+    version = 3
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.dns_tunnel
@@ -60,12 +62,10 @@ class DnsTunnel:
         self._window = self._set.window_seconds * SECOND
         self._cap = thresholds.limits.members
         self._places = places
-        self._reporter = Reporter("dns-tunnel", self.version, self._window, thresholds.limits)
         self.memory: Memory[tuple[str, str], Channel] = Memory(thresholds.limits.entities, tuple[str, str], Channel)
+        self._reporter = Reporter("dns-tunnel", self.version, self._window, thresholds.limits, self.memory)
 
-    def sense(self, frame: Frame) -> list[Sighting]:
-        """Sightings of the frame's rows."""
-        found: list[Sighting] = []
+    def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         shortest = self._set.shortest_name
         for i, (log, detail) in enumerate(zip(frame.log, frame.detail, strict=True)):
             if log != "dns":
@@ -75,7 +75,6 @@ class DnsTunnel:
                 sub, domain = registered(query)
                 if len(sub) >= shortest and domain not in self._ignored:
                     self._count(frame, i, sub, domain, found)
-        return found
 
     def _count(self, frame: Frame, i: int, sub: str, domain: str, found: list[Sighting]) -> None:
         src, ts = frame.src_ip[i], frame.ts[i]
@@ -92,24 +91,11 @@ class DnsTunnel:
         channel.prune(ts - self._window, self._cap)
         trail.add(flow_at(frame, i, f"{kind} {sub[:80]}.{domain}"[:160]), domain, frame.raw[i])
         score = min(len(channel.names) / self._set.names, channel.cost / self._set.bytes)
-        if self._reporter.due(trail, score, frame.clock[i]):
-            features = (
-                Feature(name="characters inside names", value=channel.cost, unit="B", baseline=self._set.bytes),
-                Feature(name="distinct names", value=len(channel.names), unit="names", baseline=self._set.names),
-                Feature(name="entropy of the last name", value=round(entropy(packed), 4), unit="bits",
-                        baseline=self._set.entropy_bits),
-            )  # fmt: skip
-            found.append(self._reporter.report(trail, frame, i, entity=src, score=score, features=features))
-
-    @property
-    def evicted(self) -> int:
-        """Entities forgotten for want of room."""
-        return self.memory.evicted
-
-    def dump(self) -> Any:
-        """Working state."""
-        return self.memory.dump()
-
-    def load(self, data: Any) -> None:
-        """Go on from a dumped state."""
-        self.memory.load(data)
+        if score < 0.5:
+            return
+        measures = (
+            ("characters inside names", channel.cost, "B", self._set.bytes),
+            ("distinct names", len(channel.names), "names", self._set.names),
+            ("entropy of the last name", entropy(packed), "bits", self._set.entropy_bits),
+        )
+        found += self._reporter.judge(frame, i, key, score, measures)

@@ -12,12 +12,14 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.sighting import Feature, Sighting
+from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
+from engine.behaviours.memory import Memory, Trail, flow_at, held_back
 from engine.behaviours.outcomes import TCP_OPENED
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
+from engine.behaviours.reporter import Reporter
+from engine.behaviours.watch import Watch
 from engine.frame import Frame
 
 BUCKETS: Final = 12
@@ -51,27 +53,25 @@ class Habit(msgspec.Struct, array_like=True):
         self.sent += sent
 
 
-class Exfiltration:
+class Exfiltration(Watch):
     """See the module."""
 
     name = "exfiltration"
     kinds = ("exfiltration",)
     reads = frozenset({"conn"})
-    version = 2
+    version = 3
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.exfiltration
         self._window = self._set.window_seconds * SECOND
         self._places = places
-        self._reporter = Reporter("exfiltration", self.version, self._window, thresholds.limits)
         cap = thresholds.limits.entities
         self.memory: Memory[tuple[str, str], Upload] = Memory(cap, tuple[str, str], Upload)
+        self._reporter = Reporter("exfiltration", self.version, self._window, thresholds.limits, self.memory)
         self._habits: Memory[str, Habit] = Memory(cap, str, Habit)
         self._clients: Memory[str, dict[str, None]] = Memory(cap, str, dict[str, None])
 
-    def sense(self, frame: Frame) -> list[Sighting]:
-        """Sightings of the frame's rows."""
-        found: list[Sighting] = []
+    def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         rows = zip(frame.log, frame.src_ip, frame.dst_ip, frame.src_bytes, strict=True)
         places, known, large = self._places, self.memory.entries, self._set.smallest_flow_bytes
         for i, (log, src, dst, sent) in enumerate(rows):
@@ -79,7 +79,6 @@ class Exfiltration:
                 continue
             if places[src] == INSIDE and places[dst] == OUTSIDE and _taken_in(frame, i):
                 self._count(frame, i, (src, dst), found)
-        return found
 
     def _count(self, frame: Frame, i: int, key: tuple[str, str], found: list[Sighting]) -> None:
         ts = frame.ts[i]
@@ -115,26 +114,18 @@ class Exfiltration:
         bar = max(self._set.bytes * (10 if common else 1), self._set.usual_factor * usual)
         ratio = sent / max(taken, 1)
         score = held_back(sent / bar, self._set.ratio / max(ratio, 1e-9))
-        if self._reporter.due(upload.trail, score, frame.clock[i]):
-            features = (
-                Feature(name="bytes sent to the peer", value=sent, unit="B", baseline=round(bar, 1)),
-                Feature(name="bytes sent per byte received", value=round(ratio, 3), baseline=self._set.ratio),
-                Feature(name="bytes the host usually sends", value=round(usual, 1), unit="B"),
-            )
-            found.append(self._reporter.report(upload.trail, frame, i, entity=src, score=score, features=features))
+        measures = (
+            ("bytes sent to the peer", sent, "B", bar),
+            ("bytes sent per byte received", ratio, "", self._set.ratio),
+            ("bytes the host usually sends", usual, "B", None),
+        )
+        found += self._reporter.judge(frame, i, (src, dst), score, measures)
 
-    @property
-    def evicted(self) -> int:
-        """Entities forgotten for want of room."""
-        return self.memory.evicted
-
-    def dump(self) -> Any:
-        """Working state."""
+    def _dump(self) -> Any:
         return (self.memory.dump(), self._habits.dump(), self._clients.dump())
 
-    def load(self, data: Any) -> None:
-        """Go on from a dumped state."""
-        memory, habits, clients = data
+    def _load(self, state: Any) -> None:
+        memory, habits, clients = state
         self.memory.load(memory)
         self._habits.load(habits)
         self._clients.load(clients)

@@ -14,12 +14,14 @@ from typing import Any, Final
 
 import msgspec
 
-from domain.sighting import Feature, Sighting
+from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
+from engine.behaviours.memory import Memory, Trail, flow_at, held_back
 from engine.behaviours.outcomes import TCP_FAILED, TCP_OPENED
 from engine.behaviours.places import INSIDE, NOWHERE, Places
+from engine.behaviours.reporter import Reporter
+from engine.behaviours.watch import Watch
 from engine.frame import Frame
 
 LARGEST: Final = 1 << 40
@@ -68,27 +70,26 @@ class Burst(msgspec.Struct, array_like=True):
         return count
 
 
-class Flood:
+class Flood(Watch):
     """See the module."""
 
     name = "flood"
     kinds = ("flood",)
     reads = frozenset({"conn"})
-    version = 2
+    version = 3
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.flood
         self._window = self._set.window_seconds * SECOND
         self._places = places
-        self._reporter = Reporter("flood", self.version, self._window, thresholds.limits)
         self._burst = Burst()
+        self._unit = f"in {self._set.window_seconds} s"
         self.memory: Memory[tuple[str, str, int, str], Rain] = Memory(
             thresholds.limits.entities, tuple[str, str, int, str], Rain
         )
+        self._reporter = Reporter("flood", self.version, self._window, thresholds.limits, self.memory)
 
-    def sense(self, frame: Frame) -> list[Sighting]:
-        """Sightings of the frame's rows."""
-        found: list[Sighting] = []
+    def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         rows = zip(
             frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, frame.conn_state,
             strict=True,
@@ -111,7 +112,6 @@ class Flood:
                 count = self._burst.add(frame.ts[i] // self._window, (src, dst, port), self.memory.cap)
                 if count * 2 >= most:
                     self._hammered(frame, i, key, count, found)
-        return found
 
     def _hammered(
         self, frame: Frame, i: int, key: tuple[str, str, int, str], count: int, found: list[Sighting]
@@ -122,13 +122,8 @@ class Flood:
         trail = rain.trail = self._reporter.fresh(rain.trail, ts)
         trail.add(flow_at(frame, i, frame.conn_state[i]), src if key[0] == key[1] else dst, frame.raw[i])
         bar = self._set.answered_connections * (2 if self._places[src] == self._places[dst] else 1)
-        if self._reporter.due(trail, count / bar, frame.clock[i]):
-            connections = Feature(
-                name="connections of one source", value=count, unit=f"in {self._set.window_seconds} s", baseline=bar
-            )
-            found.append(
-                self._reporter.report(trail, frame, i, entity=key[0], score=count / bar, features=(connections,))
-            )
+        measures = (("connections of one source", count, self._unit, bar),)
+        found += self._reporter.judge(frame, i, key, count / bar, measures)
 
     def _count(self, frame: Frame, i: int, key: tuple[str, str, int, str], found: list[Sighting]) -> None:
         ts = frame.ts[i]
@@ -149,16 +144,14 @@ class Flood:
         low = outward or frame.proto[i] == "icmp"
         bar = self._set.outward_packets_per_second if low else self._set.packets_per_second
         score = max(score, rate / bar)
-        if self._reporter.due(trail, score, frame.clock[i]):
-            features = (
-                Feature(
-                    name="connections that asked for nothing", value=round(useless, 1),
-                    unit=f"in {self._set.window_seconds} s", baseline=self._set.connections,
-                ),
-                Feature(name="share of such connections", value=round(share, 4), baseline=self._set.useless_share),
-                Feature(name="unanswered packets", value=round(rate, 1), unit="1/s", baseline=bar),
-            )  # fmt: skip
-            found.append(self._reporter.report(trail, frame, i, entity=key[0], score=score, features=features))
+        if score < 0.5:
+            return
+        measures = (
+            ("connections that asked for nothing", useless, self._unit, self._set.connections),
+            ("share of such connections", share, "", self._set.useless_share),
+            ("unanswered packets", rate, "1/s", bar),
+        )
+        found += self._reporter.judge(frame, i, key, score, measures)
 
     def _packets(self, frame: Frame, i: int) -> float:
         """Packets of the flow that fall in one window and that nobody answered (of ICMP: all).
@@ -170,18 +163,11 @@ class Flood:
         window = self._set.window_seconds
         return min(frame.src_pkts[i], LARGEST) * min(1.0, window / max(1.0, frame.duration[i]))
 
-    @property
-    def evicted(self) -> int:
-        """Entities forgotten for want of room."""
-        return self.memory.evicted
-
-    def dump(self) -> Any:
-        """Working state."""
+    def _dump(self) -> Any:
         return (self.memory.dump(), self._burst)
 
-    def load(self, data: Any) -> None:
-        """Go on from a dumped state."""
-        memory, burst = data
+    def _load(self, state: Any) -> None:
+        memory, burst = state
         self.memory.load(memory)
         self._burst = msgspec.convert(burst, Burst)
 

@@ -5,16 +5,18 @@ Only the registered domain is looked at, so search suffixes, WPAD and reverse lo
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from domain.sighting import Feature, Sighting
+from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back, prune
+from engine.behaviours.memory import Memory, Trail, flow_at, held_back, prune
 from engine.behaviours.names import registered, strangeness
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
+from engine.behaviours.reporter import Reporter
+from engine.behaviours.watch import Watch
 from engine.frame import Frame
 
 MISSING: Final = frozenset({"NXDOMAIN", "NXDomain", "3"})
@@ -28,31 +30,28 @@ class Misses(msgspec.Struct, array_like=True):
     trail: Trail = msgspec.field(default_factory=Trail)
 
 
-class GeneratedDomains:
+class GeneratedDomains(Watch):
     """See the module."""
 
     name = "generated-domains"
     kinds = ("generated-domains",)
     reads = frozenset({"dns"})
-    version = 2
+    version = 3
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.generated_domains
         self._window = self._set.window_seconds * SECOND
         self._cap = thresholds.limits.members
         self._places = places
-        self._reporter = Reporter("generated-domains", self.version, self._window, thresholds.limits)
         self.memory: Memory[str, Misses] = Memory(thresholds.limits.entities, str, Misses)
+        self._reporter = Reporter("generated-domains", self.version, self._window, thresholds.limits, self.memory)
 
-    def sense(self, frame: Frame) -> list[Sighting]:
-        """Sightings of the frame's rows."""
-        found: list[Sighting] = []
+    def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         for i, (log, detail) in enumerate(zip(frame.log, frame.detail, strict=True)):
             if log == "dns" and str(detail.get("rcode_name") or detail.get("rcode")) in MISSING:
                 _, domain = registered(str(detail.get("query") or ""))
                 if domain:
                     self._count(frame, i, domain, found)
-        return found
 
     def _count(self, frame: Frame, i: int, domain: str, found: list[Sighting]) -> None:
         src, ts = frame.src_ip[i], frame.ts[i]
@@ -73,24 +72,11 @@ class GeneratedDomains:
         count = len(misses.strange)
         share = count / (count + len(misses.plain))
         score = held_back(count / self._set.domains, self._set.random_share / share)
-        if self._reporter.due(trail, score, frame.clock[i]):
-            features = (
-                Feature(name="made-up names that do not exist", value=count, unit="names", baseline=self._set.domains),
-                Feature(name="share among missing names", value=round(share, 4), baseline=self._set.random_share),
-                Feature(name="surprise of the last name", value=round(strangeness(label), 4), unit="bits a letter",
-                        baseline=self._set.strangeness_bits),
-            )  # fmt: skip
-            found.append(self._reporter.report(trail, frame, i, entity=src, score=score, features=features))
-
-    @property
-    def evicted(self) -> int:
-        """Entities forgotten for want of room."""
-        return self.memory.evicted
-
-    def dump(self) -> Any:
-        """Working state."""
-        return self.memory.dump()
-
-    def load(self, data: Any) -> None:
-        """Go on from a dumped state."""
-        self.memory.load(data)
+        if score < 0.5:
+            return
+        measures = (
+            ("made-up names that do not exist", count, "names", self._set.domains),
+            ("share among missing names", share, "", self._set.random_share),
+            ("surprise of the last name", strangeness(label), "bits a letter", self._set.strangeness_bits),
+        )
+        found += self._reporter.judge(frame, i, src, score, measures)

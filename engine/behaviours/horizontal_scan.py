@@ -10,16 +10,18 @@ client falls back from both without a word).
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from domain.sighting import Feature, Sighting
+from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back, prune
+from engine.behaviours.memory import Memory, Trail, flow_at, held_back, prune
 from engine.behaviours.outcomes import ANSWERED, FAILED, NEITHER, TCP_FAILED, TCP_OPENED, outcome_at
 from engine.behaviours.places import NOWHERE, OUTSIDE, Places
+from engine.behaviours.reporter import Reporter
+from engine.behaviours.watch import Watch
 from engine.frame import Frame
 
 COUNTED: Final = frozenset({"tcp", "udp", "icmp"})
@@ -35,13 +37,13 @@ class Sweep(msgspec.Struct, array_like=True):
     trail: Trail = msgspec.field(default_factory=Trail)
 
 
-class HorizontalScan:
+class HorizontalScan(Watch):
     """See the module."""
 
     name = "horizontal-scan"
     kinds = ("horizontal-scan",)
     reads = frozenset({"conn"})
-    version = 2
+    version = 3
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.horizontal_scan
@@ -49,14 +51,12 @@ class HorizontalScan:
         self._peers = frozenset(self._set.peer_ports)
         self._cap = thresholds.limits.members
         self._places = places
-        self._reporter = Reporter("horizontal-scan", self.version, self._window, thresholds.limits)
         self.memory: Memory[tuple[str, int, str], Sweep] = Memory(
             thresholds.limits.entities, tuple[str, int, str], Sweep
         )
+        self._reporter = Reporter("horizontal-scan", self.version, self._window, thresholds.limits, self.memory)
 
-    def sense(self, frame: Frame) -> list[Sighting]:
-        """Sightings of the frame's rows."""
-        found: list[Sighting] = []
+    def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         rows = zip(
             frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, frame.conn_state,
             strict=True,
@@ -71,10 +71,9 @@ class HorizontalScan:
             key = (src, port if proto != "icmp" else 0, proto)
             sweep = get(key) or put(key, Sweep())
             if result == FAILED and dst not in sweep.answered:
-                self._failed(frame, i, sweep, found)
+                self._failed(frame, i, key, sweep, found)
             else:
                 self._known(sweep, dst, frame.ts[i])
-        return found
 
     def _outcome(self, frame: Frame, i: int) -> int:
         """What became of a flow that brought nothing back, as far as it says something of a scan."""
@@ -95,8 +94,8 @@ class HorizontalScan:
         if dst in sweep.failed:
             del sweep.failed[dst]
 
-    def _failed(self, frame: Frame, i: int, sweep: Sweep, found: list[Sighting]) -> None:
-        ts, dst, src = frame.ts[i], frame.dst_ip[i], frame.src_ip[i]
+    def _failed(self, frame: Frame, i: int, key: tuple[str, int, str], sweep: Sweep, found: list[Sighting]) -> None:
+        ts, dst = frame.ts[i], frame.dst_ip[i]
         trail = sweep.trail = self._reporter.fresh(sweep.trail, ts)
         sweep.failed.pop(dst, None)
         sweep.failed[dst] = ts
@@ -111,23 +110,9 @@ class HorizontalScan:
         outward = frame.proto[i] == "udp" and self._places[dst] == OUTSIDE
         bar = self._set.udp_outside_share if outward else self._set.failed_share
         score = held_back(hosts / least, bar / share)
-        if self._reporter.due(trail, score, frame.clock[i]):
-            features = (
-                Feature(name="hosts that did not answer", value=hosts, unit="hosts", baseline=least),
-                Feature(name="share of failures", value=round(share, 4), baseline=bar),
-                Feature(name="port", value=0 if frame.proto[i] == "icmp" else frame.dst_port[i]),
-            )
-            found.append(self._reporter.report(trail, frame, i, entity=src, score=score, features=features))
-
-    @property
-    def evicted(self) -> int:
-        """Entities forgotten for want of room."""
-        return self.memory.evicted
-
-    def dump(self) -> Any:
-        """Working state."""
-        return self.memory.dump()
-
-    def load(self, data: Any) -> None:
-        """Go on from a dumped state."""
-        self.memory.load(data)
+        measures = (
+            ("hosts that did not answer", hosts, "hosts", least),
+            ("share of failures", share, "", bar),
+            ("port", key[1], "", None),
+        )
+        found += self._reporter.judge(frame, i, key, score, measures)

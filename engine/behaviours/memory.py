@@ -1,26 +1,19 @@
-"""What the behaviours share: a bounded memory of entities, and the trail of evidence that each entity leaves.
+"""What the behaviours remember: a bounded memory of entities, and the trail of evidence that each entity leaves.
 
 Rules:
     1. A memory holds at most `cap` entries; the one that was touched longest ago is forgotten first, and counted.
-    2. A trail reports when its score first reaches 0.5, 1, 2, 4, 8, ...; while at 1 or more, again when `repeat` went
-       by since the last report and new evidence came.
-    3. A trail whose entity was quiet for longer than its window (a decided one: for `quiet`) is over: the next evidence
-       begins a new one, with a new first row.
-    4. All state is made of `msgspec` structs and ordered tables: it can be written down and read back at any row.
+    2. All state is made of `msgspec` structs and ordered tables: it can be written down and read back at any row.
 """
 
 from __future__ import annotations
 
-import math
 from collections import OrderedDict
 from hashlib import sha256
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
-from domain.sighting import Feature, Flow, Sighting, Vote
-from domain.thresholds import LimitThresholds
-from domain.values import SECOND, Micros, ThreatKind
+from domain.values import Micros
 from engine.frame import Frame
 
 SAMPLES: Final = 10
@@ -30,6 +23,9 @@ PEERS: Final = 50
 """Peers kept of a trail, in order of appearance."""
 
 FlowTuple = tuple[int, str, int, str, int, str, int, int, str]
+Measure = tuple[str, int | float, str, int | float | None]
+"""Name, value, unit and baseline of a feature to be."""
+
 Key = TypeVar("Key")
 Entry = TypeVar("Entry")
 
@@ -37,10 +33,11 @@ Entry = TypeVar("Entry")
 class Memory(Generic[Key, Entry]):
     """An ordered table of entries, coldest first."""
 
-    __slots__ = ("_shape", "cap", "entries", "evicted")
+    __slots__ = ("_shape", "cap", "entries", "evicted", "key")
 
     def __init__(self, cap: int, key: Any, entry: Any) -> None:
         self.cap = cap
+        self.key = key
         self.evicted = 0
         self.entries: OrderedDict[Key, Entry] = OrderedDict()
         self._shape: Any = tuple[int, list[tuple[key, entry]]]
@@ -71,7 +68,11 @@ class Memory(Generic[Key, Entry]):
 
 
 class Trail(msgspec.Struct, array_like=True):
-    """Evidence of one kind about one entity."""
+    """Evidence of one kind about one entity.
+
+    `peak` is its highest score, `measures` what was measured then; `sure_last` and `sure_count` are `last` and `count`
+    when the score was last at 1 or more: what trickles in afterwards is not told.
+    """
 
     first: int = 0
     last: int = 0
@@ -82,6 +83,10 @@ class Trail(msgspec.Struct, array_like=True):
     head: list[FlowTuple] = []
     tail: list[FlowTuple] = []
     peers: dict[str, None] = {}
+    peak: float = 0.0
+    measures: tuple[Measure, ...] = ()
+    sure_last: int = 0
+    sure_count: int = 0
 
     def add(self, flow: FlowTuple, peer: str, raw: bytes) -> None:
         """One more record counts."""
@@ -108,65 +113,6 @@ def flow_at(frame: Frame, i: int, note: str = "") -> FlowTuple:
     return (
         frame.ts[i], frame.src_ip[i], frame.src_port[i], frame.dst_ip[i], frame.dst_port[i], frame.proto[i],
         frame.src_bytes[i], frame.dst_bytes[i], note,
-    )  # fmt: skip
-
-
-class Reporter:
-    """Turns trails into sightings of one kind, with the emission discipline of the rules above."""
-
-    __slots__ = ("_quiet", "_repeat", "_votes", "_window", "kind")
-
-    def __init__(self, kind: ThreatKind, version: int, window: Micros, limits: LimitThresholds) -> None:
-        self.kind: ThreatKind = kind
-        self._window = window
-        self._quiet = limits.quiet_seconds * SECOND
-        self._repeat = limits.repeat_seconds * SECOND
-        name = f"behaviour/{kind}"
-        self._votes = tuple((Vote(model=name, version=str(version), p=None, vote=vote),) for vote in (False, True))
-
-    def fresh(self, trail: Trail, ts: Micros) -> Trail:
-        """The trail, or a new one when this one is over."""
-        if trail.count and ts - trail.last > (self._quiet if trail.step >= 1 else self._window):
-            return Trail()
-        return trail
-
-    def due(self, trail: Trail, score: float, clock: Micros) -> bool:
-        """Whether rule 2 asks for a report now; notes that it was given."""
-        if score < 0.5:
-            return False
-        step = 0.5 if score < 1 else 2.0 ** math.floor(math.log2(score))
-        if step <= trail.step and (score < 1 or clock - trail.told < self._repeat):
-            return False
-        trail.step = max(trail.step, step)
-        trail.told = clock
-        return True
-
-    def report(
-        self, trail: Trail, frame: Frame, i: int, *, entity: str, score: float, features: tuple[Feature, ...]
-    ) -> Sighting:
-        """The sighting of a trail right after row `i`."""
-        return Sighting(
-            row=frame.row[i],
-            at=frame.clock[i],
-            kind=self.kind,
-            entity=entity,
-            score=round(score, 6),
-            first_seen=trail.first,
-            last_seen=trail.last,
-            peers=tuple(trail.peers),
-            flow_count=trail.count,
-            flows=tuple(_flow(values) for values in (*trail.head, *trail.tail)),
-            features=features,
-            votes=self._votes[score >= 1],
-            evidence=trail.evidence,
-        )
-
-
-def _flow(values: FlowTuple) -> Flow:
-    ts, src_ip, src_port, dst_ip, dst_port, proto, bytes_out, bytes_in, note = values
-    return Flow(
-        ts=ts, src_ip=src_ip, src_port=src_port, dst_ip=dst_ip, dst_port=dst_port, proto=proto, bytes_out=bytes_out,
-        bytes_in=bytes_in, note=note,
     )  # fmt: skip
 
 

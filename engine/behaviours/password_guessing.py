@@ -1,11 +1,12 @@
 """Password guessing: many short, similar connections to a log-in service, on one host or sprayed over many.
 
-Two witnesses, counted apart so that a feed with both logs counts nothing twice; the stronger one speaks:
+Two witnesses, and the stronger one speaks. A record and its connection (same ports and hosts) are one attempt, in
+whichever order they come, and the connection is its sample:
     - flows: complete connections whose size and length fit one log-in attempt of that service (`SERVICES`), and whose
       bytes hardly vary; log-ins that a record shows to have succeeded are taken off. Where ordinary clients also come
       often, briefly and alike (busy services), it takes more of them, or as many hosts;
     - records (ssh, rdp, http): attempts that the log itself calls failed.
-A success after the failures raises the score: somebody may be in.
+A success after the failures raises the score and is named first: somebody may be in.
 """
 
 from __future__ import annotations
@@ -15,11 +16,13 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from domain.sighting import Feature, Sighting
+from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back
+from engine.behaviours.memory import FlowTuple, Measure, Memory, Trail, flow_at, held_back
 from engine.behaviours.places import INSIDE, NOWHERE, OUTSIDE, Places
+from engine.behaviours.reporter import Reporter
+from engine.behaviours.watch import Watch
 from engine.frame import Frame
 
 
@@ -69,32 +72,38 @@ HTTP_REFUSED: Final = "401"
 
 
 class Guesses(msgspec.Struct, array_like=True):
-    """One source on one service. `flows` holds (time, bytes sent, host); the others hold times."""
+    """One source on one service.
+
+    `flows` holds (time, bytes sent, host); `failures` (one for each password) and `successes` hold times. `halves` are
+    attempts of which one witness spoke so far: (source port, host, port) with the time and how many connections (below
+    zero: records) wait for the other. The totals are those of the trail: records that failed, and their passwords.
+    """
 
     flows: list[tuple[int, int, str]] = []
     failures: list[int] = []
     successes: list[int] = []
+    halves: dict[tuple[int, str, int], tuple[int, int]] = {}
+    refused: int = 0
+    passwords: int = 0
     trail: Trail = msgspec.field(default_factory=Trail)
 
 
-class PasswordGuessing:
+class PasswordGuessing(Watch):
     """See the module."""
 
     name = "password-guessing"
     kinds = ("password-guessing",)
     reads = frozenset({"conn", "ssh", "rdp", "http"})
-    version = 2
+    version = 3
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.password_guessing
         self._window = self._set.window_seconds * SECOND
         self._places = places
-        self._reporter = Reporter("password-guessing", self.version, self._window, thresholds.limits)
         self.memory: Memory[tuple[str, str], Guesses] = Memory(thresholds.limits.entities, tuple[str, str], Guesses)
+        self._reporter = Reporter("password-guessing", self.version, self._window, thresholds.limits, self.memory)
 
-    def sense(self, frame: Frame) -> list[Sighting]:
-        """Sightings of the frame's rows."""
-        found: list[Sighting] = []
+    def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         services = SERVICES
         for i, (log, port) in enumerate(zip(frame.log, frame.dst_port, strict=True)):
             if log == "conn":
@@ -102,7 +111,6 @@ class PasswordGuessing:
                     self._attempt(frame, i, services[port], found)
             elif log in self.reads:
                 self._record(frame, i, found)
-        return found
 
     def _fits(self, frame: Frame, i: int, service: Service) -> bool:
         return (
@@ -116,9 +124,10 @@ class PasswordGuessing:
 
     def _attempt(self, frame: Frame, i: int, service: Service, found: list[Sighting]) -> None:
         guesses = self._of(frame, i, service.name)
+        self._witness(frame, i, guesses, service.name)
         guesses.flows.append((frame.ts[i], frame.src_bytes[i], frame.dst_ip[i]))
         busy = self._places[frame.src_ip[i]] in service.busy
-        self._judge(frame, i, guesses, found, self._set.busy_factor if busy else 1.0)
+        self._judge(frame, i, service.name, found, self._set.busy_factor if busy else 1.0)
 
     def _record(self, frame: Frame, i: int, found: list[Sighting]) -> None:
         log, detail, ts = frame.log[i], frame.detail[i], frame.ts[i]
@@ -129,19 +138,47 @@ class PasswordGuessing:
         if not failed and (frame.src_ip[i], service) not in self.memory.entries:
             return
         guesses = self._of(frame, i, service)
-        guesses.failures.extend([ts] * min(failed, 10))
+        self._witness(frame, i, guesses, service)
+        passwords = min(failed, 10)
+        guesses.failures.extend([ts] * passwords)
+        guesses.passwords += passwords
         if succeeded:
             guesses.successes.append(ts)
-        self._judge(frame, i, guesses, found)
+        else:
+            guesses.refused += 1
+        self._judge(frame, i, service, found)
 
     def _of(self, frame: Frame, i: int, service: str) -> Guesses:
         key = (frame.src_ip[i], service)
         guesses = self.memory.get(key) or self.memory.put(key, Guesses())
-        trail = guesses.trail = self._reporter.fresh(guesses.trail, frame.ts[i])
-        trail.add(flow_at(frame, i, service), frame.dst_ip[i], frame.raw[i])
+        fresh = self._reporter.fresh(guesses.trail, frame.ts[i])
+        if fresh is not guesses.trail:
+            guesses.trail, guesses.refused, guesses.passwords = fresh, 0, 0
         return guesses
 
-    def _judge(self, frame: Frame, i: int, guesses: Guesses, found: list[Sighting], factor: float = 1.0) -> None:
+    def _witness(self, frame: Frame, i: int, guesses: Guesses, service: str) -> None:
+        """Row `i` counts, unless it is the other half of an attempt that counted already."""
+        ts, recorded = frame.ts[i], frame.log[i] != "conn"
+        flow, trail = _sample(frame, i, service), guesses.trail
+        pair = (frame.src_port[i], frame.dst_ip[i], frame.dst_port[i])
+        since, waiting = guesses.halves.pop(pair, (ts, 0))
+        if not trail.count or abs(ts - since) > self._window:
+            waiting = 0
+        now = waiting + (-1 if recorded else 1)
+        if pair[0] and now:
+            guesses.halves[pair] = (ts, now)
+        if abs(now) < abs(waiting):
+            if not recorded:
+                trail.first, trail.last = min(trail.first, ts), max(trail.last, ts)
+                _prefer(trail, flow)
+            return
+        trail.add(flow, frame.dst_ip[i], frame.raw[i])
+        if len(guesses.halves) > KEPT:
+            del guesses.halves[next(iter(guesses.halves))]
+
+    def _judge(self, frame: Frame, i: int, service: str, found: list[Sighting], factor: float = 1.0) -> None:
+        key = (frame.src_ip[i], service)
+        guesses = self.memory.entries[key]
         horizon = frame.ts[i] - self._window
         _forget(guesses, horizon)
         attempts = max(len(guesses.flows) - len(guesses.successes), 0)
@@ -154,35 +191,31 @@ class PasswordGuessing:
         by_flow = held_back(enough, spread / self._set.size_spread)
         inside_now = failures >= self._set.attempts // 2 and bool(guesses.successes)
         score = max(by_flow, failures / self._set.attempts) * (self._set.success_factor if inside_now else 1.0)
-        if self._reporter.due(guesses.trail, score, frame.clock[i]):
-            features = (
-                Feature(
-                    name="log-in attempts", value=attempts, unit="connections", baseline=self._set.attempts * factor
-                ),
-                Feature(
-                    name="failed or unclear attempts on record",
-                    value=failures,
-                    unit="attempts",
-                    baseline=self._set.attempts,
-                ),
-                Feature(name="spread of the bytes sent", value=round(spread, 4), baseline=self._set.size_spread),
-                Feature(name="successes on record", value=len(guesses.successes)),
-            )
-            entity = frame.src_ip[i]
-            found.append(self._reporter.report(guesses.trail, frame, i, entity=entity, score=score, features=features))
+        measures: tuple[Measure, ...] = (
+            ("log-in attempts", guesses.trail.count, "attempts", self._set.attempts * factor),
+            ("attempts that failed on record", guesses.refused, "attempts", None),
+            ("passwords refused on record", guesses.passwords, "passwords", self._set.attempts),
+            ("spread of the bytes sent", spread, "", self._set.size_spread),
+        )
+        if guesses.successes:
+            success: Measure = ("successes on record", len(guesses.successes), "", None)
+            measures = (success, *measures) if inside_now else (*measures, success)
+        found += self._reporter.judge(frame, i, key, score, measures)
 
-    @property
-    def evicted(self) -> int:
-        """Entities forgotten for want of room."""
-        return self.memory.evicted
 
-    def dump(self) -> Any:
-        """Working state."""
-        return self.memory.dump()
+def _sample(frame: Frame, i: int, service: str) -> FlowTuple:
+    """Row `i` as a sample; every log-in goes over TCP, though its record does not say so."""
+    flow = flow_at(frame, i, service)
+    return flow if flow[5] else (*flow[:5], "tcp", *flow[6:])
 
-    def load(self, data: Any) -> None:
-        """Go on from a dumped state."""
-        self.memory.load(data)
+
+def _prefer(trail: Trail, flow: FlowTuple) -> None:
+    """The connection instead of its record, if that is among the samples."""
+    for samples in (trail.tail, trail.head):
+        for n in reversed(range(len(samples))):
+            if samples[n][1:5] == flow[1:5]:
+                samples[n] = flow
+                return
 
 
 def _ssh(detail: dict[str, Any]) -> tuple[int, bool]:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
-from domain.sighting import Feature, Sighting
+from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Reporter, Trail, flow_at, held_back, prune
+from engine.behaviours.memory import Memory, Trail, flow_at, held_back, prune
 from engine.behaviours.outcomes import FAILED, TCP_FAILED, outcome_at
 from engine.behaviours.places import NOWHERE, Places
+from engine.behaviours.reporter import Reporter
+from engine.behaviours.watch import Watch
 from engine.frame import Frame
 
 PORTED: Final = frozenset({"tcp", "udp"})
@@ -25,25 +27,23 @@ class Probe(msgspec.Struct, array_like=True):
     trail: Trail = msgspec.field(default_factory=Trail)
 
 
-class VerticalScan:
+class VerticalScan(Watch):
     """See the module."""
 
     name = "vertical-scan"
     kinds = ("vertical-scan",)
     reads = frozenset({"conn"})
-    version = 1
+    version = 2
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.vertical_scan
         self._window = self._set.window_seconds * SECOND
         self._cap = thresholds.limits.members
         self._places = places
-        self._reporter = Reporter("vertical-scan", self.version, self._window, thresholds.limits)
         self.memory: Memory[tuple[str, str], Probe] = Memory(thresholds.limits.entities, tuple[str, str], Probe)
+        self._reporter = Reporter("vertical-scan", self.version, self._window, thresholds.limits, self.memory)
 
-    def sense(self, frame: Frame) -> list[Sighting]:
-        """Sightings of the frame's rows."""
-        found: list[Sighting] = []
+    def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         rows = zip(
             frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, frame.conn_state,
             strict=True,
@@ -59,7 +59,6 @@ class VerticalScan:
                     prune(probe.answered, frame.ts[i] - self._window, self._cap)
             elif self._places[dst] != NOWHERE and outcome_at(frame, i) == FAILED:
                 self._count(frame, i, found)
-        return found
 
     def _count(self, frame: Frame, i: int, found: list[Sighting]) -> None:
         ts, key, port = frame.ts[i], (frame.src_ip[i], frame.dst_ip[i]), frame.dst_port[i]
@@ -74,22 +73,8 @@ class VerticalScan:
             return
         share = ports / (ports + len(probe.answered))
         score = held_back(ports / self._set.ports, self._set.failed_share / share)
-        if self._reporter.due(trail, score, frame.clock[i]):
-            features = (
-                Feature(name="ports that did not answer", value=ports, unit="ports", baseline=self._set.ports),
-                Feature(name="share of failures", value=round(share, 4), baseline=self._set.failed_share),
-            )
-            found.append(self._reporter.report(trail, frame, i, entity=key[0], score=score, features=features))
-
-    @property
-    def evicted(self) -> int:
-        """Entities forgotten for want of room."""
-        return self.memory.evicted
-
-    def dump(self) -> Any:
-        """Working state."""
-        return self.memory.dump()
-
-    def load(self, data: Any) -> None:
-        """Go on from a dumped state."""
-        self.memory.load(data)
+        measures = (
+            ("ports that did not answer", ports, "ports", self._set.ports),
+            ("share of failures", share, "", self._set.failed_share),
+        )
+        found += self._reporter.judge(frame, i, key, score, measures)

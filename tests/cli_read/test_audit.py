@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
 from adapters.log import open_log
-from tests.projections.story import NOON, story, uid
+from cli.explain import reasons
+from domain.sighting import Feature
+from tests.cli_read.conftest import log_of
+from tests.projections.story import NOON, detected, drafts, feed_opened, story, uid
 
 A = str(uid("a"))
 EVENTS = len(story())
@@ -79,6 +83,37 @@ def test_as_of_shows_the_views_of_then(shell):
     assert "incidents: 1" in shell.run("audit", "as-of", "2018-03-24T12:00:02Z").stdout
 
 
+def test_as_of_says_by_which_clock(shell):
+    assert "(by when facts occurred)" in shell.run("audit", "as-of", "1h").stdout
+    assert "(by when facts were recorded)" in shell.run("audit", "as-of", "1h", "--recorded").stdout
+
+
+def test_times_are_rfc_3339_also_where_the_feed_had_none_yet(empty):
+    log = open_log(log_of(empty.home), lambda: NOON)
+    log.append(drafts(feed_opened(), start=0))
+    log.append(drafts(detected("a")))
+    log.close()
+    (feed,) = empty.json("audit", "as-of", "1h")["feeds"]
+    assert (feed["opened_at"], feed["watermark"]) == ("2018-03-24T12:00:00Z", None)
+    first, second = empty.json("audit", "log")
+    assert first["occurred_at"] is None
+    assert second["fact"]["first_seen"] == second["fact"]["flows"][0]["ts"] == "2018-03-24T12:00:00Z"
+    assert "1970" not in empty.run("audit", "log").stdout
+
+
+def test_a_key_without_a_checkpoint_is_wrong_usage(shell):
+    shell.run("audit", "verify", "--key", "x.pub", code=2)
+
+
+def test_a_checkpoint_is_held_against_the_key_that_is_given(shell, tmp_path):
+    file, pub = tmp_path / "mark.json", shell.home / "keys" / "checkpoint.key.pub"
+    shell.run("audit", "checkpoint", str(file))
+    kept = pub.rename(tmp_path / "kept.pub")
+    (shell.home / "keys" / "checkpoint.key").unlink()
+    assert "--key" in shell.json("audit", "verify", "--checkpoint", str(file), code=1)["reason"]
+    assert shell.json("audit", "verify", "--checkpoint", str(file), "--key", str(kept))["ok"]
+
+
 def test_as_of_no_time_is_wrong_usage(shell):
     shell.run("audit", "as-of", "teatime", code=2)
 
@@ -116,7 +151,49 @@ def test_explain_an_incident_explains_its_threats(shell):
     told = shell.json("audit", "explain", str(uid("A"))[:8])
     assert [threat["id"] for threat in told["threats"]] == told["incident"]["threats"]
     assert told["chain"][0]["kind"] == "incident-opened"
-    assert "It holds 2 threats" in shell.run("audit", "explain", str(uid("A"))[:8]).stdout
+    text = " ".join(shell.run("audit", "explain", str(uid("A"))[:8]).stdout.split())
+    assert "about 10.0.0.5, 10.0.0.6, from 2018-03-24 12:00:00Z to 2018-03-24 12:01:00Z (60 seconds)" in text
+    assert "It holds 2 threats: 2 beacon." in text
+    assert text.index("It holds 2 threats") < text.index("How it came about")
+
+
+def feature(name, value, baseline=None):
+    return {"name": name, "value": value, "unit": "", "baseline": baseline}
+
+
+@pytest.mark.parametrize(
+    ("kind", "measured", "says"),
+    [
+        ("beacon", feature("spread of the intervals", 0.02, 0.1), "at most 0.1: met"),
+        ("beacon", feature("skewness of the intervals", -0.2, 0.5), "at most 0.5: met"),
+        ("beacon", feature("median bytes sent", 900, 20_000), "at most 20,000: met"),
+        ("beacon", feature("calls", 30, 20), "threshold 20, 1.5 times that"),
+        ("flood", feature("unanswered packets", 56, 5000), "threshold 5,000: not met, not needed"),
+        ("anomaly", feature("spread of the hours", 2, 4), "usually 4"),
+    ],
+)
+def test_a_measurement_says_what_it_means(kind, measured, says):
+    assert f"({says})" in reasons(kind, [measured])[0]["says"]
+
+
+def test_a_success_comes_first_and_what_played_no_part_last():
+    told = reasons("password-guessing", [
+        feature("log-in attempts", 5, 20), feature("failed attempts", 40, 20), feature("successes on record", 1),
+    ])  # fmt: skip
+    assert [each["name"] for each in told] == ["successes on record", "failed attempts", "log-in attempts"]
+    assert "SUCCEEDED" in told[0]["says"]
+    assert [each["needed"] for each in told] == [True, True, False]
+
+
+def test_what_is_nothing_against_its_threshold_is_left_out_of_the_note(empty):
+    log = open_log(log_of(empty.home), lambda: NOON)
+    (draft,) = drafts(detected("x"))
+    features = (Feature(name="calls", value=30.0, baseline=20.0), Feature(name="log-ins", value=0.0, baseline=20.0))
+    log.append([replace(draft, fact=replace(draft.fact, features=features))])
+    log.close()
+    text = empty.run("audit", "explain", str(uid("x"))).stdout
+    assert "calls: 30" in text
+    assert "log-ins" not in text
 
 
 def test_log_shows_the_latest_facts_and_filters(shell):
@@ -125,6 +202,7 @@ def test_log_shows_the_latest_facts_and_filters(shell):
     assert {fact["stream"] for fact in shell.json("audit", "log", "--stream", "feed/")} == {"feed/zeek"}
     (fact,) = shell.json("audit", "log", "--kind", "batch-scored")
     assert fact["fact"]["received"] == 1000
+    assert fact["fact"]["watermark"] == "2018-03-24T12:00:00.000001Z"
     assert fact["occurred_at"] == "2018-03-24T12:00:05Z"
 
 

@@ -39,6 +39,8 @@ def test_incidents_list_keeps_its_contract(shell):
 def test_lists_take_filters(shell):
     assert [t["id"] for t in shell.json("threats", "list", "--entity", "10.0.0.6")] == [B]
     assert shell.json("threats", "list", "--level", "critical") == []
+    assert len(shell.json("threats", "list", "--level", "medium")) == 2
+    assert [i["level"] for i in shell.json("incidents", "list", "--level", "high")] == ["critical"]
     assert shell.json("threats", "list", "--since", "2h") == []
     assert len(shell.json("threats", "list", "--since", "2018-03-24", "--until", "2018-03-25T00:00:00Z")) == 2
     assert len(shell.json("threats", "list", "--limit", "1")) == 1
@@ -63,11 +65,23 @@ def test_a_filter_that_leaves_nothing_says_so(shell, group):
 
 
 @pytest.mark.parametrize(
-    "words", [("threats", "list"), ("incidents", "list"), ("audit", "log"), ("audit", "explain", A)]
+    "words", [("threats", "show", A), ("incidents", "show", str(uid("A"))), ("audit", "explain", A)]
 )
 def test_words_fit_into_100_columns(shell, words):
     for line in shell.run(*words).stdout.splitlines():
         assert len(line) <= 100, line
+
+
+def test_a_table_in_a_pipe_cuts_no_name_and_breaks_no_row(shell):
+    lines = shell.run("audit", "log", "--kind", "threat-detected").stdout.splitlines()
+    assert [line.split()[-1] for line in lines[1:]] == [f"threat/{A}", f"threat/{B}"]
+    assert len(shell.run("threats", "list").stdout.splitlines()) == 3
+
+
+def test_incidents_are_found_by_who_stands_on_the_other_side(shell):
+    assert [i["id"] for i in shell.json("incidents", "list", "--entity", "203.0.113.9")] == [str(uid("A"))]
+    assert shell.json("incidents", "list", "--entity", "203.0.113.8") == []
+    assert shell.json("audit", "replay")["equal"]
 
 
 def test_show_takes_the_beginning_of_an_id(shell):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
 
+import pytest
+
+from adapters.lease import LeaseTaken, holder, take
 from adapters.log import open_log
 from adapters.views import Views
-from cli.status import document_of
+from cli.status import agents_of, document_of
 from config.home import Home
 from domain.facts.operation import HealthReported, JobFailed
 from domain.values import MINUTE
-from tests.projections.story import NOON, drafts, feed_opened, linked, scored, story
+from tests.projections.story import NOON, closed, drafts, feed_opened, linked, scored, story
 
 
 def prepared(home: Home, facts) -> None:
@@ -29,8 +33,8 @@ def test_status_keeps_its_contract(shell):
     found = shell.json("status")
     assert found["health"] == "healthy"
     assert found["agents"] == [
-        {"name": "detector", "state": "idle", "position": len(story()), "lag": 0},
-        {"name": "projections", "state": "current", "position": len(story()), "lag": 0},
+        {"name": "detector", "state": "stopped", "position": len(story()), "lag": 0},
+        {"name": "projections", "state": "stopped", "position": len(story()), "lag": 0},
     ]
     (feed,) = found["feeds"]
     assert feed.items() >= {"name": "zeek", "received": 1000, "scored": 997, "malformed": 2, "skipped": 1}.items()
@@ -54,11 +58,66 @@ def test_status_of_a_log_without_views_still_answers(shell):
 def test_a_silent_feed_degrades_health(tmp_path):
     home = Home(tmp_path, environ={})
     prepared(home, drafts(feed_opened(), scored()))
-    assert document_of(home, NOON + 4 * MINUTE)["health"] == "healthy"
-    late = document_of(home, NOON + 6 * MINUTE)
-    assert (late["health"], late["reasons"]) == ("degraded", ["feed zeek has been silent for 6 minutes"])
-    (tmp_path / "config.toml").write_text("[run]\nsilent_after = 3600.0\n")
-    assert document_of(Home(tmp_path, environ={}), NOON + 6 * MINUTE)["health"] == "healthy"
+    with take(home.log_location, "feed-zeek"):
+        assert document_of(home, NOON + 4 * MINUTE)["health"] == "healthy"
+        late = document_of(home, NOON + 6 * MINUTE)
+        assert (late["health"], late["reasons"]) == ("degraded", ["feed zeek has been silent for 6 minutes"])
+        (tmp_path / "config.toml").write_text("[run]\nsilent_after = 3600.0\n")
+        assert document_of(Home(tmp_path, environ={}), NOON + 6 * MINUTE)["health"] == "healthy"
+
+
+UNREAD = "feed zeek is not being read: start `myrmidon run`"
+
+
+def test_an_open_feed_that_nobody_reads_degrades_health(tmp_path):
+    home = Home(tmp_path, environ={})
+    prepared(home, drafts(feed_opened(), scored()))
+    found = document_of(home, NOON)
+    assert (found["health"], found["reasons"]) == ("degraded", [UNREAD])
+    assert not (tmp_path / "leases").exists()
+
+
+def test_a_feed_that_was_read_to_its_end_needs_no_reader(tmp_path):
+    home = Home(tmp_path, environ={})
+    prepared(home, drafts(feed_opened(), scored(), closed()))
+    assert document_of(home, NOON)["health"] == "healthy"
+
+
+def test_an_agent_lives_as_long_as_its_lease(tmp_path):
+    home = Home(tmp_path, environ={})
+    prepared(home, drafts(feed_opened(), scored()))
+    with take(home.log_location, "agent-detector"), take(home.log_location, "feed-zeek"):
+        held = document_of(home, NOON)
+    freed = document_of(home, NOON)
+    assert [(agent["name"], agent["state"]) for agent in held["agents"]] == [
+        ("detector", "running"), ("projections", "running"),
+    ]  # fmt: skip
+    assert {agent["state"] for agent in freed["agents"]} == {"stopped"}
+    assert (held["reasons"], freed["reasons"]) == ([], [UNREAD])
+
+
+def test_a_running_agent_that_lags_is_behind():
+    found = agents_of(9, [{"name": "responder", "position": 4}], [], {"agent-responder"}, has_parked=False)
+    assert found[1] == {"name": "responder", "state": "behind", "position": 4, "lag": 5}
+
+
+def test_holders_are_named_and_asking_does_not_take(tmp_path):
+    where = tmp_path / "log.db"
+    assert holder(where, "feed-x") is None
+    assert not (tmp_path / "leases").exists()
+    with take(where, "feed-x"):
+        assert holder(where, "feed-x") == str(os.getpid())
+        with pytest.raises(LeaseTaken):
+            take(where, "feed-x")
+    assert holder(where, "feed-x") is None
+    take(where, "feed-x").release()
+
+
+def test_holders_are_known_on_postgres(postgres_dsn, fresh_schema):
+    with take(postgres_dsn, "feed-x", schema=fresh_schema):
+        assert str(os.getpid()) in holder(postgres_dsn, "feed-x", schema=fresh_schema)
+        assert holder(postgres_dsn, "feed-y", schema=fresh_schema) is None
+    assert holder(postgres_dsn, "feed-x", schema=fresh_schema) is None
 
 
 def test_the_gravest_trouble_is_the_health(tmp_path):
@@ -98,7 +157,7 @@ def test_status_reads_a_postgres_home(tmp_path, postgres_dsn, fresh_schema):
     prepared(home, story())
     found = document_of(home, NOON)
     assert found["feeds"][0]["received"] == 1000
-    assert found["agents"][-1] == {"name": "projections", "state": "current", "position": len(story()), "lag": 0}
+    assert found["agents"][-1] == {"name": "projections", "state": "stopped", "position": len(story()), "lag": 0}
 
 
 PROGRAM = """

@@ -215,7 +215,6 @@ def test_an_own_mapping_is_named_by_its_path(tmp_path: Path) -> None:
         ("eve", "eve.json", b'{"ts": 1}\n'),
         ("csv", "x.csv", b"a,b,c\n1,2,3\n"),
         ("csv", "x.csv?mapping=argus", b"a,b,c\n1,2,3\n"),
-        ("csv", "x.csv?mapping=none.toml", b"a,b,c\n1,2,3\n"),
         ("parquet", "x.parquet", b"PAR1 is not enough"),
     ],
 )

@@ -146,29 +146,29 @@ class TestCheckpoint:
         answer = verify_checkpoint(log, checkpoint, key)
         assert (answer.ok, answer.events) == (True, ROWS + 1)
 
-    def test_a_cut_tail_is_found(self, log: SQLiteLog, checkpoint: Path, execute: Execute) -> None:
+    def test_a_cut_tail_is_found(self, log: SQLiteLog, checkpoint: Path, key: Path, execute: Execute) -> None:
         hash_anew(execute, upto=9)
         assert log.verify().ok
-        answer = verify_checkpoint(log, checkpoint)
+        answer = verify_checkpoint(log, checkpoint, key)
         assert (answer.ok, answer.first_break) == (False, 10)
         assert "tail was cut" in answer.reason
 
     def test_an_edit_with_all_hashes_recomputed_is_found(
-        self, log: SQLiteLog, checkpoint: Path, execute: Execute
+        self, log: SQLiteLog, checkpoint: Path, key: Path, execute: Execute
     ) -> None:
         execute("UPDATE events SET actor = 'nobody' WHERE position = 4")
         hash_anew(execute, upto=ROWS)
         assert log.verify().ok
-        answer = verify_checkpoint(log, checkpoint)
+        answer = verify_checkpoint(log, checkpoint, key)
         assert (answer.ok, answer.first_break) == (False, ROWS)
         assert "edited" in answer.reason
 
     @pytest.mark.parametrize("field", ["head", "position", "events", "made_at", "digest", "log_id"])
-    def test_a_changed_checkpoint_is_found(self, log: SQLiteLog, checkpoint: Path, field: str) -> None:
+    def test_a_changed_checkpoint_is_found(self, log: SQLiteLog, checkpoint: Path, key: Path, field: str) -> None:
         told = json.loads(checkpoint.read_text())
         told[field] = told[field] + 1 if isinstance(told[field], int) else "0" * 64
         checkpoint.write_text(json.dumps(told))
-        answer = verify_checkpoint(log, checkpoint)
+        answer = verify_checkpoint(log, checkpoint, key)
         assert not answer.ok
         assert "signature" in answer.reason
 
@@ -176,8 +176,8 @@ class TestCheckpoint:
         self, log: SQLiteLog, checkpoint: Path, key: Path, tmp_path: Path, execute: Execute
     ) -> None:
         hash_anew(execute, upto=3)
-        write_checkpoint(log, checkpoint, tmp_path / "forger.key", ticking())
-        answer = verify_checkpoint(log, checkpoint, key)
+        write_checkpoint(log, tmp_path / "forged", tmp_path / "forger.key", ticking())
+        answer = verify_checkpoint(log, tmp_path / "forged", key)
         assert not answer.ok
         assert "forgery" in answer.reason
 
@@ -185,18 +185,67 @@ class TestCheckpoint:
         assert stat.S_IMODE(key.stat().st_mode) == 0o600
         assert sorted(path.name for path in key.parent.iterdir()) == ["signing.key", "signing.key.pub"]
 
-    def test_a_checkpoint_of_another_log_is_refused(self, checkpoint: Path, tmp_path: Path) -> None:
+    def test_a_checkpoint_of_another_log_is_refused(self, checkpoint: Path, key: Path, tmp_path: Path) -> None:
         with (
             closing(SQLiteLog(tmp_path / "other.sqlite", ticking())) as other,
             pytest.raises(JournalError, match="its own"),
         ):
-            verify_checkpoint(other, checkpoint)
+            verify_checkpoint(other, checkpoint, key)
 
-    @pytest.mark.parametrize("text", ["", "{}", "[]", "\x00", '{"format": "other"}'])
+    def test_a_checkpoint_alone_proves_nothing(self, log: SQLiteLog, checkpoint: Path, key: Path) -> None:
+        public = key.with_name(key.name + ".pub").rename(key.with_name("kept.pub"))
+        key.unlink()
+        answer = verify_checkpoint(log, checkpoint, key)
+        assert not answer.ok
+        assert "give --key" in answer.reason
+        assert verify_checkpoint(log, checkpoint, key, public).ok
+        assert not key.exists()
+
+    @pytest.mark.parametrize("text", ["", "no hex", "ab", "\xff"])
+    def test_what_is_no_public_key_is_refused(
+        self, log: SQLiteLog, checkpoint: Path, key: Path, tmp_path: Path, text: str
+    ) -> None:
+        (tmp_path / "other.pub").write_text(text, "latin-1")
+        with pytest.raises(JournalError, match="no public key"):
+            verify_checkpoint(log, checkpoint, key, tmp_path / "other.pub")
+        with pytest.raises(JournalError, match="No such file"):
+            verify_checkpoint(log, checkpoint, key, tmp_path / "none.pub")
+
+    def test_a_grown_log_may_sign_over_an_older_checkpoint(self, log: SQLiteLog, checkpoint: Path, key: Path) -> None:
+        log.append([note(100)])
+        assert write_checkpoint(log, checkpoint, key, ticking()).events == ROWS + 1
+        assert json.loads(checkpoint.read_text())["events"] == ROWS + 1
+        assert [file.name for file in checkpoint.parent.iterdir()] == [checkpoint.name]
+
+    def test_evidence_is_not_overwritten(
+        self, log: SQLiteLog, checkpoint: Path, key: Path, tmp_path: Path, execute: Execute
+    ) -> None:
+        before = checkpoint.read_bytes()
+        with pytest.raises(JournalError, match="not overwritten"):
+            write_checkpoint(log, checkpoint, tmp_path / "forger.key", ticking())
+        hash_anew(execute, upto=9)
+        with pytest.raises(JournalError, match="as evidence"):
+            write_checkpoint(log, checkpoint, key, ticking())
+        assert checkpoint.read_bytes() == before
+
+    @pytest.mark.parametrize("junk", ["1e400", "134.5", '"134"', "true", "-1", "9223372036854775808", "NaN", "null"])
+    def test_a_position_that_is_none_is_one_clear_line(
+        self, log: SQLiteLog, checkpoint: Path, key: Path, junk: str
+    ) -> None:
+        checkpoint.write_text(checkpoint.read_text().replace(f'"position": {ROWS}', f'"position": {junk}'))
+        with pytest.raises(JournalError, match=r"position is (missing or no whole number|out of range)"):
+            verify_checkpoint(log, checkpoint, key)
+
+    @pytest.mark.parametrize("text", ["", "{}", "[]", "\x00", "[" * 100_000, '{"format": "other"}'])
     def test_what_is_no_checkpoint_is_refused(self, log: SQLiteLog, tmp_path: Path, text: str) -> None:
         (tmp_path / "bad").write_text(text)
         with pytest.raises(JournalError, match="cannot be read as a checkpoint"):
             verify_checkpoint(log, tmp_path / "bad")
+
+    def test_a_file_that_cannot_be_read_says_why(self, log: SQLiteLog, tmp_path: Path) -> None:
+        for file, why in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
+            with pytest.raises(JournalError, match=rf"{why}.*myrmidon audit checkpoint"):
+                verify_checkpoint(log, file)
 
     def test_an_empty_log_can_be_signed(self, tmp_path: Path, key: Path) -> None:
         with closing(SQLiteLog(tmp_path / "empty.sqlite", ticking())) as log:

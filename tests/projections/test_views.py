@@ -221,7 +221,8 @@ def test_lists_filter_by_host_level_status_and_time(views, log):
             "open": {"status": "open"},
             "later": {"since": NOON + 10**9},
             "before": {"until": NOON - 1},
-            "low": {"level": "low"},
+            "graver": {"level": "medium"},
+            "gravest": {"level": "critical"},
             "one": {"limit": 1},
         }.items()
     }
@@ -234,7 +235,8 @@ def test_lists_filter_by_host_level_status_and_time(views, log):
         "open": [a],
         "later": [],
         "before": [],
-        "low": [],
+        "graver": [b, a],
+        "gravest": [],
         "one": [b],
     }
     assert [r["id"] for r in views.rows("incidents", incidents.listing())] == [str(uid("A"))]

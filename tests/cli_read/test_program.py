@@ -1,0 +1,105 @@
+"""The program as a whole: wrong usage, homes that are none, version and help."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from cli import main
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch, capsys):
+    """Runs the console script; gives exit code, standard output and standard error."""
+    for name in ("MYRMIDON_LOG_DSN", "MYRMIDON_LOG__DSN", "MYRMIDON_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["myrmidon", *words])
+        with pytest.raises(SystemExit) as ended:
+            main.run_program()
+        return (ended.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("threats", "list", "--level", "huge"), "`myrmidon threats list --help`"),
+        (("threats", "list", "--limit", "0"), "--limit"),
+        (("threats", "list", "--since", "teatime"), "teatime"),
+        (("threats", "show"), "missing argument"),
+        (("incidents", "note", "abc", " "), "a note needs words"),
+        (("teatime",), "no such command 'teatime' (see `myrmidon --help`)"),
+        (("--hom", "x", "status"), "no such option: --hom"),
+        (("run", "--agents", "teatime"), "myrmidon: there is no agent"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_2(program, words, says):
+    code, out, err = program(*words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("myrmidon: ")
+    assert says in err
+
+
+MISSING = "is recorded in .myrmidon yet: run `myrmidon demo`"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "threats show a", "incidents show a", "incidents ack a", "incidents resolve a", "incidents note a b",
+        "feedback a correct", "projections rebuild", "audit verify", "audit checkpoint mark", "audit replay",
+        "audit as-of 1h", "audit explain a", "audit log",
+    ],
+)  # fmt: skip
+def test_a_home_without_a_log_is_one_line_exit_1_and_stays_away(program, tmp_path, words):
+    code, out, err = program(*words.split())
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert MISSING in err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", ["threats list", "incidents list", "status"])
+def test_a_list_of_a_home_without_a_log_says_what_to_do(program, tmp_path, words):
+    code, out, _ = program(*words.split())
+    assert code == 0
+    assert MISSING in out
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words", ["threats list", "status", "feedback a correct", "audit verify", "projections rebuild"]
+)
+def test_a_home_that_is_a_file_is_wrong_usage(program, tmp_path, words):
+    (tmp_path / "file").touch()
+    code, _, err = program("--home", "file", *words.split())
+    assert (code, err.count("\n")) == (2, 1)
+    assert "no folder" in err
+
+
+def test_version_and_help_are_no_errors(program):
+    code, out, _ = program("--version")
+    assert (code, out.split()[0]) == (0, "myrmidon")
+    assert out.split()[1][0].isdigit()
+    code, out, _ = program("threats", "list", "--help")
+    assert code == 0
+    assert "This level or a graver one" in out
+
+
+@pytest.mark.parametrize("words", [(), ("incidents",)])
+def test_a_group_without_a_command_shows_its_help(program, words):
+    code, _, err = program(*words)
+    assert code == 2
+    assert "Commands:" in err
+
+
+def test_an_interrupted_command_ends_with_130(program, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cli.status.document_of", interrupt)
+    assert program("status")[0] == 130
