@@ -66,7 +66,8 @@ def chosen_agents(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = sorted(set(names) - set(AGENTS))
     if unknown or not names:
-        raise typer.BadParameter(f"there is no agent {', '.join(unknown) or repr(text)}; known are {', '.join(AGENTS)}")
+        name = ", ".join(unknown) or repr(text)
+        raise typer.BadParameter(f"there is no agent {name}; known are {', '.join(AGENTS)}")
     return names
 
 

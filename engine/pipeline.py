@@ -107,8 +107,9 @@ class Pipeline:
 
     def dump(self) -> bytes:
         """The whole working state."""
-        state = (self.rules_version, [behaviour.dump() for behaviour in self._behaviours], self._anomaly.dump())
-        return zlib.compress(msgspec.msgpack.encode(state), FAST)
+        # part by part: the whole state in plain would be the peak of the process's memory
+        parts = [_packed(behaviour.dump()) for behaviour in self._behaviours]
+        return msgspec.msgpack.encode((self.rules_version, parts, _packed(self._anomaly.dump())))
 
     def load(self, data: bytes) -> None:
         """Go on exactly where `dump` was called.
@@ -117,7 +118,9 @@ class Pipeline:
             StateRefused: the state is damaged or of another version of the rules.
         """
         try:
-            version, states, anomaly = msgspec.msgpack.decode(zlib.decompress(data), type=tuple[str, list[Any], bytes])
+            version, parts, packed = msgspec.msgpack.decode(data, type=tuple[str, list[bytes], bytes])
+            states = [_unpacked(part) for part in parts]
+            anomaly = _unpacked(packed)
         except (zlib.error, msgspec.MsgspecError) as error:
             raise StateRefused(
                 "working state: cannot be read; remove the snapshot to rebuild it from the feed"
@@ -130,6 +133,14 @@ class Pipeline:
         for behaviour, state in zip(self._behaviours, states, strict=True):
             behaviour.load(state)
         self._anomaly.load(anomaly)
+
+
+def _packed(state: Any) -> bytes:
+    return zlib.compress(msgspec.msgpack.encode(state), FAST)
+
+
+def _unpacked(data: bytes) -> Any:
+    return msgspec.msgpack.decode(zlib.decompress(data))
 
 
 def _on_time(frame: Frame) -> Frame:

@@ -61,14 +61,15 @@ class Hunt:
         self._root = uuid5(NAMESPACE, f"feed|{feed}")
         self._order = 0
         self._closings: deque[int] = deque()
+        self._ends: set[int] = set()
 
     def expect(self, history: History) -> None:
         """Close entries where the log says they closed, as long as rows are read again."""
-        self._closings = deque(history.closings)
+        self._closings, self._ends = deque(history.closings), history.ends
 
     def adopt(self, recorded: Recorded, history: History) -> None:
         """Stand at the recorded cursor: what the log knows is taken from there and not from what was derived again."""
-        self._closings = deque()
+        self._closings, self._ends = deque(), set()
         self._state = history.state
         self.rows, self.threats = recorded.rows, history.threats
         self.ledger.number = history.number
@@ -99,9 +100,17 @@ class Hunt:
                 self.ledger.take(_ledger_rows(part))
                 self.rows, self._order = part.row[-1], part.order[-1]
                 begin = end
+            if self.rows in self._ends:
+                self.finish()  # read again: the feed came to an end here before
             if begin < size or self._is_full():
                 steps += self.close_entry(folded())
         return steps
+
+    def finish(self) -> list[Step]:
+        """The feed came to its end: what was seen and not told yet."""
+        sightings = self._pipeline.finish(self.rows, self.ledger.clock)
+        drafts = [draft for sighting in sightings for draft in self._sight(sighting)]
+        return [Step(order=self._order, row=self.rows, draft=draft) for draft in drafts]
 
     def _room(self, frame: Frame, begin: int) -> int:
         """Index up to which the rows from `begin` on belong to the open entry."""
@@ -156,19 +165,20 @@ class Hunt:
         """The whole working state."""
         ledger = asdict(self.ledger)
         ledger["faults"] = [[*key, *value] for key, value in self.ledger.faults.items()]
-        return msgspec.msgpack.encode(
+        head = msgspec.msgpack.encode(
             {
                 "layout": self._layout(),
                 "ledger": ledger,
                 "rows": self.rows,
                 "versions": asdict(self._versions),
-                "pipeline": self._pipeline.dump(),
             }
         )
+        return b"".join((len(head).to_bytes(4, "big"), head, self._pipeline.dump()))
 
     def load(self, data: bytes) -> bool:
         """Go on from a dump. False, and nothing changed, when it was made by another version of the detections."""
-        saved: dict[str, Any] = msgspec.msgpack.decode(data)
+        size = int.from_bytes(data[:4], "big")
+        saved: dict[str, Any] = msgspec.msgpack.decode(data[4 : 4 + size])
         if saved["layout"] != self._layout():
             return False
         ledger = saved["ledger"]
@@ -177,7 +187,7 @@ class Hunt:
         self.ledger = Ledger(**ledger)
         self.rows = saved["rows"]
         self._versions = detector.Versions(**saved["versions"])
-        self._pipeline.load(saved["pipeline"])
+        self._pipeline.load(data[4 + size :])
         return True
 
     def _layout(self) -> list[str]:

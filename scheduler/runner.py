@@ -172,6 +172,7 @@ class Runner:
         steps: list[Step] = []
         for feed, hunt in self.hunts.items():
             if self.until_eof and not self.stopped:
+                steps += hunt.finish()
                 steps += hunt.close_entry(self._last_input())
                 steps += [hunt.fault(fault) for fault in self._problems(feed)]
                 steps.append(hunt.close())

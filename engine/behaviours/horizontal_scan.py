@@ -27,6 +27,8 @@ from engine.frame import Frame
 COUNTED: Final = frozenset({"tcp", "udp", "icmp"})
 WEB: Final = frozenset({80, 443})
 QUIC: Final = 443
+KNOWN: Final = 128
+"""So many hosts that answered stay known to a source for good; of more, only those of the window do."""
 
 
 class Sweep(msgspec.Struct, array_like=True):
@@ -43,7 +45,7 @@ class HorizontalScan(Watch):
     name = "horizontal-scan"
     kinds = ("horizontal-scan",)
     reads = frozenset({"conn"})
-    version = 3
+    version = 4
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.horizontal_scan
@@ -88,8 +90,8 @@ class HorizontalScan(Watch):
         answered = sweep.answered
         if dst in answered:
             del answered[dst]
-        elif len(answered) >= self._cap:
-            del answered[next(iter(answered))]
+        elif len(answered) >= KNOWN:
+            prune(answered, ts - self._window, self._cap)
         answered[dst] = ts
         if dst in sweep.failed:
             del sweep.failed[dst]
