@@ -43,8 +43,14 @@ class Anomaly(Protocol):
     def version(self) -> str:
         """Version of the model that votes now."""
 
-    def sense(self, frame: Frame) -> Sensed:
-        """Sightings, notices and scores of the frame's rows."""
+    def begin(self, frame: Frame) -> None:
+        """Hand over the rows of a frame."""
+
+    def finish(self) -> Sensed:
+        """Sightings, notices and scores of the rows that were handed over."""
+
+    def close(self) -> None:
+        """Let go of what it holds."""
 
     def dump(self) -> bytes:
         """The whole state."""
@@ -88,10 +94,12 @@ class Pipeline:
         frame = frame.scored()
         if not len(frame):
             return Sensed()
-        sensed = self._anomaly.sense(frame)
+        # the anomaly side may work beside us, in a process of its own
+        self._anomaly.begin(frame)
         # cut once for all: a behaviour cuts where it is asked for longer than a closing report takes
         parts = spans(_on_time(frame), self._closing)
         found = [sighting for behaviour in self._behaviours for part in parts for sighting in behaviour.sense(part)]
+        sensed = self._anomaly.finish()
         # a stable sort: sightings of one row keep the order of the behaviours
         sensed.sightings = sorted([*found, *sensed.sightings], key=lambda sighting: sighting.row)
         return sensed
@@ -104,6 +112,10 @@ class Pipeline:
             at: the feed's clock there.
         """
         return [sighting for behaviour in self._behaviours for sighting in behaviour.finish(row, at)]
+
+    def close(self) -> None:
+        """Let go of the anomaly side's process, if it has one."""
+        self._anomaly.close()
 
     def dump(self) -> bytes:
         """The whole working state."""

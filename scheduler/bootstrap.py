@@ -85,6 +85,8 @@ def running(
             stack.enter_context(take(home.log_location, name))
         known = histories(journal, [spec.name for spec in specs])
         hunts = {spec.name: Hunt(spec.name, spec.kind, settings, artifacts) for spec in specs}
+        for hunt in hunts.values():
+            stack.callback(hunt.close_pipeline)
         recorded = {spec.name: Recorded.of(spec.name, journal.cursor(spec.name)) for spec in specs}
         for spec in specs:
             _same_kind(spec, known[spec.name])

@@ -27,6 +27,7 @@ from domain.journal import Draft
 from domain.sighting import Sighting
 from domain.values import NAMESPACE, Micros, event_id
 from engine.frame import Frame
+from engine.models.apart import AnomalyApart
 from engine.pipeline import Pipeline
 from engine.sensed import Notice, Sensed
 from scheduler.recovery import GAP, History, Recorded
@@ -105,6 +106,10 @@ class Hunt:
             if begin < size or self._is_full():
                 steps += self.close_entry(folded())
         return steps
+
+    def close_pipeline(self) -> None:
+        """Let go of what the engine holds."""
+        self._pipeline.close()
 
     def finish(self) -> list[Step]:
         """The feed came to its end: what was seen and not told yet."""
@@ -247,7 +252,7 @@ class Hunt:
 
 def new_pipeline(settings: Settings) -> Pipeline:
     """The engine as the settings want it."""
-    return Pipeline(settings.thresholds, seed=settings.seed)
+    return Pipeline(settings.thresholds, seed=settings.seed, anomaly=AnomalyApart(settings.thresholds, settings.seed))
 
 
 def _stream(fact: Fact, feed: str) -> str:

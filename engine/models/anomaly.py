@@ -87,6 +87,7 @@ class AnomalyDetector:
         self._result: Callable[[], IsolationForest] | None = None
         self._model: IsolationForest | None = None
         self._hosts: dict[str, _Past] = {}
+        self._given: Frame | None = None
 
     @property
     def version(self) -> str:
@@ -126,6 +127,19 @@ class AnomalyDetector:
     def sense(self, frame: Frame) -> Sensed:
         """Read `frame`; judge the host windows that closed."""
         return self.judge(self._windows.feed(frame))
+
+    def begin(self, frame: Frame) -> None:
+        """Take a frame in; `finish` tells what it gave."""
+        self._given = frame
+
+    def finish(self) -> Sensed:
+        """What the frame gave that was taken in last."""
+        assert self._given is not None, "begin comes first"  # noqa: S101 - an invariant of the callers
+        frame, self._given = self._given, None
+        return self.sense(frame)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def judge(self, closed: list[ClosedWindow]) -> Sensed:
         """Judge closed windows, in order."""
