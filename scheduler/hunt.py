@@ -119,7 +119,8 @@ class Hunt:
 
     def _room(self, frame: Frame, begin: int) -> int:
         """Index up to which the rows from `begin` on belong to the open entry."""
-        while self._closings and self._closings[0] <= self.rows and not self.ledger.received:
+        # what closed before the snapshot is behind us; what closes right here closes as soon as a row follows
+        while self._closings and self._closings[0] < self.rows + (not self.ledger.received):
             self._closings.popleft()
         if self._closings:
             return min(len(frame), begin + max(0, self._closings[0] - self.rows))

@@ -1,0 +1,73 @@
+"""The detector at work on a feed: it goes on from its dump, and closes entries where the log says they closed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from adapters.artifacts import Artifacts
+from adapters.feeds import open_telemetry, parse_spec
+from agents.detector.policy import Policy
+from config.settings import Settings
+from domain.facts.telemetry import BatchScored
+from engine.frame import Frame
+from engine.pipeline import Pipeline
+from scheduler.hunt import Hunt
+from scheduler.recovery import History
+from tests.e2e.rows import HEADER, scan
+
+SETTINGS = Settings(detector=Policy(ledger_rows=10))
+
+
+@pytest.fixture
+def frame(tmp_path) -> Frame:
+    log = tmp_path / "conn.log"
+    log.write_text(HEADER + scan(0, 47))
+    telemetry = open_telemetry([parse_spec(f"zeek:{log}")], reads=Pipeline.READS, follow=False, batch_rows=1000)
+    (pulse,) = telemetry.pulses()
+    telemetry.close()
+    return pulse.frames["zeek"]
+
+
+@pytest.fixture
+def hunt(tmp_path):
+    made: list[Hunt] = []
+
+    def make() -> Hunt:
+        made.append(Hunt("zeek", "zeek", SETTINGS, Artifacts(Path(tmp_path) / "artifacts")))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close_pipeline()
+
+
+def entries(steps) -> list[BatchScored]:
+    return [step.draft.fact for step in steps if isinstance(step.draft.fact, BatchScored)]
+
+
+@pytest.mark.parametrize("at", [5, 10, 13, 20, 29, 40])
+def test_rows_read_again_from_a_snapshot_leave_the_open_entry_as_it_was(frame, hunt, at):
+    calm = hunt()
+    expected = entries(calm.take(frame.slice(0, 43), lambda: 0))
+    tail = entries(calm.close_entry(0))
+
+    before = hunt()
+    before.take(frame.slice(0, at), lambda: 0)
+    again = hunt()
+    again.expect(History(closings=[10, 20, 30, 40], number=5, rows=40))
+    assert again.load(before.dump())
+    again.take(frame.slice(at, 43), lambda: 0)
+    assert again.rows == 43
+    assert again.ledger.number == 5
+    assert entries(again.close_entry(0)) == tail
+    assert [entry.received for entry in expected] == [10, 10, 10, 10]
+
+
+def test_a_dump_of_other_rules_is_refused(hunt):
+    other = Hunt("zeek", "zeek", Settings(detector=Policy(ledger_rows=11)), Artifacts(Path("unused")))
+    try:
+        assert not hunt().load(other.dump())
+    finally:
+        other.close_pipeline()
