@@ -7,15 +7,30 @@ Rules:
     3. `log` is the row's log type: conn for any flow, else the Zeek name (dns, http, ssl, ssh, ...).
     4. An unset number is 0, an unset text is ""; `detail` holds what only some logs have (dns query, ssh auth).
     5. `clock` is the feed's event time right after the row (running maximum, jumps of more than a day excluded).
+    6. A frame is not changed once it was handed on. The same columns are there as arrays too (`numbers`, `coded`): made
+       once when somebody asks, or handed over by a feed that has them anyway.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from itertools import compress
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from domain.values import Micros
+
+Numbers: TypeAlias = NDArray[Any]
+"""One number a row: int64, float64 or bool."""
+
+
+class Coded(NamedTuple):
+    """A column of texts: row `i` holds `values[codes[i]]`; values are distinct, their order means nothing."""
+
+    codes: NDArray[np.int32]
+    values: list[str]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -60,6 +75,23 @@ class Frame:
     conn_state: list[str]
     detail: list[dict[str, Any]]
     raw: list[bytes]
+    arrays: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def numbers(self, name: str) -> Numbers:
+        """A column of numbers as an array: int64, float64 (duration) or bool (late)."""
+        if name not in self.arrays:
+            self.arrays[name] = np.array(getattr(self, name))
+        found: Numbers = self.arrays[name]
+        return found
+
+    def coded(self, name: str) -> Coded:
+        """A column of texts as codes and distinct values."""
+        if name not in self.arrays:
+            numbers: dict[str, int] = {}
+            codes = [numbers.setdefault(text, len(numbers)) for text in getattr(self, name)]
+            self.arrays[name] = Coded(np.array(codes, np.int32), list(numbers))
+        found: Coded = self.arrays[name]
+        return found
 
     def __len__(self) -> int:
         return len(self.row)
@@ -82,5 +114,5 @@ class Frame:
         return cls(**{name: list(column) for name, column in zip(COLUMNS, columns, strict=True)})
 
 
-COLUMNS = tuple(f.name for f in fields(Frame))
+COLUMNS = tuple(f.name for f in fields(Frame) if f.name != "arrays")
 """Names of the columns, in the order of a row tuple."""
