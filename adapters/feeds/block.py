@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from domain.values import Micros
-from engine.frame import COLUMNS, Coded
+from engine.frame import COLUMNS, cut
 
 PART: Final = tuple(name for name in COLUMNS if name not in {"order", "row", "clock", "late"})
 """status, source, size, log, ts, the canonical columns, detail, raw."""
@@ -54,9 +54,5 @@ class Block:
     def cut(self, start: int, stop: int) -> Block:
         """Rows `start` to `stop` (exclusive) as a block of their own."""
         columns = [column[start:stop] for column in self.columns]
-        arrays = {name: _cut(array, start, stop) for name, array in self.arrays.items()}
+        arrays = {name: cut(array, start, stop) for name, array in self.arrays.items()}
         return Block(columns, self.stamps[start:stop], arrays)
-
-
-def _cut(array: Any, start: int, stop: int) -> Any:
-    return Coded(array.codes[start:stop], array.values) if isinstance(array, Coded) else array[start:stop]
