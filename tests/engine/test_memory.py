@@ -71,4 +71,5 @@ def test_a_memory_that_was_written_down_goes_on_as_it_was():
     young, old = again.young, again.old
     again.load(msgspec.msgpack.decode(msgspec.msgpack.encode(memory.dump())))
     assert again.dump() == memory.dump()
-    assert again.young is young and again.old is old
+    assert again.young is young
+    assert again.old is old
