@@ -1,0 +1,143 @@
+"""The kernel that carries what is still open over into fresh tables, when starts were closed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine.features.jit import jit
+from engine.features.lookup import insert
+from engine.features.tables import CALLERS, NONE, SAMPLE
+
+
+@jit
+def keep(t: Any, made: Any, clock: Any) -> None:
+    """Copy into the empty tables `made` all that belongs to starts that are not due at `clock`, in its order."""
+    _starts(t, made, clock)
+    names, sketches = np.full(t.numbers[0].texts, NONE, np.int32), np.full(t.numbers[0].sketches, NONE, np.int32)
+    windows, received = _windows(t, made, clock, sketches), _received(t, made, clock, sketches)
+    _pairs(t, made, windows, received, names)
+    for slot in range(made.numbers[0].windows):
+        w = made.windows[slot]
+        names[w.text] = 0
+        for k in range(min(w.flows, SAMPLE)):
+            names[made.shown[slot, k].dst] = names[made.shown[slot, k].proto] = 0
+    _texts(t, made, names)
+    _rename(made, names)
+
+
+@jit
+def _starts(t: Any, made: Any, clock: Any) -> None:
+    n, m, span = t.numbers[0], made.numbers[0], t.limits[0].span
+    m.inside_seen, m.late_for_window, m.ahead_of_clock = n.inside_seen, n.late_for_window, n.ahead_of_clock
+    m.hosts_over_limit, m.receivers_over_limit = n.hosts_over_limit, n.receivers_over_limit
+    m.sketches_over_limit = n.sketches_over_limit
+    for k in range(n.starts):
+        if t.starts[k].start + span > clock:
+            made.starts[m.starts] = t.starts[k]
+            m.starts += 1
+            m.due = min(m.due, t.starts[k].start + span)
+
+
+@jit
+def _sketch(t: Any, made: Any, sketches: Any, at: Any) -> Any:
+    """The new number of a sketch, which is copied."""
+    if at < 0:
+        return at
+    m = made.numbers[0]
+    if sketches[at] == NONE:
+        sketches[at] = m.sketches
+        made.sketches[m.sketches] = t.sketches[at]
+        m.sketches += 1
+    return np.int64(sketches[at])
+
+
+@jit
+def _windows(t: Any, made: Any, clock: Any, sketches: Any) -> Any:
+    m, moved = made.numbers[0], np.full(t.numbers[0].windows, NONE, np.int32)
+    for old in range(t.numbers[0].windows):
+        if t.windows[old].start + t.limits[0].span > clock:
+            new = m.windows
+            moved[old] = new
+            made.windows[new] = t.windows[old]
+            for k in range(SAMPLE):
+                made.shown[new, k] = t.shown[old, k]
+            w = made.windows[new]
+            for kind in range(2):
+                w.sketch[kind] = _sketch(t, made, sketches, w.sketch[kind])
+                w.head[kind] = w.tail[kind] = NONE
+            insert(made.windows_index, made.windows_keys, t.windows_keys[old], new)
+            m.windows += 1
+    return moved
+
+
+@jit
+def _received(t: Any, made: Any, clock: Any, sketches: Any) -> Any:
+    m, moved = made.numbers[0], np.full(t.numbers[0].received, NONE, np.int32)
+    for old in range(t.numbers[0].received):
+        if t.received[old].start + t.limits[0].span > clock:
+            new = m.received
+            moved[old] = new
+            made.received[new] = t.received[old]
+            made.received[new].sketch = _sketch(t, made, sketches, made.received[new].sketch)
+            insert(made.received_index, made.received_keys, t.received_keys[old], new)
+            m.received += 1
+    return moved
+
+
+@jit
+def _pairs(t: Any, made: Any, windows: Any, received: Any, names: Any) -> None:
+    """The pairs whose owner was kept; their lists are linked anew, which keeps their order."""
+    m = made.numbers[0]
+    for old in range(t.numbers[0].pairs):
+        kind = t.pairs[old].kind
+        owner = received[t.pairs[old].owner] if kind == CALLERS else windows[t.pairs[old].owner]
+        if owner < 0:
+            continue
+        new = m.pairs
+        made.pairs[new] = t.pairs[old]
+        p = made.pairs[new]
+        p.owner, p.next = owner, NONE
+        if kind != CALLERS:
+            w = made.windows[owner]
+            if w.tail[kind] >= 0:
+                made.pairs[w.tail[kind]].next = new
+            else:
+                w.head[kind] = new
+            w.tail[kind] = new
+        if p.text >= 0:
+            names[p.text] = 0
+        insert(made.pairs_index, made.pairs_keys, t.pairs_keys[old], new)
+        m.pairs += 1
+
+
+@jit
+def _texts(t: Any, made: Any, names: Any) -> None:
+    """The texts that are still named (`names` is not `NONE`); `names` then holds their new numbers."""
+    m = made.numbers[0]
+    for old in range(t.numbers[0].texts):
+        if names[old] == NONE:
+            continue
+        new, begin, size = m.texts, t.texts[old].begin, t.texts[old].size
+        names[old] = new
+        made.texts[new].begin, made.texts[new].size = m.bytes, size
+        made.bytes[m.bytes : m.bytes + size] = t.bytes[begin : begin + size]
+        insert(made.texts_index, made.texts_keys, t.texts_keys[old], new)
+        m.bytes += size
+        m.texts += 1
+
+
+@jit
+def _rename(made: Any, names: Any) -> None:
+    """Put the new numbers of the texts in place of the old ones."""
+    m = made.numbers[0]
+    for slot in range(m.windows):
+        w = made.windows[slot]
+        w.text = names[w.text]
+        for k in range(min(w.flows, SAMPLE)):
+            s = made.shown[slot, k]
+            s.dst, s.proto = names[s.dst], names[s.proto]
+    for at in range(m.pairs):
+        if made.pairs[at].text >= 0:
+            made.pairs[at].text = names[made.pairs[at].text]
