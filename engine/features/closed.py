@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from domain.values import Micros
-from engine.features.tables import Array
+from engine.features.tables import SAMPLE, Array
 
 TOP: Final = 20
 """Peers of a window that are named."""
@@ -82,14 +82,13 @@ class Batch:
 
     Attributes:
         names: the hosts.
-        windows: their records, `shown` the flows that are shown.
+        windows: their records.
         peers: numbers of the texts of their top peers, `counts` the flows to each.
         texts: places of the texts in `blob`.
     """
 
     names: list[str]
     windows: Array
-    shown: Array
     peers: Array
     counts: Array
     texts: Array
@@ -97,7 +96,8 @@ class Batch:
 
     def window(self, k: int) -> HostWindow:
         """What is shown of the `k`-th window."""
-        w, flows, host = self.windows[k], int(self.windows["flows"][k]), self.names[k]
+        w, host = self.windows[k], self.names[k]
+        flows = int(w["flows"])
         known = zip(self.peers[k].tolist(), self.counts[k].tolist(), strict=True)
         return HostWindow(
             host=host,
@@ -107,15 +107,20 @@ class Batch:
             last=int(w["last"]),
             flows=flows,
             peers={read(self.texts, self.blob, name): count for name, count in known if name >= 0},
-            sample=[
-                (ts, host, sport, read(self.texts, self.blob, dst), dport, read(self.texts, self.blob, proto), out, back)
-                for ts, out, back, dst, proto, sport, dport in self.shown[k][:flows].tolist()
-            ],
+            sample=[self._sample(w, host, number) for number in range(min(flows, SAMPLE))],
             letters=w["letters"].tobytes()[:flows],
         )
+
+    def _sample(self, w: Any, host: str, number: int) -> Sample:
+        ts, sport, dst, dport, proto, out, back = (int(w[f"shown_{name}"][number]) for name in _SHOWN)
+        dst_ip, protocol = read(self.texts, self.blob, dst), read(self.texts, self.blob, proto)
+        return ts, host, sport, dst_ip, dport, protocol, out, back
+
+
+_SHOWN: Final = ("ts", "sport", "dst", "dport", "proto", "out", "back")
 
 
 def read(texts: Array, blob: Array, number: int) -> str:
     """Text `number`."""
-    begin, size = texts[number].item()
+    _, begin, size = texts[number].item()
     return blob[begin : begin + size].tobytes().decode(errors="surrogatepass")

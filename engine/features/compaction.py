@@ -8,6 +8,7 @@ import numpy as np
 
 from engine.features.jit import jit
 from engine.features.lookup import insert
+from engine.features.sketch import REGISTERS
 from engine.features.tables import CALLERS, NONE, SAMPLE
 
 
@@ -22,14 +23,14 @@ def keep(t: Any, made: Any, clock: Any) -> None:
         w = made.windows[slot]
         names[w.text] = 0
         for k in range(min(w.flows, SAMPLE)):
-            names[made.shown[slot, k].dst] = names[made.shown[slot, k].proto] = 0
+            names[w.shown_dst[k]] = names[w.shown_proto[k]] = 0
     _texts(t, made, names)
     _rename(made, names)
 
 
 @jit
 def _starts(t: Any, made: Any, clock: Any) -> None:
-    n, m, span = t.numbers[0], made.numbers[0], t.limits[0].span
+    n, m, span = t.numbers[0], made.numbers[0], t.numbers[0].span
     m.inside_seen, m.late_for_window, m.ahead_of_clock = n.inside_seen, n.late_for_window, n.ahead_of_clock
     m.hosts_over_limit, m.receivers_over_limit = n.hosts_over_limit, n.receivers_over_limit
     m.sketches_over_limit = n.sketches_over_limit
@@ -48,7 +49,8 @@ def _sketch(t: Any, made: Any, sketches: Any, at: Any) -> Any:
     m = made.numbers[0]
     if sketches[at] == NONE:
         sketches[at] = m.sketches
-        made.sketches[m.sketches] = t.sketches[at]
+        for k in range(REGISTERS):
+            made.sketches[m.sketches, k] = t.sketches[at, k]
         m.sketches += 1
     return np.int64(sketches[at])
 
@@ -57,17 +59,15 @@ def _sketch(t: Any, made: Any, sketches: Any, at: Any) -> Any:
 def _windows(t: Any, made: Any, clock: Any, sketches: Any) -> Any:
     m, moved = made.numbers[0], np.full(t.numbers[0].windows, NONE, np.int32)
     for old in range(t.numbers[0].windows):
-        if t.windows[old].start + t.limits[0].span > clock:
+        if t.windows[old].start + t.numbers[0].span > clock:
             new = m.windows
             moved[old] = new
             made.windows[new] = t.windows[old]
-            for k in range(SAMPLE):
-                made.shown[new, k] = t.shown[old, k]
             w = made.windows[new]
             for kind in range(2):
                 w.sketch[kind] = _sketch(t, made, sketches, w.sketch[kind])
                 w.head[kind] = w.tail[kind] = NONE
-            insert(made.windows_index, made.windows_keys, t.windows_keys[old], new)
+            insert(made.windows_index, t.windows[old].key, new)
             m.windows += 1
     return moved
 
@@ -76,12 +76,12 @@ def _windows(t: Any, made: Any, clock: Any, sketches: Any) -> Any:
 def _received(t: Any, made: Any, clock: Any, sketches: Any) -> Any:
     m, moved = made.numbers[0], np.full(t.numbers[0].received, NONE, np.int32)
     for old in range(t.numbers[0].received):
-        if t.received[old].start + t.limits[0].span > clock:
+        if t.received[old].start + t.numbers[0].span > clock:
             new = m.received
             moved[old] = new
             made.received[new] = t.received[old]
             made.received[new].sketch = _sketch(t, made, sketches, made.received[new].sketch)
-            insert(made.received_index, made.received_keys, t.received_keys[old], new)
+            insert(made.received_index, t.received[old].key, new)
             m.received += 1
     return moved
 
@@ -108,7 +108,7 @@ def _pairs(t: Any, made: Any, windows: Any, received: Any, names: Any) -> None:
             w.tail[kind] = new
         if p.text >= 0:
             names[p.text] = 0
-        insert(made.pairs_index, made.pairs_keys, t.pairs_keys[old], new)
+        insert(made.pairs_index, t.pairs[old].key, new)
         m.pairs += 1
 
 
@@ -121,9 +121,11 @@ def _texts(t: Any, made: Any, names: Any) -> None:
             continue
         new, begin, size = m.texts, t.texts[old].begin, t.texts[old].size
         names[old] = new
-        made.texts[new].begin, made.texts[new].size = m.bytes, size
-        made.bytes[m.bytes : m.bytes + size] = t.bytes[begin : begin + size]
-        insert(made.texts_index, made.texts_keys, t.texts_keys[old], new)
+        kept = made.texts[new]
+        kept.key, kept.begin, kept.size = t.texts[old].key, m.bytes, size
+        for k in range(size):
+            made.bytes[m.bytes + k] = t.bytes[begin + k]
+        insert(made.texts_index, t.texts[old].key, new)
         m.bytes += size
         m.texts += 1
 
@@ -136,8 +138,7 @@ def _rename(made: Any, names: Any) -> None:
         w = made.windows[slot]
         w.text = names[w.text]
         for k in range(min(w.flows, SAMPLE)):
-            s = made.shown[slot, k]
-            s.dst, s.proto = names[s.dst], names[s.proto]
+            w.shown_dst[k], w.shown_proto[k] = names[w.shown_dst[k]], names[w.shown_proto[k]]
     for at in range(m.pairs):
         if made.pairs[at].text >= 0:
             made.pairs[at].text = names[made.pairs[at].text]

@@ -13,7 +13,6 @@ import numpy as np
 from engine.features.jit import jit
 from engine.features.letters import ALPHABET, LETTERS
 from engine.features.lookup import find, insert, mix
-from engine.features.services import BY_PORT
 from engine.features.sketch import note
 from engine.features.tables import BINS, CALLERS, NONE, PEERS, PORTS, SAMPLE, SLICES, TEXT, Array
 
@@ -30,45 +29,31 @@ LEFT_OUT: Final = -2
 _CODES: Final = np.frombuffer(ALPHABET, np.uint8)
 
 
-class Rows(NamedTuple):
-    """A frame as arrays. `plain`, `conn`, `udp`, `failed` and `service` are by the codes of their column; `ids`,
-    `inside`, `ends` and `blob` are the texts of the sources, then of the destinations, then of the protocols."""
+ROW = np.dtype([
+    ("clock", "i8"), ("ts", "i8"), ("duration", "f8"), ("out", "i8"), ("back", "i8"), ("sent", "i8"), ("got", "i8"),
+    ("src", "i4"), ("dst", "i4"), ("proto", "i4"), ("sport", "i4"), ("dport", "i4"), ("service", "i1"),
+    ("plain", "u1"), ("conn", "u1"), ("late", "u1"), ("udp", "u1"), ("failed", "u1"),
+])  # fmt: skip
+"""A row of a frame; `src`, `dst` and `proto` are numbers of its words; `plain`: its status is empty."""
 
-    clock: Array
-    ts: Array
-    late: Array
-    status: Array
-    plain: Array
-    log: Array
-    conn: Array
-    src: Array
-    dst: Array
-    proto: Array
-    udp: Array
-    state: Array
-    failed: Array
-    named: Array
-    service: Array
-    sport: Array
-    dport: Array
-    duration: Array
-    out: Array
-    back: Array
-    sent: Array
-    got: Array
-    ids: Array
-    inside: Array
-    ends: Array
+WORD = np.dtype([("id", "u8"), ("begin", "i8"), ("end", "i8"), ("inside", "u1")])
+"""A text of a frame: what it is known by, and where it stands in the blob."""
+
+
+class Words(NamedTuple):
+    """The texts of a frame and their bytes."""
+
+    words: Array
     blob: Array
-    bases: Array
 
 
 @jit
-def count(rows: Any, t: Any, begin: Any, fresh: Any) -> Any:
+def count(rows: Any, f: Any, t: Any, begin: Any, fresh: Any) -> Any:
     """Count the rows from `begin` on.
 
     Args:
-        rows: `Rows`.
+        rows: the frame, as `ROW`.
+        f: its texts, as `Words`.
         t: `Tables`.
         begin: the first row.
         fresh: place for (window, row) of each window that is new.
@@ -76,24 +61,25 @@ def count(rows: Any, t: Any, begin: Any, fresh: Any) -> Any:
     Returns:
         why it stopped, at which row, and how many windows are new.
     """
-    made = 0
-    for i in range(begin, len(rows.clock)):
-        if not rows.plain[rows.status[i]]:
+    made, n = 0, t.numbers[0]
+    for i in range(begin, len(rows)):
+        row = rows[i]
+        if not row.plain:
             continue
-        if rows.clock[i] >= t.numbers[0].due:
+        if row.clock >= n.due:
             return CLOSE, i, made
-        if not rows.conn[rows.log[i]]:
+        if not row.conn:
             continue
         if not roomy(t):
             return GROW, i, made
-        at = start_of(t, rows.ts[i], rows.clock[i], rows.late[i])
+        at = start_of(n, t.starts, row)
         if at < 0:
             continue
-        slot, new = take(rows, t, i, at)
-        if new:
+        slot = take(row, f, t, t.starts[at])
+        if slot >= 0 and t.windows[slot].flows == 1:
             fresh[made, 0], fresh[made, 1] = slot, i
             made += 1
-    return DONE, len(rows.clock), made
+    return DONE, len(rows), made
 
 
 @jit
@@ -112,90 +98,92 @@ def roomy(t: Any) -> Any:
 
 
 @jit
-def start_of(t: Any, ts: Any, clock: Any, late: Any) -> Any:
+def start_of(n: Any, starts: Any, row: Any) -> Any:
     """The place of the open start that a row belongs to; below 0 if it is closed or lies ahead of the clock."""
-    n, limits = t.numbers[0], t.limits[0]
-    start = ts - ts % limits.width
-    if late or start + limits.span <= clock:
+    start = row.ts - row.ts % n.width
+    if row.late or start + n.span <= row.clock:
         n.late_for_window += 1
         return -1
-    if ts > clock:
+    if row.ts > row.clock:
         n.ahead_of_clock += 1
         return -1
     for at in range(n.starts - 1, -1, -1):
-        if t.starts[at].start == start:
+        if starts[at].start == start:
             return at
-    opened = t.starts[n.starts]
+    opened = starts[n.starts]
     opened.start, opened.windows, opened.received = start, 0, 0
-    n.due = min(n.due, start + limits.span)
+    n.due = min(n.due, start + n.span)
     n.starts += 1
     return n.starts - 1
 
 
 @jit
-def take(rows: Any, t: Any, i: Any, at: Any) -> Any:
-    """Count row `i` in its start: the number of its window (below 0: none), and whether that is new."""
-    opened = t.starts[at]
-    src, dst = rows.bases[0] + rows.src[i], rows.bases[1] + rows.dst[i]
-    start = np.uint64(opened.start)
-    if rows.inside[dst]:
-        receive(t, opened, rows.ids[dst], rows.ids[src])
-    key = mix(rows.ids[src], start)
-    slot = find(t.windows_index, t.windows_keys, key)
-    new = slot < 0
-    if new:
-        slot = open_window(rows, t, opened, key, src, rows.ts[i])
+def take(row: Any, f: Any, t: Any, opened: Any) -> Any:
+    """Count a row in its start: the number of its window, below 0 if it has none."""
+    src, dst = f.words[row.src], f.words[row.dst]
+    if dst.inside:
+        receive(t, opened, dst.id, src.id)
+    key = mix(src.id, np.uint64(opened.start))
+    slot = find(t.windows_index, key)
+    if slot < 0:
+        slot = open_window(f, t, opened, key, src, row.ts)
     if slot >= 0:
-        add(rows, t, t.windows[slot], slot, i)
-    return slot, new and slot >= 0
+        w = t.windows[slot]
+        if w.flows < SAMPLE:
+            show(row, f, t, w)
+        add(row, w, t.numbers[0].width, dst.inside)
+        meet(f, t, w, slot, PEERS, dst)
+        port = np.uint64(row.dport)
+        meet_value(t, w, slot, PORTS, port, mix(key, mix(np.uint64(PORTS), port)))
+    return slot
 
 
 @jit
 def receive(t: Any, opened: Any, host: Any, caller: Any) -> None:
     """Count a flow to an inside host, and who opened it."""
-    n, limits = t.numbers[0], t.limits[0]
+    n = t.numbers[0]
     key = mix(host, np.uint64(opened.start))
-    at = find(t.received_index, t.received_keys, key)
+    at = find(t.received_index, key)
     if at < 0:
-        if opened.received >= limits.hosts:
+        if opened.received >= n.max_hosts:
             n.receivers_over_limit += 1
             return
         opened.received += 1
         at = n.received
         n.received += 1
-        insert(t.received_index, t.received_keys, key, at)
+        insert(t.received_index, key, at)
         entry = t.received[at]
-        entry.host, entry.start, entry.flows, entry.callers, entry.sketch = host, opened.start, 0, 0, NONE
+        entry.key, entry.host, entry.start, entry.sketch = key, host, opened.start, NONE
     entry = t.received[at]
     entry.flows += 1
     pair_key = mix(key, mix(np.uint64(CALLERS), caller))
-    known = find(t.pairs_index, t.pairs_keys, pair_key)
+    known = find(t.pairs_index, pair_key)
     if known >= 0:
         t.pairs[known].count += np.uint32(1)
-    elif entry.callers < limits.callers and n.pairs < limits.pairs:
-        pair(t, pair_key, caller, at, CALLERS, NONE)
+    elif entry.callers < n.max_callers and n.pairs < n.max_pairs:
+        pair(n, t.pairs, t.pairs_index, pair_key, caller, at, CALLERS)
         entry.callers += 1
     else:
-        entry.sketch = sketched(t, entry.sketch, caller)
+        entry.sketch = sketched(n, t.sketches, np.int64(entry.sketch), caller)
 
 
 @jit
-def open_window(rows: Any, t: Any, opened: Any, key: Any, src: Any, ts: Any) -> Any:
+def open_window(f: Any, t: Any, opened: Any, key: Any, src: Any, ts: Any) -> Any:
     """A window for a host that has none yet; below 0 if it is not to have one."""
     n = t.numbers[0]
-    if rows.inside[src]:
+    if src.inside:
         n.inside_seen = 1
     elif n.inside_seen:
         return -1
-    if opened.windows >= t.limits[0].hosts:
+    if opened.windows >= n.max_hosts:
         n.hosts_over_limit += 1
         return -1
     opened.windows += 1
     slot = n.windows
     n.windows += 1
-    insert(t.windows_index, t.windows_keys, key, slot)
+    insert(t.windows_index, key, slot)
     w = t.windows[slot]
-    w.host, w.start, w.text = rows.ids[src], opened.start, text(rows, t, src)
+    w.key, w.host, w.start, w.text = key, src.id, opened.start, text(f, t, src)
     w.first = w.last = w.previous = ts
     for kind in range(2):
         w.head[kind] = w.tail[kind] = w.sketch[kind] = NONE
@@ -209,34 +197,26 @@ def positive(number: Any) -> Any:
 
 
 @jit
-def add(rows: Any, t: Any, w: Any, slot: Any, i: Any) -> None:
-    """Count row `i` in window `w`."""
-    ts, dst, port = rows.ts[i], rows.bases[1] + rows.dst[i], rows.dport[i]
-    out, back = positive(rows.out[i]), positive(rows.back[i])
-    failed = rows.failed[rows.state[i]]
-    if w.flows < SAMPLE:
-        show(rows, t, slot, i)
+def add(row: Any, w: Any, width: Any, inside: Any) -> None:
+    """Count a row in window `w`: all but its distinct values."""
+    out, back = positive(row.out), positive(row.back)
     if w.flows < LETTERS:
-        w.letters[w.flows] = letter(failed, back, out + back, ts - w.previous, w.gap_before)
+        w.letters[w.flows] = letter(row.failed, back, out + back, row.ts - w.previous, w.gap_before)
     w.flows += 1
     w.out += out
     w.back += back
-    w.sent += positive(rows.sent[i])
-    w.got += positive(rows.got[i])
-    if 0.0 <= rows.duration[i] <= LONGEST:
-        w.duration += rows.duration[i]
-    w.failed += failed
-    w.udp += rows.udp[rows.proto[i]]
-    w.inside += rows.inside[dst]
+    w.sent += positive(row.sent)
+    w.got += positive(row.got)
+    if 0.0 <= row.duration <= LONGEST:
+        w.duration += row.duration
+    w.failed += row.failed
+    w.udp += row.udp
+    w.inside += inside
     w.empty += out + back == 0
-    w.slices[(ts - w.start) * SLICES // t.limits[0].width] += np.uint32(1)
+    w.slices[(row.ts - w.start) * SLICES // width] += np.uint32(1)
     w.sizes[digits(out + back)] += np.uint32(1)
-    named = rows.named[rows.service[i]]
-    w.services[named if named >= 0 else BY_PORT[port & 0xFFFF]] += np.uint32(1)
-    arrive(w, ts)
-    key = t.windows_keys[slot]
-    meet(rows, t, w, slot, mix(key, mix(np.uint64(PEERS), rows.ids[dst])), rows.ids[dst], PEERS, dst)
-    meet(rows, t, w, slot, mix(key, mix(np.uint64(PORTS), np.uint64(port))), np.uint64(port), PORTS, NONE)
+    w.services[row.service] += np.uint32(1)
+    arrive(w, row.ts)
 
 
 @jit
@@ -255,77 +235,84 @@ def arrive(w: Any, ts: Any) -> None:
 
 
 @jit
-def meet(rows: Any, t: Any, w: Any, slot: Any, key: Any, value: Any, kind: Any, name: Any) -> None:
-    """Count a peer or a port of a window: exactly as long as there is room, then by a sketch."""
-    known = find(t.pairs_index, t.pairs_keys, key)
-    if known >= 0:
-        t.pairs[known].count += np.uint32(1)
-        return
-    if w.exact[kind] >= t.limits[0].distinct or t.numbers[0].pairs >= t.limits[0].pairs:
-        w.rest[kind] += 1
-        w.sketch[kind] = sketched(t, w.sketch[kind], value)
-        return
-    made = pair(t, key, value, slot, kind, text(rows, t, name) if name >= 0 else NONE)
-    if w.tail[kind] >= 0:
-        t.pairs[w.tail[kind]].next = made
-    else:
-        w.head[kind] = made
-    w.tail[kind] = made
-    w.exact[kind] += 1
+def meet(f: Any, t: Any, w: Any, slot: Any, kind: Any, peer: Any) -> None:
+    """Count a peer of a window; one that is new gets a name."""
+    before = w.exact[kind]
+    meet_value(t, w, slot, kind, peer.id, mix(w.key, mix(np.uint64(kind), peer.id)))
+    if w.exact[kind] > before:
+        t.pairs[w.tail[kind]].text = text(f, t, peer)
 
 
 @jit
-def pair(t: Any, key: Any, value: Any, owner: Any, kind: Any, name: Any) -> Any:
+def meet_value(t: Any, w: Any, slot: Any, kind: Any, value: Any, key: Any) -> None:
+    """Count a peer or a port of a window: exactly as long as there is room, then by a sketch."""
+    n, known = t.numbers[0], find(t.pairs_index, key)
+    if known >= 0:
+        t.pairs[known].count += np.uint32(1)
+    elif w.exact[kind] >= n.max_distinct or n.pairs >= n.max_pairs:
+        w.rest[kind] += 1
+        w.sketch[kind] = sketched(n, t.sketches, np.int64(w.sketch[kind]), value)
+    else:
+        made = pair(n, t.pairs, t.pairs_index, key, value, slot, kind)
+        if w.tail[kind] >= 0:
+            t.pairs[w.tail[kind]].next = made
+        else:
+            w.head[kind] = made
+        w.tail[kind] = made
+        w.exact[kind] += 1
+
+
+@jit
+def pair(n: Any, pairs: Any, index: Any, key: Any, value: Any, owner: Any, kind: Any) -> Any:
     """Enter a distinct value, met once."""
-    n = t.numbers[0]
     made = n.pairs
     n.pairs += 1
-    insert(t.pairs_index, t.pairs_keys, key, made)
-    p = t.pairs[made]
-    p.value, p.owner, p.next, p.count, p.text, p.kind = value, owner, NONE, 1, name, kind
+    insert(index, key, made)
+    p = pairs[made]
+    p.key, p.value, p.owner, p.next, p.count, p.text, p.kind = key, value, owner, NONE, 1, NONE, kind
     return made
 
 
 @jit
-def sketched(t: Any, at: Any, value: Any) -> Any:
+def sketched(n: Any, sketches: Any, at: Any, value: Any) -> Any:
     """Take a value into the sketch `at`, or into a new one; the sketch it is in, `LEFT_OUT` if there is none left."""
-    n = t.numbers[0]
     if at == NONE:
-        if n.sketches >= t.limits[0].sketches:
+        if n.sketches >= n.max_sketches:
             n.sketches_over_limit += 1
             return LEFT_OUT
         at = n.sketches
         n.sketches += 1
     if at >= 0:
-        note(t.sketches[at], value)
+        note(sketches, at, value)
     return at
 
 
 @jit
-def text(rows: Any, t: Any, name: Any) -> Any:
+def text(f: Any, t: Any, word: Any) -> Any:
     """The number of a text of the frame; its bytes are copied when it is first needed."""
-    key = rows.ids[name]
-    known = find(t.texts_index, t.texts_keys, key)
+    known = find(t.texts_index, word.id)
     if known >= 0:
         return known
     n = t.numbers[0]
     made = n.texts
     n.texts += 1
-    insert(t.texts_index, t.texts_keys, key, made)
-    size = min(rows.ends[name + 1] - rows.ends[name], TEXT)
-    t.texts[made].begin, t.texts[made].size = n.bytes, size
-    t.bytes[n.bytes : n.bytes + size] = rows.blob[rows.ends[name] : rows.ends[name] + size]
+    insert(t.texts_index, word.id, made)
+    size = min(word.end - word.begin, TEXT)
+    kept = t.texts[made]
+    kept.key, kept.begin, kept.size = word.id, n.bytes, size
+    for k in range(size):
+        t.bytes[n.bytes + k] = f.blob[word.begin + k]
     n.bytes += size
     return made
 
 
 @jit
-def show(rows: Any, t: Any, slot: Any, i: Any) -> None:
-    """Keep row `i` among the flows that its window shows."""
-    s = t.shown[slot, t.windows[slot].flows]
-    s.ts, s.out, s.back = rows.ts[i], rows.out[i], rows.back[i]
-    s.sport, s.dport = rows.sport[i], rows.dport[i]
-    s.dst, s.proto = text(rows, t, rows.bases[1] + rows.dst[i]), text(rows, t, rows.bases[2] + rows.proto[i])
+def show(row: Any, f: Any, t: Any, w: Any) -> None:
+    """Keep a row among the flows that its window shows."""
+    k = w.flows
+    w.shown_ts[k], w.shown_out[k], w.shown_back[k] = row.ts, row.out, row.back
+    w.shown_sport[k], w.shown_dport[k] = row.sport, row.dport
+    w.shown_dst[k], w.shown_proto[k] = text(f, t, f.words[row.dst]), text(f, t, f.words[row.proto])
 
 
 @jit

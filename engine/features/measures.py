@@ -37,11 +37,11 @@ def describe(t: Any, past: Any, slots: Any, vectors: Any) -> None:
         peers, ports, core = distinct(t, w, PEERS), distinct(t, w, PORTS), np.float64(cores[w.text])
         new_peers, new_ports = meet_values(past, p, t, w, PEERS), meet_values(past, p, t, w, PORTS)
         values = (
-            temporal(w, t.limits[0].width)
+            temporal(w, t.numbers[0].width)
             + behavioural(p, w, new_peers / w.exact[PEERS], new_ports / w.exact[PORTS], peers)
             + of_bytes(w)
             + statistical(t, w, peers, ports)
-            + of_topology(t, p, w, peers, ports, core, popular, reached[k], t.windows_keys[slots[k]])
+            + of_topology(t, p, w, peers, ports, core, popular, reached[k])
         )
         for column in range(len(values)):
             value = values[column]
@@ -53,7 +53,7 @@ def describe(t: Any, past: Any, slots: Any, vectors: Any) -> None:
 @jit
 def distinct(t: Any, w: Any, kind: Any) -> Any:
     """Distinct peers or ports of a window."""
-    beyond = estimate(t.sketches[w.sketch[kind]]) if w.sketch[kind] >= 0 else 0.0
+    beyond = estimate(t.sketches, w.sketch[kind]) if w.sketch[kind] >= 0 else 0.0
     return w.exact[kind] + beyond
 
 
@@ -122,7 +122,7 @@ def statistical(t: Any, w: Any, peers: Any, ports: Any) -> Any:
 
 @jit
 def of_topology(
-    t: Any, p: Any, w: Any, peers: Any, ports: Any, core: Any, popular: Any, reached: Any, key: Any
+    t: Any, p: Any, w: Any, peers: Any, ports: Any, core: Any, popular: Any, reached: Any
 ) -> Any:  # fmt: skip
     """Where the host stands in the graph of the window."""
     rare = 0
@@ -131,11 +131,11 @@ def of_topology(
         rare += popular[t.pairs[at].text] == 1
         at = t.pairs[at].next
     flows, callers = 0.0, 0.0
-    got = find(t.received_index, t.received_keys, key)
+    got = find(t.received_index, w.key)
     if got >= 0:
         r = t.received[got]
         flows, callers = np.float64(r.flows), np.float64(r.callers)
-        callers += estimate(t.sketches[r.sketch]) if r.sketch >= 0 else 0.0
+        callers += estimate(t.sketches, r.sketch) if r.sketch >= 0 else 0.0
     seen = p.windows[0] + p.windows[1]
     return (
         peers,

@@ -19,9 +19,9 @@ import msgspec
 import numpy as np
 
 from engine.features.jit import jit
-from engine.features.lookup import find, insert, mix, rebuild, remove
+from engine.features.lookup import carry_over, find, insert, mix, remove
 from engine.features.services import CLASSES
-from engine.features.tables import NONE, Array
+from engine.features.tables import NONE, PLACE, Array
 
 MEMORY: Final = 48
 """Windows over which a mean forgets: 4 hours of 5 minutes."""
@@ -41,7 +41,7 @@ PROFILE = np.dtype([
     ("first", "i8"), ("windows", "i8", (2,)), ("flows", "f8", (2,)), ("out", "f8", (2,)), ("peers", "f8", (2,)),
     ("mix", "f8", (CLASSES,)), ("levels", "f8", (CLASSES,)), ("hours", "i8", (24,)), ("core", "f8"),
 ])  # fmt: skip
-LINK = np.dtype([("before", "i4"), ("after", "i4")])
+LINK = np.dtype([("key", "u8"), ("before", "i4"), ("after", "i4")])
 
 
 class Past(NamedTuple):
@@ -49,10 +49,8 @@ class Past(NamedTuple):
 
     numbers: Array
     profiles: Array
-    profiles_keys: Array
     profiles_index: Array
     known: Array
-    known_keys: Array
     known_index: Array
 
 
@@ -65,8 +63,8 @@ def empty(max_hosts: int, max_known: int, host_values: int) -> Past:
     return Past(numbers, *_arrays(64, PROFILE), *_arrays(256, LINK))
 
 
-def _arrays(room: int, dtype: Any) -> tuple[Array, Array, Array]:
-    return np.zeros(room, dtype), np.zeros(room, np.uint64), np.zeros(2 * room, np.int32)
+def _arrays(room: int, dtype: Any) -> tuple[Array, Array]:
+    return np.zeros(room, dtype), np.zeros(2 * room, PLACE)
 
 
 def roomy(past: Past, hosts: int, values: int) -> Past:
@@ -79,15 +77,13 @@ def roomy(past: Past, hosts: int, values: int) -> Past:
 
 
 def _room(past: Past, name: str, used: int, need: int) -> Past:
-    old, keys, room = getattr(past, name), getattr(past, f"{name}_keys"), len(getattr(past, name))
-    if need <= room:
+    old, index = getattr(past, name), f"{name}_index"
+    if need <= len(old):
         return past
     made = _arrays(1 << (need - 1).bit_length(), old.dtype)
-    made[0][:used], made[1][:used] = old[:used], keys[:used]
-    # entries on the free list are in no index: they are told by the old one
-    live = np.sort(getattr(past, f"{name}_index"))
-    _enter(made[2], made[1], live[live > 0] - 1)
-    return past._replace(**dict(zip((name, f"{name}_keys", f"{name}_index"), made, strict=True)))
+    made[0][:used] = old[:used]
+    carry_over(made[1], getattr(past, index))
+    return past._replace(**{name: made[0], index: made[1]})
 
 
 def dump(past: Past) -> bytes:
@@ -110,12 +106,6 @@ def load(state: bytes, past: Past) -> Past:
 
 
 @jit
-def _enter(index: Any, keys: Any, entries: Any) -> None:
-    for entry in entries:
-        insert(index, keys, keys[entry], entry)
-
-
-@jit
 def _export(past: Any, profiles: Any, keys: Any) -> None:
     at, made, made_keys = past.numbers[0].oldest, 0, 0
     while at >= 0:
@@ -126,7 +116,7 @@ def _export(past: Any, profiles: Any, keys: Any) -> None:
             entry = p.head[kind]
             p.head[kind] = p.tail[kind] = NONE
             while entry >= 0:
-                keys[made_keys] = past.known_keys[entry]
+                keys[made_keys] = past.known[entry].key
                 made_keys += 1
                 entry = past.known[entry].after
         made += 1
@@ -153,7 +143,7 @@ def _import(past: Any, profiles: Any, keys: Any) -> None:
 @jit
 def profile_of(past: Any, host: Any, start: Any) -> Any:
     """The number of a host's profile, which is now the latest."""
-    at = find(past.profiles_index, past.profiles_keys, host)
+    at = find(past.profiles_index, host)
     if at < 0:
         return new_profile(past, host, start)
     n, p = past.numbers[0], past.profiles[at]
@@ -174,16 +164,17 @@ def new_profile(past: Any, host: Any, start: Any) -> Any:
         at = n.top
         n.top += 1
     n.hosts += 1
-    insert(past.profiles_index, past.profiles_keys, host, at)
+    insert(past.profiles_index, host, at)
     p = past.profiles[at]
     p.host, p.first, p.core = host, start, 0.0
     for kind in range(2):
         p.head[kind] = p.tail[kind] = NONE
         p.known[kind] = p.windows[kind] = 0
         p.flows[kind] = p.out[kind] = p.peers[kind] = 0.0
-    p.mix[:] = 0.0
-    p.levels[:] = 0.0
-    p.hours[:] = 0
+    for k in range(CLASSES):
+        p.mix[k] = p.levels[k] = 0.0
+    for k in range(24):
+        p.hours[k] = 0
     append_profile(past, p, at)
     return at
 
@@ -218,7 +209,7 @@ def unlink_profile(past: Any, p: Any) -> None:
 def learn_value(past: Any, p: Any, kind: Any, key: Any) -> None:
     """A host knows a value from now on, and as the latest of all; its oldest one makes room."""
     n = past.numbers[0]
-    at = find(past.known_index, past.known_keys, key)
+    at = find(past.known_index, key)
     if at >= 0:
         unlink_value(past, p, kind, at)
     else:
@@ -228,7 +219,8 @@ def learn_value(past: Any, p: Any, kind: Any, key: Any) -> None:
         else:
             at = n.known_top
             n.known_top += 1
-        insert(past.known_index, past.known_keys, key, at)
+        insert(past.known_index, key, at)
+        past.known[at].key = key
         n.known[kind] += 1
         p.known[kind] += 1
     past.known[at].before, past.known[at].after = p.tail[kind], NONE
@@ -260,7 +252,7 @@ def forget_value(past: Any, p: Any, kind: Any) -> None:
     """Forget the value that a host has not seen for longest."""
     n, at = past.numbers[0], p.head[kind]
     unlink_value(past, p, kind, at)
-    remove(past.known_index, past.known_keys, past.known_keys[at])
+    remove(past.known_index, past.known[at].key)
     past.known[at].after = n.known_free
     n.known_free = at
     n.known[kind] -= 1
@@ -278,7 +270,7 @@ def forget_hosts(past: Any) -> None:
             while p.known[kind]:
                 forget_value(past, p, kind)
         unlink_profile(past, p)
-        remove(past.profiles_index, past.profiles_keys, p.host)
+        remove(past.profiles_index, p.host)
         p.after = n.free
         n.free = at
         n.hosts -= 1
@@ -291,7 +283,7 @@ def meet_values(past: Any, p: Any, t: Any, w: Any, kind: Any) -> Any:
     new, at = 0, w.head[kind]
     while at >= 0:
         key = mix(p.host, mix(np.uint64(kind), t.pairs[at].value))
-        new += find(past.known_index, past.known_keys, key) < 0
+        new += find(past.known_index, key) < 0
         at = t.pairs[at].next
     at = w.head[kind]
     while at >= 0:

@@ -18,23 +18,23 @@ REGISTERS: Final = 1024
 
 
 @jit
-def note(registers: Any, key: Any) -> None:
-    """Take a key in."""
+def note(sketches: Any, at: Any, key: Any) -> None:
+    """Take a key into sketch `at`."""
     hashed = mix(key, np.uint64(0x5DEECE66D))
     place = hashed >> np.uint64(54)
     rank, rest = 1, hashed & np.uint64((1 << 54) - 1)
     while rank < 55 and not (rest >> np.uint64(54 - rank)) & np.uint64(1):
         rank += 1
-    registers[place] = max(registers[place], rank)
+    sketches[at, place] = max(sketches[at, place], rank)
 
 
 @jit
-def estimate(registers: Any) -> Any:
-    """About how many distinct keys there were, to the nearest whole number."""
+def estimate(sketches: Any, at: Any) -> Any:
+    """About how many distinct keys sketch `at` took in, to the nearest whole number."""
     total, empty = 0.0, 0
-    for register in registers:
-        total += 2.0 ** -np.float64(register)
-        empty += register == 0
+    for k in range(REGISTERS):
+        total += 2.0 ** -np.float64(sketches[at, k])
+        empty += sketches[at, k] == 0
     raw = 0.7213 / (1.0 + 1.079 / REGISTERS) * REGISTERS * REGISTERS / total
     if raw <= 2.5 * REGISTERS and empty:
         raw = REGISTERS * math.log(REGISTERS / empty)

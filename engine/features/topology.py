@@ -58,7 +58,7 @@ def edges(t: Any, slots: Any) -> Any:
 def called(t: Any, host: Any, start: Any, peer: Any) -> Any:
     """Whether a host opened a flow to a peer that its window tells apart."""
     key = mix(mix(host, np.uint64(start)), mix(np.uint64(PEERS), peer))
-    return find(t.pairs_index, t.pairs_keys, key) >= 0
+    return find(t.pairs_index, key) >= 0
 
 
 @jit

@@ -33,13 +33,13 @@ from domain.values import SECOND, Micros
 from engine.features import tables
 from engine.features.closed import TOP, Batch, ClosedWindow, HostWindow, Sample, read
 from engine.features.letters import LETTERS
-from engine.features.services import named
+from engine.features.services import BY_PORT, named
 from engine.features.table import FEATURES
 from engine.features.tables import Array
-from engine.frame import Coded, Frame
+from engine.frame import Frame
 
 if TYPE_CHECKING:
-    from engine.features.counting import Rows
+    from engine.features.counting import Words
     from engine.features.past import Past
 
 __all__ = ["ClosedWindow", "HostWindow", "HostWindows", "Sample"]
@@ -61,6 +61,21 @@ COUNTERS: Final = (
 )  # fmt: skip
 
 
+_COPIED: Final = {
+    "clock": "clock", "ts": "ts", "late": "late", "duration": "duration", "out": "src_bytes", "back": "dst_bytes",
+    "sent": "src_pkts", "got": "dst_pkts", "sport": "src_port", "dport": "dst_port",
+}  # fmt: skip
+"""Fields of a row as the kernel reads it, and the columns they come from."""
+
+_ASKED: Final[dict[str, tuple[str, Callable[[str], bool]]]] = {
+    "plain": ("status", lambda status: not status),
+    "conn": ("log", lambda log: log == "conn"),
+    "udp": ("proto", lambda proto: proto == "udp"),
+    "failed": ("conn_state", FAILED.__contains__),
+}
+"""Fields that are a question about a text."""
+
+
 class HostWindows:
     """Feed it frames, take out the windows that closed."""
 
@@ -74,9 +89,8 @@ class HostWindows:
         self._texts, self._inside = texts, texts.InsideTexts(local_networks)
         width = limits.window_s * SECOND
         span = width + (limits.window_s if limits.grace_s is None else limits.grace_s) * SECOND
-        self._limits = np.array(
-            [(width, span, limits.max_hosts, limits.max_distinct, CALLERS, pairs, sketches)], tables.LIMITS
-        )
+        self._limits = (width, span, limits.max_hosts, limits.max_distinct, CALLERS, pairs, sketches)
+        self._max_hosts = limits.max_hosts
         self._known, self._host_values = limits.max_known_peers, limits.max_host_peers
         self._tables, self._past = tables.empty(self._limits), self._new_past()
 
@@ -102,11 +116,11 @@ class HostWindows:
         closed: list[ClosedWindow] = []
         if not len(frame):
             return closed
-        counting, rows, at = self._counting, self._rows(frame), 0
+        counting, (rows, words), at = self._counting, self._rows(frame), 0
         fresh = np.empty((len(frame), 2), np.int64)
         why = counting.GROW
         while why != counting.DONE:
-            why, at, made = counting.count(rows, self._tables, at, fresh)
+            why, at, made = counting.count(rows, words, self._tables, at, fresh)
             for slot, row in fresh[:made].tolist():
                 evidence = sha256(frame.raw[row]).digest()
                 self._tables.windows["evidence"][slot] = np.frombuffer(evidence, np.uint8)
@@ -117,34 +131,37 @@ class HostWindows:
         return closed
 
     def _new_past(self) -> Past:
-        limits = self._limits[0]
-        return self._pasts.empty(int(limits["hosts"]), self._known, self._host_values)
+        return self._pasts.empty(self._max_hosts, self._known, self._host_values)
 
-    def _rows(self, frame: Frame) -> Rows:
-        """The frame as the arrays that the kernel reads."""
-        status, log, state = frame.coded("status"), frame.coded("log"), frame.coded("conn_state")
-        src, dst, proto, service = (frame.coded(name) for name in ("src_ip", "dst_ip", "proto", "service"))
-        values = [*src.values, *dst.values, *proto.values]
+    def _rows(self, frame: Frame) -> tuple[Array, Words]:
+        """The frame as the kernel reads it."""
+        src, dst, proto = (frame.coded(name) for name in ("src_ip", "dst_ip", "proto"))
+        rows = np.empty(len(frame), self._counting.ROW)
+        for name, column in _COPIED.items():
+            rows[name] = frame.numbers(column)
+        rows["src"], rows["dst"] = src.codes, dst.codes + len(src.values)
+        rows["proto"] = proto.codes + (len(src.values) + len(dst.values))
+        for name, (column, asked) in _ASKED.items():
+            coded = frame.coded(column)
+            rows[name] = np.array([asked(text) for text in coded.values], np.uint8)[coded.codes]
+        service = frame.coded("service")
+        classes = np.array([named(text) for text in service.values], np.int8)[service.codes]
+        rows["service"] = np.where(classes < 0, BY_PORT[rows["dport"] & 0xFFFF], classes)
+        return rows, self._words([*src.values, *dst.values, *proto.values])
+
+    def _words(self, values: list[str]) -> Words:
+        """The frame's texts: who they are, where they stand, and whether they lie inside."""
         texts = self._texts.texts_of(values)
-        return self._counting.Rows(
-            clock=frame.numbers("clock"), ts=frame.numbers("ts"), late=frame.numbers("late"),
-            status=status.codes, plain=_flags(status, lambda text: not text),
-            log=log.codes, conn=_flags(log, lambda text: text == "conn"),
-            src=src.codes, dst=dst.codes, proto=proto.codes, udp=_flags(proto, lambda text: text == "udp"),
-            state=state.codes, failed=_flags(state, FAILED.__contains__),
-            named=np.array([named(text) for text in service.values], np.int8), service=service.codes,
-            sport=frame.numbers("src_port"), dport=frame.numbers("dst_port"), duration=frame.numbers("duration"),
-            out=frame.numbers("src_bytes"), back=frame.numbers("dst_bytes"),
-            sent=frame.numbers("src_pkts"), got=frame.numbers("dst_pkts"),
-            ids=texts.ids, inside=self._inside(texts, values), ends=texts.ends, blob=texts.blob,
-            bases=np.array([0, len(src.values), len(src.values) + len(dst.values)]),
-        )  # fmt: skip
+        words = np.empty(len(values), self._counting.WORD)
+        words["id"], words["begin"], words["end"] = texts.ids, texts.ends[:-1], texts.ends[1:]
+        words["inside"] = self._inside(texts, values)
+        return self._counting.Words(words, texts.blob)
 
     def _close(self, row: int, clock: Micros) -> list[ClosedWindow]:
         """Close all that is due at `clock`."""
         t = self._tables
         starts = t.starts["start"][: int(t.numbers["starts"][0])]
-        due = np.sort(starts[starts + self._limits["span"][0] <= clock]).tolist()
+        due = np.sort(starts[starts + int(t.numbers["span"][0]) <= clock]).tolist()
         of = t.windows["start"][: int(t.numbers["windows"][0])]
         closed = [window for start in due for window in self._close_start(np.flatnonzero(of == start), row, clock)]
         self._tables = tables.empty(self._limits, tables.sizes_of(t))
@@ -164,7 +181,7 @@ class HostWindows:
         peers, counts = np.empty((len(slots), TOP), np.int32), np.zeros((len(slots), TOP), np.uint32)
         self._measures.top_peers(t, slots, peers, counts)
         windows = t.windows[slots]
-        batch = Batch(names, windows, t.shown[slots], peers, counts, t.texts, t.bytes)
+        batch = Batch(names, windows, peers, counts, t.texts, t.bytes)
         letters, flows = windows["letters"].tobytes(), np.minimum(windows["flows"], LETTERS).tolist()
         return [
             ClosedWindow(
@@ -173,8 +190,3 @@ class HostWindows:
             )
             for k, vector in enumerate(vectors.tolist())
         ]  # fmt: skip
-
-
-def _flags(column: Coded, asked: Callable[[str], bool]) -> Array:
-    """The answer for each distinct value, as 0 or 1."""
-    return np.array([asked(text) for text in column.values], np.uint8)
