@@ -51,21 +51,22 @@ class ClosedWindow:
         host: the host.
         vector: its features, in the order of `FEATURES`.
         letters: its first flows as letters (see `letters`).
+        show: makes what is shown of it, given `number`.
     """
 
-    __slots__ = ("_show", "at", "host", "letters", "row", "vector")
+    __slots__ = ("_number", "_show", "at", "host", "letters", "row", "vector")
 
     def __init__(
         self, row: int, at: Micros, host: str, vector: tuple[float, ...], letters: bytes,
-        show: Callable[[], HostWindow],
+        show: Callable[[int], HostWindow], number: int = 0,
     ) -> None:  # fmt: skip
         self.row, self.at, self.host, self.vector, self.letters = row, at, host, vector, letters
-        self._show = show
+        self._show, self._number = show, number
 
     @property
     def window(self) -> HostWindow:
         """What is shown of it."""
-        return self._show()
+        return self._show(self._number)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ClosedWindow):
@@ -98,7 +99,8 @@ class Batch:
         """What is shown of the `k`-th window."""
         w, host = self.windows[k], self.names[k]
         flows = int(w["flows"])
-        known = zip(self.peers[k].tolist(), self.counts[k].tolist(), strict=True)
+        known = self.peers[k] >= 0
+        peers = names_of(self.texts, self.blob, self.peers[k][known])
         return HostWindow(
             host=host,
             start=int(w["start"]),
@@ -106,21 +108,23 @@ class Batch:
             first=int(w["first"]),
             last=int(w["last"]),
             flows=flows,
-            peers={read(self.texts, self.blob, name): count for name, count in known if name >= 0},
-            sample=[self._sample(w, host, number) for number in range(min(flows, SAMPLE))],
+            peers=dict(zip(peers, self.counts[k][known].tolist(), strict=True)),
+            sample=self._sample(w, host, min(flows, SAMPLE)),
             letters=w["letters"].tobytes()[:flows],
         )
 
-    def _sample(self, w: Any, host: str, number: int) -> Sample:
-        ts, sport, dst, dport, proto, out, back = (int(w[f"shown_{name}"][number]) for name in _SHOWN)
-        dst_ip, protocol = read(self.texts, self.blob, dst), read(self.texts, self.blob, proto)
-        return ts, host, sport, dst_ip, dport, protocol, out, back
+    def _sample(self, w: Any, host: str, flows: int) -> list[Sample]:
+        ts, sport, dport, out, back = (w[f"shown_{name}"][:flows].tolist() for name in _SHOWN)
+        dst, proto = (names_of(self.texts, self.blob, w[f"shown_{name}"][:flows]) for name in ("dst", "proto"))
+        return list(zip(ts, [host] * flows, sport, dst, dport, proto, out, back, strict=True))
 
 
-_SHOWN: Final = ("ts", "sport", "dst", "dport", "proto", "out", "back")
+_SHOWN: Final = ("ts", "sport", "dport", "out", "back")
 
 
-def read(texts: Array, blob: Array, number: int) -> str:
-    """Text `number`."""
-    _, begin, size = texts[number].item()
-    return blob[begin : begin + size].tobytes().decode(errors="surrogatepass")
+def names_of(texts: Array, blob: Array, numbers: Array) -> list[str]:
+    """The texts of these numbers."""
+    places = texts[numbers]
+    written = blob.tobytes()
+    ends = (places["begin"] + places["size"]).tolist()
+    return [written[a:b].decode(errors="surrogatepass") for a, b in zip(places["begin"].tolist(), ends, strict=True)]

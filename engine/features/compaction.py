@@ -2,30 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine.features.jit import jit
 from engine.features.lookup import insert
-from engine.features.sketch import REGISTERS
-from engine.features.tables import CALLERS, NONE, SAMPLE
+from engine.features.tables import CALLERS, LIMITS, NONE, REGISTERS, SAMPLE, Array, Tables, empty, sizes_of
+
+
+class Moved(NamedTuple):
+    """The new number of each window, host that received, sketch and text; `NONE` for what was not kept."""
+
+    windows: Array
+    received: Array
+    sketches: Array
+    texts: Array
+
+
+def kept(t: Tables, clock: int) -> Tables:
+    """Fresh tables with all that belongs to starts that are not due at `clock`, in its order."""
+    numbers = t.numbers[0]
+    made = empty(tuple(int(numbers[name]) for name in LIMITS), sizes_of(t))
+    _keep(t, made, Moved(*(np.full(int(numbers[name]), NONE) for name in Moved._fields)), clock)
+    return made
 
 
 @jit
-def keep(t: Any, made: Any, clock: Any) -> None:
-    """Copy into the empty tables `made` all that belongs to starts that are not due at `clock`, in its order."""
+def _keep(t: Any, made: Any, moved: Any, clock: Any) -> None:
     _starts(t, made, clock)
-    names, sketches = np.full(t.numbers[0].texts, NONE, np.int32), np.full(t.numbers[0].sketches, NONE, np.int32)
-    windows, received = _windows(t, made, clock, sketches), _received(t, made, clock, sketches)
-    _pairs(t, made, windows, received, names)
+    _windows(t, made, clock, moved)
+    _received(t, made, clock, moved)
+    _pairs(t, made, moved)
     for slot in range(made.numbers[0].windows):
         w = made.windows[slot]
-        names[w.text] = 0
+        moved.texts[w.text] = 0
         for k in range(min(w.flows, SAMPLE)):
-            names[w.shown_dst[k]] = names[w.shown_proto[k]] = 0
-    _texts(t, made, names)
-    _rename(made, names)
+            moved.texts[w.shown_dst[k]] = moved.texts[w.shown_proto[k]] = 0
+    _texts(t, made, moved.texts)
+    _rename(made, moved.texts)
 
 
 @jit
@@ -52,47 +67,46 @@ def _sketch(t: Any, made: Any, sketches: Any, at: Any) -> Any:
         for k in range(REGISTERS):
             made.sketches[m.sketches, k] = t.sketches[at, k]
         m.sketches += 1
-    return np.int64(sketches[at])
+    return sketches[at]
 
 
 @jit
-def _windows(t: Any, made: Any, clock: Any, sketches: Any) -> Any:
-    m, moved = made.numbers[0], np.full(t.numbers[0].windows, NONE, np.int32)
+def _windows(t: Any, made: Any, clock: Any, moved: Any) -> None:
+    m = made.numbers[0]
     for old in range(t.numbers[0].windows):
         if t.windows[old].start + t.numbers[0].span > clock:
             new = m.windows
-            moved[old] = new
+            moved.windows[old] = new
             made.windows[new] = t.windows[old]
             w = made.windows[new]
             for kind in range(2):
-                w.sketch[kind] = _sketch(t, made, sketches, w.sketch[kind])
+                w.sketch[kind] = _sketch(t, made, moved.sketches, np.int64(w.sketch[kind]))
                 w.head[kind] = w.tail[kind] = NONE
             insert(made.windows_index, t.windows[old].key, new)
             m.windows += 1
-    return moved
 
 
 @jit
-def _received(t: Any, made: Any, clock: Any, sketches: Any) -> Any:
-    m, moved = made.numbers[0], np.full(t.numbers[0].received, NONE, np.int32)
+def _received(t: Any, made: Any, clock: Any, moved: Any) -> None:
+    m = made.numbers[0]
     for old in range(t.numbers[0].received):
         if t.received[old].start + t.numbers[0].span > clock:
             new = m.received
-            moved[old] = new
+            moved.received[old] = new
             made.received[new] = t.received[old]
-            made.received[new].sketch = _sketch(t, made, sketches, made.received[new].sketch)
+            made.received[new].sketch = _sketch(t, made, moved.sketches, np.int64(made.received[new].sketch))
             insert(made.received_index, t.received[old].key, new)
             m.received += 1
-    return moved
 
 
 @jit
-def _pairs(t: Any, made: Any, windows: Any, received: Any, names: Any) -> None:
+def _pairs(t: Any, made: Any, moved: Any) -> None:
     """The pairs whose owner was kept; their lists are linked anew, which keeps their order."""
     m = made.numbers[0]
     for old in range(t.numbers[0].pairs):
         kind = t.pairs[old].kind
-        owner = received[t.pairs[old].owner] if kind == CALLERS else windows[t.pairs[old].owner]
+        of = moved.received if kind == CALLERS else moved.windows
+        owner = of[t.pairs[old].owner]
         if owner < 0:
             continue
         new = m.pairs
@@ -107,7 +121,7 @@ def _pairs(t: Any, made: Any, windows: Any, received: Any, names: Any) -> None:
                 w.head[kind] = new
             w.tail[kind] = new
         if p.text >= 0:
-            names[p.text] = 0
+            moved.texts[p.text] = 0
         insert(made.pairs_index, t.pairs[old].key, new)
         m.pairs += 1
 

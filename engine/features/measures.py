@@ -20,28 +20,34 @@ from engine.features.past import DAY_S, SECOND, deviations, forget_hosts, learn,
 from engine.features.sketch import estimate
 from engine.features.table import FEATURES
 from engine.features.tables import BINS, NONE, PEERS, PORTS, SLICES
-from engine.features.topology import callers_of, core_numbers, edges, neighbours, reach
+from engine.features.topology import survey
 
 _LOGARITHMIC = np.array([feature.log for feature in FEATURES])
 
 
 @jit
-def describe(t: Any, past: Any, slots: Any, vectors: Any) -> None:
-    """Fill `vectors` with those of the windows `slots` (of one start, ordered by host); hosts learn their window."""
-    popular, reached = callers_of(t, slots), reach(t, slots)
-    begin, near = neighbours(edges(t, slots), t.numbers[0].texts)
-    cores = core_numbers(begin, near)
+def describe(t: Any, past: Any, slots: Any, g: Any, vectors: Any) -> None:
+    """Fill in the vectors of the windows of one start; their hosts learn them.
+
+    Args:
+        t: `Tables`.
+        past: `Past`.
+        slots: the windows, ordered by host.
+        g: room for their `Graph`.
+        vectors: a row for each window.
+    """
+    survey(t, slots, g)
     for k in range(len(slots)):
         w = t.windows[slots[k]]
         p = past.profiles[profile_of(past, w.host, w.start)]
-        peers, ports, core = distinct(t, w, PEERS), distinct(t, w, PORTS), np.float64(cores[w.text])
+        peers, ports, core = distinct(t, w, PEERS), distinct(t, w, PORTS), np.float64(g.core[w.text])
         new_peers, new_ports = meet_values(past, p, t, w, PEERS), meet_values(past, p, t, w, PORTS)
         values = (
             temporal(w, t.numbers[0].width)
             + behavioural(p, w, new_peers / w.exact[PEERS], new_ports / w.exact[PORTS], peers)
             + of_bytes(w)
             + statistical(t, w, peers, ports)
-            + of_topology(t, p, w, peers, ports, core, popular, reached[k])
+            + of_topology(t, p, w, peers, ports, core, g.popular, g.reached[k])
         )
         for column in range(len(values)):
             value = values[column]
@@ -105,10 +111,10 @@ def of_bytes(w: Any) -> Any:
 def statistical(t: Any, w: Any, peers: Any, ports: Any) -> Any:
     """How the flows are spread."""
     most = np.uint32(0)
-    at = w.head[PEERS]
+    at = np.int64(w.head[PEERS])
     while at >= 0:
         most = max(most, t.pairs[at].count)
-        at = t.pairs[at].next
+        at = np.int64(t.pairs[at].next)
     return (
         entropy_of(t, w, PEERS, peers),
         entropy_of(t, w, PORTS, ports),
@@ -126,10 +132,10 @@ def of_topology(
 ) -> Any:  # fmt: skip
     """Where the host stands in the graph of the window."""
     rare = 0
-    at = w.head[PEERS]
+    at = np.int64(w.head[PEERS])
     while at >= 0:
         rare += popular[t.pairs[at].text] == 1
-        at = t.pairs[at].next
+        at = np.int64(t.pairs[at].next)
     flows, callers = 0.0, 0.0
     got = find(t.received_index, w.key)
     if got >= 0:
@@ -153,11 +159,11 @@ def of_topology(
 @jit
 def entropy_of(t: Any, w: Any, kind: Any, values: Any) -> Any:
     """Shannon entropy of the flows over peers or ports, in bits."""
-    total, at = 0.0, w.head[kind]
+    total, at = 0.0, np.int64(w.head[kind])
     while at >= 0:
         n = np.float64(t.pairs[at].count)
         total += n * math.log2(n)
-        at = t.pairs[at].next
+        at = np.int64(t.pairs[at].next)
     beyond = values - w.exact[kind]
     if w.rest[kind] > beyond > 0.0:
         total += w.rest[kind] * math.log2(w.rest[kind] / beyond)
@@ -168,9 +174,9 @@ def entropy_of(t: Any, w: Any, kind: Any, values: Any) -> Any:
 def entropy(counts: Any, flows: Any) -> Any:
     """Shannon entropy of counts, in bits."""
     total = 0.0
-    for n in counts:
-        if n > 1:
-            total += n * math.log2(n)
+    for k in range(BINS):
+        if counts[k] > 1:
+            total += counts[k] * math.log2(counts[k])
     return max(0.0, math.log2(flows) - total / flows)
 
 
@@ -190,27 +196,29 @@ def quantile(sizes: Any, flows: Any, share: Any) -> Any:
 def top_peers(t: Any, slots: Any, texts: Any, counts: Any) -> None:
     """Fill in the peers of each window that most flows went to: by count, then by name; `NONE` behind the last."""
     for k in range(len(slots)):
-        texts[k, :] = NONE
-        used, at = 0, t.windows[slots[k]].head[PEERS]
+        at = np.int64(t.windows[slots[k]].head[PEERS])
+        used = 0
         while at >= 0:
-            used = _enter(t, texts[k], counts[k], used, t.pairs[at].text, t.pairs[at].count)
-            at = t.pairs[at].next
+            used = _enter(t, texts, counts, k, used, t.pairs[at])
+            at = np.int64(t.pairs[at].next)
+        for place in range(used, texts.shape[1]):
+            texts[k, place] = NONE
 
 
 @jit
-def _enter(t: Any, texts: Any, counts: Any, used: Any, name: Any, count: Any) -> Any:
-    """Put a peer in its place among the `used` best; how many there are now."""
-    place = used
+def _enter(t: Any, texts: Any, counts: Any, k: Any, used: Any, p: Any) -> Any:
+    """Put a peer in its place among the `used` best of window `k`; how many there are now."""
+    most, place = texts.shape[1], used
     while place and (
-        counts[place - 1] < count or (counts[place - 1] == count and _before(t, name, texts[place - 1]))
+        counts[k, place - 1] < p.count or (counts[k, place - 1] == p.count and _before(t, p.text, texts[k, place - 1]))
     ):
         place -= 1
-    if place == len(texts):
+    if place == most:
         return used
-    for k in range(min(used, len(texts) - 1), place, -1):
-        texts[k], counts[k] = texts[k - 1], counts[k - 1]
-    texts[place], counts[place] = name, count
-    return min(used + 1, len(texts))
+    for at in range(min(used, most - 1), place, -1):
+        texts[k, at], counts[k, at] = texts[k, at - 1], counts[k, at - 1]
+    texts[k, place], counts[k, place] = p.text, p.count
+    return min(used + 1, most)
 
 
 @jit

@@ -113,14 +113,14 @@ def _export(past: Any, profiles: Any, keys: Any) -> None:
         p = profiles[made]
         p.before = p.after = NONE
         for kind in range(2):
-            entry = p.head[kind]
+            entry = np.int64(p.head[kind])
             p.head[kind] = p.tail[kind] = NONE
             while entry >= 0:
                 keys[made_keys] = past.known[entry].key
                 made_keys += 1
-                entry = past.known[entry].after
+                entry = np.int64(past.known[entry].after)
         made += 1
-        at = past.profiles[at].after
+        at = np.int64(past.profiles[at].after)
 
 
 @jit
@@ -250,7 +250,7 @@ def unlink_value(past: Any, p: Any, kind: Any, at: Any) -> None:
 @jit
 def forget_value(past: Any, p: Any, kind: Any) -> None:
     """Forget the value that a host has not seen for longest."""
-    n, at = past.numbers[0], p.head[kind]
+    n, at = past.numbers[0], np.int64(p.head[kind])
     unlink_value(past, p, kind, at)
     remove(past.known_index, past.known[at].key)
     past.known[at].after = n.known_free
@@ -280,15 +280,15 @@ def forget_hosts(past: Any) -> None:
 @jit
 def meet_values(past: Any, p: Any, t: Any, w: Any, kind: Any) -> Any:
     """How many of a window's peers or ports its host did not know; it knows them from now on."""
-    new, at = 0, w.head[kind]
+    new, at = 0, np.int64(w.head[kind])
     while at >= 0:
         key = mix(p.host, mix(np.uint64(kind), t.pairs[at].value))
         new += find(past.known_index, key) < 0
-        at = t.pairs[at].next
-    at = w.head[kind]
+        at = np.int64(t.pairs[at].next)
+    at = np.int64(w.head[kind])
     while at >= 0:
         learn_value(past, p, kind, mix(p.host, mix(np.uint64(kind), t.pairs[at].value)))
-        at = t.pairs[at].next
+        at = np.int64(t.pairs[at].next)
     return new
 
 
@@ -315,7 +315,8 @@ def moved(mean: Any, value: Any, windows: Any) -> Any:
 @jit
 def deviations(p: Any, w: Any, peers: Any) -> Any:
     """How far a window lies from its host's usual: flows, bytes sent and peers (in doublings), the mix of services,
-    the service that grew most (in doublings), the hour of the day. All are 0 for a host without a past."""
+    the service that grew most (in doublings), the hour of the day. All are 0 for a host without a past.
+    """
     seen = p.windows[0] + p.windows[1]
     if not seen:
         return 0.0, 0.0, 0.0, 0.0, 0.0, 0.0

@@ -7,14 +7,13 @@ HyperLogLog, 2007]
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from engine.features.jit import jit
 from engine.features.lookup import mix
-
-REGISTERS: Final = 1024
+from engine.features.tables import REGISTERS
 
 
 @jit

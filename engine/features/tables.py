@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from engine.features.letters import LETTERS
 from engine.features.services import CLASSES
-from engine.features.sketch import REGISTERS
 
 Array: TypeAlias = NDArray[Any]
 
@@ -32,6 +31,9 @@ SLICES: Final = 16
 BINS: Final = 32
 """Sizes of flows are counted by their number of binary digits; the last bin takes all from 1 GiB on."""
 
+REGISTERS: Final = 1024
+"""Bytes of a sketch."""
+
 TEXT: Final = 256
 """Bytes of a text that are kept."""
 
@@ -43,16 +45,16 @@ PLACE = np.dtype([("key", "u8"), ("entry", "i8")])
 
 LIMITS = ("width", "span", "max_hosts", "max_distinct", "max_callers", "max_pairs", "max_sketches")
 NUMBERS = np.dtype([(name, "i8") for name in (
-    *LIMITS, "starts", "windows", "received", "pairs", "texts", "bytes", "sketches", "due", "inside_seen", "late_for_window",
-    "ahead_of_clock", "hosts_over_limit", "receivers_over_limit", "sketches_over_limit",
+    *LIMITS, "starts", "windows", "received", "pairs", "texts", "bytes", "sketches", "due", "inside_seen",
+    "late_for_window", "ahead_of_clock", "hosts_over_limit", "receivers_over_limit", "sketches_over_limit",
 )])  # fmt: skip
 """The limits, how much of each table is used, when the next start is due, and the counters."""
 
 START = np.dtype([("start", "i8"), ("windows", "i8"), ("received", "i8")])
 
 WINDOW = np.dtype([
-    ("key", "u8"), ("host", "u8"), ("start", "i8"), ("first", "i8"), ("last", "i8"), ("previous", "i8"), ("gap_before", "i8"),
-    ("gap", "i8"), ("flows", "i8"), ("gap_squares", "f8"), ("duration", "f8"), ("out", "f8"), ("back", "f8"),
+    ("key", "u8"), ("host", "u8"), ("start", "i8"), ("first", "i8"), ("last", "i8"), ("previous", "i8"),
+    ("gap_before", "i8"), ("gap", "i8"), ("flows", "i8"), ("gap_squares", "f8"), ("duration", "f8"), ("out", "f8"), ("back", "f8"),
     ("sent", "f8"), ("got", "f8"), ("text", "i4"), ("steady", "i4"), ("failed", "i4"), ("udp", "i4"), ("inside", "i4"),
     ("empty", "i4"), ("exact", "i4", (2,)), ("head", "i4", (2,)), ("tail", "i4", (2,)), ("sketch", "i4", (2,)),
     ("rest", "i8", (2,)), ("slices", "u4", (SLICES,)), ("sizes", "u4", (BINS,)), ("services", "u4", (CLASSES,)),
@@ -64,7 +66,9 @@ WINDOW = np.dtype([
 (`exact`), the list of them (`head` to `tail`), how many flows went to further ones (`rest`), and their sketch. Texts
 are told by their number."""
 
-RECEIVED = np.dtype([("key", "u8"), ("host", "u8"), ("start", "i8"), ("flows", "i8"), ("callers", "i4"), ("sketch", "i4")])
+RECEIVED = np.dtype(
+    [("key", "u8"), ("host", "u8"), ("start", "i8"), ("flows", "i8"), ("callers", "i4"), ("sketch", "i4")]
+)
 """Flows that others opened to an inside host in one window."""
 
 PAIR = np.dtype([

@@ -11,127 +11,151 @@ Rules:
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from engine.features.jit import jit
 from engine.features.lookup import find, mix
-from engine.features.tables import NONE, PEERS
+from engine.features.tables import NONE, PEERS, Array
 
 STEPS: Final = 4096
 """Second steps that are taken from one host."""
 
 
-@jit
-def callers_of(t: Any, slots: Any) -> Any:
-    """How many of the windows called each host (by the number of its text)."""
-    counts = np.zeros(t.numbers[0].texts, np.int32)
-    for slot in slots:
-        at = t.windows[slot].head[PEERS]
-        while at >= 0:
-            counts[t.pairs[at].text] += 1
-            at = t.pairs[at].next
-    return counts
+class Graph(NamedTuple):
+    """The graph, and room to work it out. Nodes are numbers of texts.
+
+    Attributes:
+        popular: how many of the windows called each node.
+        ends: the edges, each once.
+        near: the neighbours of node `i` are `near[begin[i]:begin[i + 1]]`.
+        core: the core number of each node.
+        reached: the reach of the host of each window, in the order of the windows.
+    """
+
+    popular: Array
+    ends: Array
+    begin: Array
+    near: Array
+    core: Array
+    bins: Array
+    order: Array
+    place: Array
+    fill: Array
+    window: Array
+    seen: Array
+    reached: Array
+
+
+def room(nodes: int, pairs: int, windows: int) -> Graph:
+    """Room for a graph of so many nodes and edges, of so many windows."""
+    near, ends = np.zeros(2 * pairs, np.int32), np.zeros((pairs, 2), np.int32)
+    counts = {name: np.zeros(nodes, np.int64) for name in ("popular", "core", "order", "place")}
+    bins = {name: np.zeros(nodes + 2, np.int64) for name in ("begin", "bins", "fill")}
+    marks = {name: np.full(nodes, NONE, np.int64) for name in ("window", "seen")}
+    return Graph(ends=ends, near=near, reached=np.zeros(windows), **counts, **bins, **marks)
 
 
 @jit
-def edges(t: Any, slots: Any) -> Any:
-    """The edges of the graph: an array of pairs of texts, each edge once."""
-    total = 0
-    for slot in slots:
-        total += t.windows[slot].exact[PEERS]
-    found, made = np.empty((total, 2), np.int32), 0
+def survey(t: Any, slots: Any, g: Any) -> None:
+    """Fill in the graph of the windows `slots`."""
+    made = _edges(t, slots, g)
+    _neighbours(g, made)
+    _core_numbers(g)
+    _reach(t, slots, g)
+
+
+@jit
+def _edges(t: Any, slots: Any, g: Any) -> Any:
+    made = 0
     for slot in slots:
         w = t.windows[slot]
-        at = w.head[PEERS]
+        g.window[w.text] = slot
+        at = np.int64(w.head[PEERS])
         while at >= 0:
             p = t.pairs[at]
-            if p.text != w.text and (w.text < p.text or not called(t, p.value, w.start, w.host)):
-                found[made, 0], found[made, 1] = w.text, p.text
+            g.popular[p.text] += 1
+            if p.text != w.text and (w.text < p.text or not _called(t, p.value, w.start, w.host)):
+                g.ends[made, 0], g.ends[made, 1] = w.text, p.text
                 made += 1
-            at = p.next
-    return found[:made]
+            at = np.int64(p.next)
+    return made
 
 
 @jit
-def called(t: Any, host: Any, start: Any, peer: Any) -> Any:
+def _called(t: Any, host: Any, start: Any, peer: Any) -> Any:
     """Whether a host opened a flow to a peer that its window tells apart."""
     key = mix(mix(host, np.uint64(start)), mix(np.uint64(PEERS), peer))
     return find(t.pairs_index, key) >= 0
 
 
 @jit
-def neighbours(ends: Any, nodes: Any) -> Any:
-    """The edges by node: the neighbours of node `i` are `near[begin[i]:begin[i + 1]]`."""
-    begin = np.zeros(nodes + 1, np.int64)
-    for k in range(len(ends)):
-        begin[ends[k, 0] + 1] += 1
-        begin[ends[k, 1] + 1] += 1
-    begin = np.cumsum(begin)
-    place, near = begin.copy(), np.empty(2 * len(ends), np.int32)
-    for k in range(len(ends)):
-        a, b = ends[k, 0], ends[k, 1]
-        near[place[a]], near[place[b]] = b, a
-        place[a] += 1
-        place[b] += 1
-    return begin, near
+def _neighbours(g: Any, edges: Any) -> None:
+    for k in range(edges):
+        g.core[g.ends[k, 0]] += 1
+        g.core[g.ends[k, 1]] += 1
+    for node in range(len(g.core)):
+        g.begin[node + 1] = g.begin[node] + g.core[node]
+        g.fill[node] = g.begin[node]
+    for k in range(edges):
+        a, b = g.ends[k, 0], g.ends[k, 1]
+        g.near[g.fill[a]], g.near[g.fill[b]] = b, a
+        g.fill[a] += 1
+        g.fill[b] += 1
 
 
 @jit
-def core_numbers(begin: Any, near: Any) -> Any:
-    """The core number of each node: nodes are taken away in the order of their degree."""
-    nodes = len(begin) - 1
-    degree = begin[1:] - begin[:-1]
-    bins = np.zeros(degree.max() + 2 if nodes else 1, np.int64)
-    for d in degree:
-        bins[d + 1] += 1
-    bins = np.cumsum(bins)
-    order, place, fill = np.empty(nodes, np.int64), np.empty(nodes, np.int64), bins.copy()
+def _core_numbers(g: Any) -> None:
+    """Nodes are taken away in the order of their degree; `core` is the degree at first."""
+    nodes = len(g.core)
     for node in range(nodes):
-        place[node] = fill[degree[node]]
-        order[place[node]] = node
-        fill[degree[node]] += 1
+        g.bins[g.core[node] + 1] += 1
+    for d in range(nodes + 1):
+        g.bins[d + 1] += g.bins[d]
+        g.fill[d] = g.bins[d]
+    for node in range(nodes):
+        d = g.core[node]
+        g.place[node], g.order[g.fill[d]] = g.fill[d], node
+        g.fill[d] += 1
     for k in range(nodes):
-        node = order[k]
-        for other in near[begin[node] : begin[node + 1]]:
-            if degree[other] > degree[node]:
-                _lower(degree, bins, order, place, other)
-    return degree
+        node = g.order[k]
+        for at in range(g.begin[node], g.begin[node + 1]):
+            if g.core[g.near[at]] > g.core[node]:
+                _lower(g, np.int64(g.near[at]))
 
 
 @jit
-def _lower(degree: Any, bins: Any, order: Any, place: Any, node: Any) -> None:
+def _lower(g: Any, node: Any) -> None:
     """Take one edge of a node away: it goes to the front of its bin, which then begins behind it."""
-    first = bins[degree[node]]
-    swapped = order[first]
-    order[first], order[place[node]] = node, swapped
-    place[swapped], place[node] = place[node], first
-    bins[degree[node]] += 1
-    degree[node] -= 1
+    first = g.bins[g.core[node]]
+    swapped = g.order[first]
+    g.order[first], g.order[g.place[node]] = node, swapped
+    g.place[swapped], g.place[node] = g.place[node], first
+    g.bins[g.core[node]] += 1
+    g.core[node] -= 1
 
 
 @jit
-def reach(t: Any, slots: Any) -> Any:
-    """The reach of the host of each window."""
-    texts = t.numbers[0].texts
-    window, seen, found = np.full(texts, NONE, np.int32), np.full(texts, NONE, np.int32), np.zeros(len(slots))
-    for slot in slots:
-        window[t.windows[slot].text] = slot
+def _reach(t: Any, slots: Any, g: Any) -> None:
     for k in range(len(slots)):
-        slot = slots[k]
-        seen[t.windows[slot].text] = slot
-        steps = np.int64(0)
-        at = t.windows[slot].head[PEERS]
+        w, steps = t.windows[slots[k]], 0
+        g.seen[w.text] = k
+        at = np.int64(w.head[PEERS])
         while at >= 0:
             peer = t.pairs[at].text
-            found[k] += seen[peer] != slot
-            seen[peer] = slot
-            step = t.windows[window[peer]].head[PEERS] if window[peer] >= 0 else NONE
+            g.reached[k] += _first_seen(g, peer, k)
+            step = np.int64(t.windows[g.window[peer]].head[PEERS]) if g.window[peer] >= 0 else NONE
             while step >= 0 and steps < STEPS:
-                found[k] += seen[t.pairs[step].text] != slot
-                seen[t.pairs[step].text] = slot
+                g.reached[k] += _first_seen(g, t.pairs[step].text, k)
                 steps += 1
-                step = t.pairs[step].next
-            at = t.pairs[at].next
-    return found
+                step = np.int64(t.pairs[step].next)
+            at = np.int64(t.pairs[at].next)
+
+
+@jit
+def _first_seen(g: Any, node: Any, k: Any) -> Any:
+    """1 if a node was not yet seen from the `k`-th window."""
+    first = g.seen[node] != k
+    g.seen[node] = k
+    return first

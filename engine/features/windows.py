@@ -21,7 +21,6 @@ makes room. A host is known by 64 bits of its address (`texts`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -31,7 +30,7 @@ import numpy as np
 from domain.anomaly_limits import AnomalyLimits
 from domain.values import SECOND, Micros
 from engine.features import tables
-from engine.features.closed import TOP, Batch, ClosedWindow, HostWindow, Sample, read
+from engine.features.closed import TOP, Batch, ClosedWindow, HostWindow, Sample, names_of
 from engine.features.letters import LETTERS
 from engine.features.services import BY_PORT, named
 from engine.features.table import FEATURES
@@ -83,9 +82,10 @@ class HostWindows:
         self, limits: AnomalyLimits, local_networks: Iterable[str], pairs: int = PAIRS, sketches: int = SKETCHES
     ) -> None:
         # numba comes with the kernels: who never counts a row does not pay for it
-        from engine.features import compaction, counting, measures, past, texts
+        from engine.features import compaction, counting, measures, past, texts, topology
 
         self._counting, self._measures, self._compaction, self._pasts = counting, measures, compaction, past
+        self._topology = topology
         self._texts, self._inside = texts, texts.InsideTexts(local_networks)
         width = limits.window_s * SECOND
         span = width + (limits.window_s if limits.grace_s is None else limits.grace_s) * SECOND
@@ -121,9 +121,8 @@ class HostWindows:
         why = counting.GROW
         while why != counting.DONE:
             why, at, made = counting.count(rows, words, self._tables, at, fresh)
-            for slot, row in fresh[:made].tolist():
-                evidence = sha256(frame.raw[row]).digest()
-                self._tables.windows["evidence"][slot] = np.frombuffer(evidence, np.uint8)
+            hashes = b"".join([sha256(frame.raw[row]).digest() for row in fresh[:made, 1].tolist()])
+            self._tables.windows["evidence"][fresh[:made, 0]] = np.frombuffer(hashes, np.uint8).reshape(-1, 32)
             if why == counting.GROW:
                 self._tables = tables.grown(self._tables)
             elif why == counting.CLOSE:
@@ -164,29 +163,25 @@ class HostWindows:
         due = np.sort(starts[starts + int(t.numbers["span"][0]) <= clock]).tolist()
         of = t.windows["start"][: int(t.numbers["windows"][0])]
         closed = [window for start in due for window in self._close_start(np.flatnonzero(of == start), row, clock)]
-        self._tables = tables.empty(self._limits, tables.sizes_of(t))
-        self._compaction.keep(t, self._tables, clock)
+        self._tables = self._compaction.kept(t, clock)
         return closed
 
     def _close_start(self, slots: Array, row: int, clock: Micros) -> list[ClosedWindow]:
         """Close the windows `slots`, which are those of one start."""
         t = self._tables
-        found = [read(t.texts, t.bytes, number) for number in t.windows["text"][slots].tolist()]
+        found = names_of(t.texts, t.bytes, t.windows["text"][slots])
         order = sorted(range(len(found)), key=found.__getitem__)
         names, slots = [found[k] for k in order], slots[order]
-        values = np.minimum(t.windows["exact"][slots], self._host_values)
-        self._past = self._pasts.roomy(self._past, len(slots), int(values.sum()))
+        windows, most = t.windows[slots], self._host_values
+        self._past = self._pasts.roomy(self._past, len(slots), int(np.minimum(windows["exact"], most).sum()))
         vectors = np.empty((len(slots), len(FEATURES)))
-        self._measures.describe(t, self._past, slots, vectors)
-        peers, counts = np.empty((len(slots), TOP), np.int32), np.zeros((len(slots), TOP), np.uint32)
+        graph = self._topology.room(int(t.numbers["texts"][0]), int(windows["exact"][:, 0].sum()), len(slots))
+        self._measures.describe(t, self._past, slots, graph, vectors)
+        peers, counts = np.empty((len(slots), TOP), np.int32), np.empty((len(slots), TOP), np.uint32)
         self._measures.top_peers(t, slots, peers, counts)
-        windows = t.windows[slots]
-        batch = Batch(names, windows, peers, counts, t.texts, t.bytes)
+        show = Batch(names, windows, peers, counts, t.texts, t.bytes).window
         letters, flows = windows["letters"].tobytes(), np.minimum(windows["flows"], LETTERS).tolist()
         return [
-            ClosedWindow(
-                row, clock, names[k], tuple(vector), letters[k * LETTERS : k * LETTERS + flows[k]],
-                partial(batch.window, k),
-            )
+            ClosedWindow(row, clock, names[k], tuple(vector), letters[k * LETTERS : k * LETTERS + flows[k]], show, k)
             for k, vector in enumerate(vectors.tolist())
-        ]  # fmt: skip
+        ]

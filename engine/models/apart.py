@@ -21,8 +21,8 @@ from engine.frame import COLUMNS, Frame
 from engine.sensed import Sensed
 
 SENT: Final = (
-    "row", "status", "clock", "late", "log", "ts", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "duration",
-    "src_bytes", "dst_bytes", "src_pkts", "conn_state", "raw",
+    "row", "status", "clock", "late", "log", "ts", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "service",
+    "duration", "src_bytes", "dst_bytes", "src_pkts", "dst_pkts", "conn_state", "raw",
 )  # fmt: skip
 """Columns that host windows read; the others are empty on the other side."""
 

@@ -63,10 +63,11 @@ def frames(rows: list[tuple[object, ...]], size: int) -> Iterator[Frame]:
 def closed(number: int, host: str, vector: np.ndarray, start: int = START) -> ClosedWindow:
     """A closed window of `host` that shows only its vector."""
     window = HostWindow(
-        host=host, start=start, evidence="ab" * 32, first=start, last=start + SECOND, previous=start, flows=1,
-        peers={"10.0.0.2": 1}, ports={443: 1}, sample=[(start, host, 1, "10.0.0.2", 443, "tcp", 10, 20)],
+        host=host, start=start, evidence="ab" * 32, first=start, last=start + SECOND, flows=1,
+        peers={"10.0.0.2": 1}, sample=[(start, host, 1, "10.0.0.2", 443, "tcp", 10, 20)],
     )  # fmt: skip
-    return ClosedWindow(number, start + 600 * SECOND, window, tuple(round(float(v), 6) for v in vector))
+    shown = tuple(round(float(v), 6) for v in vector)
+    return ClosedWindow(number, start + 600 * SECOND, host, shown, b"", lambda _: window)
 
 
 def stationary(hosts: int, windows: int, seed: int) -> Iterator[ClosedWindow]:
