@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from domain.values import Micros
 from engine.features.tables import SAMPLE, Array
@@ -42,6 +41,19 @@ class HostWindow:
     letters: bytes = b""
 
 
+class Source(Protocol):
+    """Where a closed window has what it shows."""
+
+    def entries(self, k: int) -> Array:
+        """The features of the `k`-th window."""
+
+    def letters(self, k: int) -> bytes:
+        """Its letters."""
+
+    def window(self, k: int) -> HostWindow:
+        """What is shown of it."""
+
+
 class ClosedWindow:
     """A window that closed right after row `row`, when the feed's clock stood at `at`.
 
@@ -49,24 +61,32 @@ class ClosedWindow:
         row: the row.
         at: the clock there, microseconds.
         host: the host.
-        vector: its features, in the order of `FEATURES`.
-        letters: its first flows as letters (see `letters`).
-        show: makes what is shown of it, given `number`.
     """
 
-    __slots__ = ("_number", "_show", "at", "host", "letters", "row", "vector")
+    __slots__ = ("_number", "_source", "at", "host", "row")
 
-    def __init__(
-        self, row: int, at: Micros, host: str, vector: tuple[float, ...], letters: bytes,
-        show: Callable[[int], HostWindow], number: int = 0,
-    ) -> None:  # fmt: skip
-        self.row, self.at, self.host, self.vector, self.letters = row, at, host, vector, letters
-        self._show, self._number = show, number
+    def __init__(self, row: int, at: Micros, host: str, source: Source, number: int = 0) -> None:
+        self.row, self.at, self.host, self._source, self._number = row, at, host, source, number
+
+    @property
+    def entries(self) -> Array:
+        """Its features (float64), in the order of `FEATURES`."""
+        return self._source.entries(self._number)
+
+    @property
+    def vector(self) -> tuple[float, ...]:
+        """The same as plain numbers."""
+        return tuple(self.entries.tolist())
+
+    @property
+    def letters(self) -> bytes:
+        """Its first flows as letters (see `letters`)."""
+        return self._source.letters(self._number)
 
     @property
     def window(self) -> HostWindow:
         """What is shown of it."""
-        return self._show(self._number)
+        return self._source.window(self._number)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ClosedWindow):
@@ -83,20 +103,31 @@ class Batch:
 
     Attributes:
         names: the hosts.
+        vectors: their features.
         windows: their records.
         peers: numbers of the texts of their top peers, `counts` the flows to each.
         texts: places of the texts in `blob`.
     """
 
     names: list[str]
+    vectors: Array
     windows: Array
     peers: Array
     counts: Array
     texts: Array
     blob: Array
 
+    def entries(self, k: int) -> Array:
+        """The features of the `k`-th window."""
+        row: Array = self.vectors[k]
+        return row
+
+    def letters(self, k: int) -> bytes:
+        """Its letters."""
+        return bytes(self.windows["letters"][k].tobytes()[: int(self.windows["flows"][k])])
+
     def window(self, k: int) -> HostWindow:
-        """What is shown of the `k`-th window."""
+        """What is shown of it."""
         w, host = self.windows[k], self.names[k]
         flows = int(w["flows"])
         known = self.peers[k] >= 0
@@ -110,7 +141,7 @@ class Batch:
             flows=flows,
             peers=dict(zip(peers, self.counts[k][known].tolist(), strict=True)),
             sample=self._sample(w, host, min(flows, SAMPLE)),
-            letters=w["letters"].tobytes()[:flows],
+            letters=self.letters(k),
         )
 
     def _sample(self, w: Any, host: str, flows: int) -> list[Sample]:

@@ -126,15 +126,14 @@ def take(row: Any, f: Any, t: Any, opened: Any) -> Any:
     key = mix(src.id, np.uint64(opened.start))
     slot = find(t.windows_index, key)
     if slot < 0:
-        slot = open_window(f, t, opened, key, src, row.ts)
+        slot = open_window(f, t, opened, src, row.ts)
     if slot >= 0:
         w = t.windows[slot]
         if w.flows < SAMPLE:
             show(row, f, t, w)
         add(row, w, t.numbers[0].width, dst.inside)
-        meet(f, t, w, slot, PEERS, dst)
-        port = np.uint64(row.dport)
-        meet_value(t, w, slot, PORTS, port, mix(key, mix(np.uint64(PORTS), port)))
+        meet_peer(f, t, w, slot, dst)
+        meet(t, w, slot, PORTS, np.uint64(row.dport))
     return slot
 
 
@@ -161,14 +160,14 @@ def receive(t: Any, opened: Any, host: Any, caller: Any) -> None:
     if known >= 0:
         t.pairs[known].count += np.uint32(1)
     elif entry.callers < n.max_callers and n.pairs < n.max_pairs:
-        pair(n, t.pairs, t.pairs_index, pair_key, caller, at, CALLERS)
+        pair(t, pair_key, caller, at, CALLERS)
         entry.callers += 1
     else:
         entry.sketch = sketched(n, t.sketches, np.int64(entry.sketch), caller)
 
 
 @jit
-def open_window(f: Any, t: Any, opened: Any, key: Any, src: Any, ts: Any) -> Any:
+def open_window(f: Any, t: Any, opened: Any, src: Any, ts: Any) -> Any:
     """A window for a host that has none yet; below 0 if it is not to have one."""
     n = t.numbers[0]
     if src.inside:
@@ -179,7 +178,7 @@ def open_window(f: Any, t: Any, opened: Any, key: Any, src: Any, ts: Any) -> Any
         n.hosts_over_limit += 1
         return -1
     opened.windows += 1
-    slot = n.windows
+    slot, key = n.windows, mix(src.id, np.uint64(opened.start))
     n.windows += 1
     insert(t.windows_index, key, slot)
     w = t.windows[slot]
@@ -235,25 +234,26 @@ def arrive(w: Any, ts: Any) -> None:
 
 
 @jit
-def meet(f: Any, t: Any, w: Any, slot: Any, kind: Any, peer: Any) -> None:
+def meet_peer(f: Any, t: Any, w: Any, slot: Any, peer: Any) -> None:
     """Count a peer of a window; one that is new gets a name."""
-    before = w.exact[kind]
-    meet_value(t, w, slot, kind, peer.id, mix(w.key, mix(np.uint64(kind), peer.id)))
-    if w.exact[kind] > before:
-        t.pairs[w.tail[kind]].text = text(f, t, peer)
+    before = w.exact[PEERS]
+    meet(t, w, slot, PEERS, peer.id)
+    if w.exact[PEERS] > before:
+        t.pairs[w.tail[PEERS]].text = text(f, t, peer)
 
 
 @jit
-def meet_value(t: Any, w: Any, slot: Any, kind: Any, value: Any, key: Any) -> None:
+def meet(t: Any, w: Any, slot: Any, kind: Any, value: Any) -> None:
     """Count a peer or a port of a window: exactly as long as there is room, then by a sketch."""
-    n, known = t.numbers[0], find(t.pairs_index, key)
+    n, key = t.numbers[0], mix(w.key, mix(np.uint64(kind), value))
+    known = find(t.pairs_index, key)
     if known >= 0:
         t.pairs[known].count += np.uint32(1)
     elif w.exact[kind] >= n.max_distinct or n.pairs >= n.max_pairs:
         w.rest[kind] += 1
         w.sketch[kind] = sketched(n, t.sketches, np.int64(w.sketch[kind]), value)
     else:
-        made = pair(n, t.pairs, t.pairs_index, key, value, slot, kind)
+        made = pair(t, key, value, slot, kind)
         if w.tail[kind] >= 0:
             t.pairs[w.tail[kind]].next = made
         else:
@@ -263,12 +263,12 @@ def meet_value(t: Any, w: Any, slot: Any, kind: Any, value: Any, key: Any) -> No
 
 
 @jit
-def pair(n: Any, pairs: Any, index: Any, key: Any, value: Any, owner: Any, kind: Any) -> Any:
+def pair(t: Any, key: Any, value: Any, owner: Any, kind: Any) -> Any:
     """Enter a distinct value, met once."""
-    made = n.pairs
-    n.pairs += 1
-    insert(index, key, made)
-    p = pairs[made]
+    made = t.numbers[0].pairs
+    t.numbers[0].pairs += 1
+    insert(t.pairs_index, key, made)
+    p = t.pairs[made]
     p.key, p.value, p.owner, p.next, p.count, p.text, p.kind = key, value, owner, NONE, 1, NONE, kind
     return made
 

@@ -27,8 +27,7 @@ def jit(function: _Kernel) -> _Kernel:
     try:
         compiled: _Kernel = njit(cache=True, **_OPTIONS)(function)
     except RuntimeError:  # neither the package's folder nor a cache folder of the user can be written
-        compiled = njit(**_OPTIONS)(function)
-        return compiled
+        return njit(**_OPTIONS)(function)  # type: ignore[no-any-return]
     compiled._cache._cache_file._source_stamp = _stamp()  # type: ignore[attr-defined]
     return compiled
 

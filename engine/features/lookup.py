@@ -1,4 +1,6 @@
-"""Hash tables over arrays: open addressing with linear probing. [Knuth, The Art of Computer Programming 3, 6.4]
+"""Hash tables over arrays: open addressing with linear probing.
+
+[Knuth, The Art of Computer Programming 3, 6.4]
 
 Rules:
     1. Entries lie in arrays of their own, numbered from 0; each has a 64-bit key, already well mixed.
@@ -18,7 +20,10 @@ from engine.features.jit import jit
 
 @jit
 def mix(a: Any, b: Any) -> Any:
-    """A 64-bit key of two numbers (uint64), in this order. [Steele et al., splitmix64, 2014]"""
+    """A 64-bit key of two numbers (uint64), in this order.
+
+    [Steele et al., splitmix64, 2014]
+    """
     x = a * np.uint64(0x9E3779B97F4A7C15) + b
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -50,7 +55,7 @@ def insert(index: Any, key: Any, entry: Any) -> None:
 
 @jit
 def remove(index: Any, key: Any) -> None:
-    """Take out a key that is there: what was pushed on by it moves back. [Knuth 6.4, algorithm R]"""
+    """Take out a key that is there: what was pushed on by it moves back (algorithm R)."""
     mask = np.uint64(len(index) - 1)
     one = np.uint64(1)
     at = key & mask

@@ -47,7 +47,7 @@ def describe(t: Any, past: Any, slots: Any, g: Any, vectors: Any) -> None:
             + behavioural(p, w, new_peers / w.exact[PEERS], new_ports / w.exact[PORTS], peers)
             + of_bytes(w)
             + statistical(t, w, peers, ports)
-            + of_topology(t, p, w, peers, ports, core, g.popular, g.reached[k])
+            + of_topology(t, p, w, g, (peers, ports, core, g.reached[k]))
         )
         for column in range(len(values)):
             value = values[column]
@@ -89,7 +89,7 @@ def temporal(w: Any, width: Any) -> Any:
 @jit
 def behavioural(p: Any, w: Any, new_peers: Any, new_ports: Any, peers: Any) -> Any:
     """Against the host's own past."""
-    return (new_peers, new_ports, w.failed / w.flows) + deviations(p, w, peers)
+    return (new_peers, new_ports, w.failed / w.flows, *deviations(p, w, peers))
 
 
 @jit
@@ -127,14 +127,13 @@ def statistical(t: Any, w: Any, peers: Any, ports: Any) -> Any:
 
 
 @jit
-def of_topology(
-    t: Any, p: Any, w: Any, peers: Any, ports: Any, core: Any, popular: Any, reached: Any
-) -> Any:  # fmt: skip
-    """Where the host stands in the graph of the window."""
+def of_topology(t: Any, p: Any, w: Any, g: Any, known: Any) -> Any:
+    """Where the host stands in the graph of the window; `known`: its peers, ports, core number and reach."""
+    peers, ports, core, reached = known
     rare = 0
     at = np.int64(w.head[PEERS])
     while at >= 0:
-        rare += popular[t.pairs[at].text] == 1
+        rare += g.popular[t.pairs[at].text] == 1
         at = np.int64(t.pairs[at].next)
     flows, callers = 0.0, 0.0
     got = find(t.received_index, w.key)
@@ -183,7 +182,8 @@ def entropy(counts: Any, flows: Any) -> Any:
 @jit
 def quantile(sizes: Any, flows: Any, share: Any) -> Any:
     """A quantile of the sizes of the flows, placed inside its power of two by its rank."""
-    rank, before = math.ceil(share * flows), 0
+    rank = math.ceil(share * flows)
+    before = np.int64(0)
     for k in range(BINS):
         here = np.int64(sizes[k])
         if before + here >= rank:
@@ -206,7 +206,7 @@ def top_peers(t: Any, slots: Any, texts: Any, counts: Any) -> None:
 
 
 @jit
-def _enter(t: Any, texts: Any, counts: Any, k: Any, used: Any, p: Any) -> Any:
+def _enter(t: Any, texts: Any, counts: Any, k: Any, used: Any, p: Any) -> Any:  # noqa: PLR0917
     """Put a peer in its place among the `used` best of window `k`; how many there are now."""
     most, place = texts.shape[1], used
     while place and (

@@ -37,8 +37,8 @@ NUMBERS = np.dtype([
     ("max_hosts", "i8"), ("max_known", "i8"), ("host_values", "i8"),
 ])  # fmt: skip
 PROFILE = np.dtype([
-    ("host", "u8"), ("before", "i4"), ("after", "i4"), ("head", "i4", (2,)), ("tail", "i4", (2,)), ("known", "i4", (2,)),
-    ("first", "i8"), ("windows", "i8", (2,)), ("flows", "f8", (2,)), ("out", "f8", (2,)), ("peers", "f8", (2,)),
+    ("host", "u8"), ("first", "i8"), ("before", "i4"), ("after", "i4"), ("head", "i4", (2,)), ("tail", "i4", (2,)),
+    ("known", "i4", (2,)), ("windows", "i8", (2,)), ("flows", "f8", (2,)), ("out", "f8", (2,)), ("peers", "f8", (2,)),
     ("mix", "f8", (CLASSES,)), ("levels", "f8", (CLASSES,)), ("hours", "i8", (24,)), ("core", "f8"),
 ])  # fmt: skip
 LINK = np.dtype([("key", "u8"), ("before", "i4"), ("after", "i4")])
@@ -303,7 +303,7 @@ def working(start: Any) -> Any:
 @jit
 def doublings(amount: Any) -> Any:
     """An amount on the scale on which amounts are averaged."""
-    return math.log2(1.0 + amount)
+    return math.log2(1.0 + amount) if amount else 0.0
 
 
 @jit
@@ -314,8 +314,11 @@ def moved(mean: Any, value: Any, windows: Any) -> Any:
 
 @jit
 def deviations(p: Any, w: Any, peers: Any) -> Any:
-    """How far a window lies from its host's usual: flows, bytes sent and peers (in doublings), the mix of services,
-    the service that grew most (in doublings), the hour of the day. All are 0 for a host without a past.
+    """How far a window lies from its host's usual; all are 0 for a host without a past.
+
+    Returns:
+        flows, bytes sent and peers in doublings, the mix of services, the service that grew most in doublings, the
+        hour of the day.
     """
     seen = p.windows[0] + p.windows[1]
     if not seen:

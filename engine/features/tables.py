@@ -54,13 +54,14 @@ START = np.dtype([("start", "i8"), ("windows", "i8"), ("received", "i8")])
 
 WINDOW = np.dtype([
     ("key", "u8"), ("host", "u8"), ("start", "i8"), ("first", "i8"), ("last", "i8"), ("previous", "i8"),
-    ("gap_before", "i8"), ("gap", "i8"), ("flows", "i8"), ("gap_squares", "f8"), ("duration", "f8"), ("out", "f8"), ("back", "f8"),
-    ("sent", "f8"), ("got", "f8"), ("text", "i4"), ("steady", "i4"), ("failed", "i4"), ("udp", "i4"), ("inside", "i4"),
-    ("empty", "i4"), ("exact", "i4", (2,)), ("head", "i4", (2,)), ("tail", "i4", (2,)), ("sketch", "i4", (2,)),
-    ("rest", "i8", (2,)), ("slices", "u4", (SLICES,)), ("sizes", "u4", (BINS,)), ("services", "u4", (CLASSES,)),
-    ("letters", "u1", (LETTERS,)), ("evidence", "u1", (32,)), ("shown_ts", "i8", (SAMPLE,)),
-    ("shown_out", "i8", (SAMPLE,)), ("shown_back", "i8", (SAMPLE,)), ("shown_dst", "i4", (SAMPLE,)),
-    ("shown_proto", "i4", (SAMPLE,)), ("shown_sport", "i4", (SAMPLE,)), ("shown_dport", "i4", (SAMPLE,)),
+    ("gap_before", "i8"), ("gap", "i8"), ("flows", "i8"), ("gap_squares", "f8"), ("duration", "f8"), ("out", "f8"),
+    ("back", "f8"), ("sent", "f8"), ("got", "f8"), ("text", "i4"), ("steady", "i4"), ("failed", "i4"), ("udp", "i4"),
+    ("inside", "i4"), ("empty", "i4"), ("exact", "i4", (2,)), ("head", "i4", (2,)), ("tail", "i4", (2,)),
+    ("sketch", "i4", (2,)), ("rest", "i8", (2,)), ("slices", "u4", (SLICES,)), ("sizes", "u4", (BINS,)),
+    ("services", "u4", (CLASSES,)), ("letters", "u1", (LETTERS,)), ("evidence", "u1", (32,)),
+    ("shown_ts", "i8", (SAMPLE,)), ("shown_out", "i8", (SAMPLE,)), ("shown_back", "i8", (SAMPLE,)),
+    ("shown_dst", "i4", (SAMPLE,)), ("shown_proto", "i4", (SAMPLE,)), ("shown_sport", "i4", (SAMPLE,)),
+    ("shown_dport", "i4", (SAMPLE,)),
 ])  # fmt: skip
 """What one host did in one window, as counted so far. Of its peers and of its ports: how many are told apart
 (`exact`), the list of them (`head` to `tail`), how many flows went to further ones (`rest`), and their sketch. Texts

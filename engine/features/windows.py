@@ -31,7 +31,6 @@ from domain.anomaly_limits import AnomalyLimits
 from domain.values import SECOND, Micros
 from engine.features import tables
 from engine.features.closed import TOP, Batch, ClosedWindow, HostWindow, Sample, names_of
-from engine.features.letters import LETTERS
 from engine.features.services import BY_PORT, named
 from engine.features.table import FEATURES
 from engine.features.tables import Array
@@ -179,9 +178,5 @@ class HostWindows:
         self._measures.describe(t, self._past, slots, graph, vectors)
         peers, counts = np.empty((len(slots), TOP), np.int32), np.empty((len(slots), TOP), np.uint32)
         self._measures.top_peers(t, slots, peers, counts)
-        show = Batch(names, windows, peers, counts, t.texts, t.bytes).window
-        letters, flows = windows["letters"].tobytes(), np.minimum(windows["flows"], LETTERS).tolist()
-        return [
-            ClosedWindow(row, clock, names[k], tuple(vector), letters[k * LETTERS : k * LETTERS + flows[k]], show, k)
-            for k, vector in enumerate(vectors.tolist())
-        ]
+        batch = Batch(names, vectors, windows, peers, counts, t.texts, t.bytes)
+        return [ClosedWindow(row, clock, name, batch, number) for number, name in enumerate(names)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -66,8 +67,24 @@ def closed(number: int, host: str, vector: np.ndarray, start: int = START) -> Cl
         host=host, start=start, evidence="ab" * 32, first=start, last=start + SECOND, flows=1,
         peers={"10.0.0.2": 1}, sample=[(start, host, 1, "10.0.0.2", 443, "tcp", 10, 20)],
     )  # fmt: skip
-    shown = tuple(round(float(v), 6) for v in vector)
-    return ClosedWindow(number, start + 600 * SECOND, host, shown, b"", lambda _: window)
+    return ClosedWindow(number, start + 600 * SECOND, host, Shown(np.round(np.asarray(vector, float), 6), window))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One window that was not counted from rows."""
+
+    vector: np.ndarray
+    host_window: HostWindow
+
+    def entries(self, _: int) -> np.ndarray:
+        return self.vector
+
+    def letters(self, _: int) -> bytes:
+        return self.host_window.letters
+
+    def window(self, _: int) -> HostWindow:
+        return self.host_window
 
 
 def stationary(hosts: int, windows: int, seed: int) -> Iterator[ClosedWindow]:
