@@ -157,7 +157,7 @@ class AnomalyDetector:
         if self._model:
             return closed
         for index, window in enumerate(closed):
-            host = window.window.host
+            host = window.host
             if len(self._warmup) < self._limits.warmup_windows:
                 self._warmup.append((host, window.vector))
                 self._fit_when_warm()
@@ -204,7 +204,7 @@ class AnomalyDetector:
 
     def _judge(self, closed: ClosedWindow, score: float, sensed: Sensed) -> None:
         """Score first, then learn."""
-        past = self._past(closed.window.host)
+        past = self._past(closed.host)
         fpr = self._limits.fpr
         p = p_value(score, past.scores.rows()) if len(past.scores) >= self._limits.min_host_windows else None
         if p is not None:

@@ -28,7 +28,7 @@ def usual(number: int, draw: np.random.Generator) -> ClosedWindow:
 
 def odd(number: int, draw: np.random.Generator) -> ClosedWindow:
     vector = draw.normal(4, 0.5, len(FEATURES))
-    vector[4:12] = draw.normal(14, 0.5, 8)
+    vector[4:24] = draw.normal(14, 0.5, 20)
     return closed(number, "10.0.1.1", vector)
 
 
@@ -61,7 +61,7 @@ def test_a_host_that_behaves_unlike_its_past_is_sighted_with_what_shows_it() -> 
     assert sighting.score >= 1
     [vote] = sighting.votes
     assert (vote.model, vote.vote, vote.p) == ("isolation-forest", True, pytest.approx(1 / 151, abs=1e-6))
-    assert {feature.name for feature in sighting.features} <= {f.name for f in FEATURES[4:12]}
+    assert {feature.name for feature in sighting.features} <= {f.name for f in FEATURES[4:24]}
     assert len(sighting.features) == 5
     assert all(f.baseline is not None for f in sighting.features)
     assert sighting.evidence == "ab" * 32
