@@ -18,8 +18,10 @@ from threading import Lock
 from typing import Protocol
 from uuid import UUID
 
+from adapters.collector import collector_paused
 from adapters.log.chain import EMPTY, Row, Tail, seal
-from adapters.log.plan import Content, Heads, Known, Plan, check_expected, content_of, plan, recorded_of
+from adapters.log.plan import Content, Heads, Known, Plan, check_expected, content_of, plan
+from adapters.log.reading import recorded_all
 from adapters.log.watch import Watch
 from domain.journal import (
     Conflict,
@@ -168,16 +170,18 @@ class ChainedLog(ABC):
 
     def read(self, after: int = 0, limit: int = 1000, *, upto: int | None = None) -> list[Recorded]:
         """Facts with position > `after` (and <= `upto`), in order."""
-        return [recorded_of(row) for row in self._rows(after, limit, upto)]
+        with collector_paused():
+            return recorded_all(self._rows(after, limit, upto))
 
     def read_stream(self, stream: str, after: int = 0) -> list[Recorded]:
         """Facts of one stream with version > `after`, in order."""
-        return [recorded_of(row) for row in self._rows_of(stream, after)]
+        with collector_paused():
+            return recorded_all(self._rows_of(stream, after))
 
     def find(self, event_id: UUID) -> Recorded | None:
         """The fact recorded under an id."""
         row = self._row(event_id.bytes)
-        return recorded_of(row) if row else None
+        return recorded_all([row])[0] if row else None
 
     def fingerprint(self) -> Fingerprint:
         """Counts and fingerprints as of now, in constant time."""

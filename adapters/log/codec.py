@@ -10,7 +10,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import cache, lru_cache
 from math import isfinite
@@ -76,6 +76,18 @@ def decode(kind: str, version: int, body: bytes) -> Fact:
         raise CodecError(
             f"a body of {kind!r} version {version} does not fit its type ({error}): audit verify"
         ) from error
+
+
+def decode_all(kinds: Sequence[str], versions: Sequence[int], bodies: Sequence[bytes]) -> list[Fact]:
+    """`decode` of many: what reads a kind in a version is looked up once, not once a body."""
+    named = list(zip(kinds, versions, strict=True))
+    if any(VERSIONS.get(kind) != version for kind, version in set(named)):
+        return list(map(decode, kinds, versions, bodies))
+    readers = {pair: _decoder(pair[0]).decode for pair in set(named)}
+    try:
+        return [readers[pair](body) for pair, body in zip(named, bodies, strict=True)]
+    except (msgspec.DecodeError, UnicodeError):
+        return list(map(decode, kinds, versions, bodies))  # names the one that does not fit
 
 
 def encode_tags(tags: tuple[str, ...]) -> str:

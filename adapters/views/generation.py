@@ -9,7 +9,6 @@ Rules:
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,6 +36,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
+from adapters.collector import collector_paused
 from domain.errors import MyrmidonError
 from domain.journal import Journal, Recorded
 from projections.catalog import VIEWS, digest_parked
@@ -311,18 +311,6 @@ class Generation:
                     yield connection
         except DBAPIError as error:
             raise ViewError(f"views generation {self.number}: {error.orig}: {REMEDY}") from error
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Facts and rows hold no cycles: to look for some while millions of them go by costs a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def hash_of(recorded: Recorded) -> str:

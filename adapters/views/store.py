@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from sqlalchemy import select
 
-from adapters.views.generation import Generation, Progress, collector_paused
+from adapters.collector import collector_paused
+from adapters.views.generation import Generation, Progress
 from adapters.views.places import Place, place_of
 from domain.journal import Journal, Recorded, follow
 from projections import feeds, health, incidents, threats
