@@ -27,7 +27,6 @@ class Intake:
         self._journal = journal
         self._policy = policy
         self._batch = batch
-        self._expected: dict[str, int] = {}
         self._fold()
 
     def _fold(self) -> None:
@@ -53,13 +52,14 @@ class Intake:
         return appended
 
     def _handle(self, facts: list[Recorded]) -> int:
-        self._expected = {}
         drafts = [draft for recorded in facts for draft in self._supervised(recorded)]
         position = facts[-1].position
         try:
             # a position alone is not worth a commit of its own: it is recorded with the next decision
             if drafts:
-                self._journal.append(drafts, expected=self._expected, progress=Progress(tracking={NAME: position}))
+                # an operator may have been faster: what they did is read later, but this comes after it in the stream
+                expected = self._journal.versions({draft.stream: None for draft in drafts})
+                self._journal.append(drafts, expected=expected, progress=Progress(tracking={NAME: position}))
         except Conflict:
             self._fold()
             return 0
@@ -99,8 +99,6 @@ class Intake:
         drafts = []
         for index, event in enumerate(responder.decide(self._policy, command, self.state)):
             stream = f"incident/{event.incident}"
-            # an operator may have been faster: what they did is read later, but this comes after it in the stream
-            self._expected.setdefault(stream, self._journal.version(stream))
             known = self.state.incidents.get(event.incident)
             occurred_at = max(recorded.occurred_at, known.changed_at if known else 0)
             evolve(self.state, event, occurred_at)

@@ -108,8 +108,8 @@ class ChainedLog(ABC):
     def _tail(self) -> Tail: ...
 
     @abstractmethod
-    def version(self, stream: str) -> int:
-        """Version of the stream's last fact; 0 when it has none."""
+    def _heads_of(self, streams: Sequence[str]) -> Heads:
+        """Version and rank of the last row of each stream that has one."""
 
     @abstractmethod
     def tracked(self, follower: str) -> int:
@@ -182,6 +182,16 @@ class ChainedLog(ABC):
         """The fact recorded under an id."""
         row = self._row(event_id.bytes)
         return recorded_all([row])[0] if row else None
+
+    def version(self, stream: str) -> int:
+        """Version of the stream's last fact; 0 when it has none."""
+        return self.versions((stream,))[stream]
+
+    def versions(self, streams: Iterable[str]) -> dict[str, int]:
+        """`version` of several streams, with one question."""
+        asked = list(streams)
+        found = self._heads_of(asked) if asked else {}
+        return {stream: found.get(stream, (0, 0))[0] for stream in asked}
 
     def fingerprint(self) -> Fingerprint:
         """Counts and fingerprints as of now, in constant time."""
