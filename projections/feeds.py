@@ -145,6 +145,8 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"skipped_by", "released", "last_fault"}),
+    named_by=("feed",),
+    opens=frozenset({"feed-opened"}),
 )
 
 

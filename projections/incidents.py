@@ -174,6 +174,8 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"entities", "threats", "notes", "timeline"}),
+    named_by=("incident", "into"),
+    opens=frozenset({"incident-opened"}),
 )
 
 

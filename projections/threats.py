@@ -159,6 +159,8 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"peers", "techniques", "rules", "votes", "features", "flows", "verdicts"}),
+    named_by=("threat",),
+    opens=frozenset({"threat-detected"}),
 )
 
 

@@ -55,7 +55,12 @@ class MissingRow(LookupError):  # noqa: N818 - names what is the matter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A table, its key, its JSON columns, and what it does at each kind of fact."""
+    """A table, its key, its JSON columns, and what it does at each kind of fact.
+
+    Attributes:
+        named_by: fields of facts that hold the key of a row that their handler reads.
+        opens: kinds whose handler makes a row without reading an older one.
+    """
 
     name: str
     table: Table
@@ -63,6 +68,8 @@ class View:
     on: Mapping[str, Handler]
     ignored: frozenset[str]
     json: frozenset[str]
+    named_by: tuple[str, ...] = ()
+    opens: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +107,19 @@ def _apply(view: View, rows: Store, parked: dict[str, Parked], recorded: Recorde
         return
     for row in changed:
         rows[row[view.key]] = row
+
+
+def named(view: View, facts: Iterable[Recorded]) -> Iterable[str]:
+    """Keys of the rows that these facts read and do not make themselves, as far as their fields tell."""
+    wanted: dict[object, bool] = {}
+    for recorded in facts:
+        fact = recorded.fact
+        if fact.kind in view.on:
+            for field_ in view.named_by:
+                key = getattr(fact, field_, None)
+                if key is not None:
+                    wanted.setdefault(key, fact.kind not in view.opens)
+    return (str(key) for key, read in wanted.items() if read)
 
 
 def known(rows: Rows, key: object, what: str) -> Row:
@@ -153,16 +173,23 @@ def plain(text: str) -> str:
 
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
+_DECODE: Final = msgspec.json.Decoder().decode
 
 
 def at_rest(view: View, row: Row) -> Row:
     """The row as the table holds it: JSON columns as canonical text."""
-    return {name: _text(value) if name in view.json else value for name, value in row.items()}
+    rest = row.copy()
+    for name in view.json:
+        rest[name] = _ENCODER.encode(row[name]).decode()
+    return rest
 
 
 def in_memory(view: View, row: Mapping[str, Any]) -> Row:
     """The row as handlers and readers see it: JSON columns parsed."""
-    return {name: msgspec.json.decode(value) if name in view.json else value for name, value in row.items()}
+    made = dict(row)
+    for name in view.json:
+        made[name] = _DECODE(row[name])
+    return made
 
 
 def _text(value: Any) -> str:

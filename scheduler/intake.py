@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+from adapters.collector import collector_paused
 from agents.responder import decide as responder
 from agents.responder.policy import Policy
 from agents.responder.state import INCIDENT_FACTS, Event, State, Threat, evolve, judge, learn
@@ -47,8 +48,9 @@ class Intake:
     def catch_up(self) -> int:
         """Handle everything recorded since the last time; returns the number of facts appended."""
         appended = 0
-        while facts := self._journal.read(self.position, self._batch):
-            appended += self._handle(facts)
+        with collector_paused():
+            while facts := self._journal.read(self.position, self._batch):
+                appended += self._handle(facts)
         return appended
 
     def _handle(self, facts: list[Recorded]) -> int:
