@@ -5,7 +5,8 @@ Rules:
     2. A handler is pure: it reads rows by key and returns the rows that changed, whole. It never changes one in place.
     3. A handler that raises parks the fact's stream for its view: the rest of that stream is left out, nothing else.
     4. Live database, replay and as-of fold with the same `fold`; equal digests are no coincidence.
-    5. A row in memory holds plain values: JSON columns (`View.json`) are parsed there and canonical text at rest.
+    5. JSON columns (`View.json`) are canonical text at rest. In a row that a handler reads they may still be that text,
+       unread (`msgspec.Raw`): a handler looks at one with `value_of`, and passes on unread what it does not change.
 """
 
 from __future__ import annotations
@@ -184,8 +185,21 @@ def at_rest(view: View, row: Row) -> Row:
     return rest
 
 
+def unread(view: View, row: Row) -> Row:
+    """A row at rest as handlers get it: most facts look at few of its JSON columns."""
+    for name in view.json:
+        row[name] = msgspec.Raw(row[name])
+    return row
+
+
+def value_of(row: Row, name: str) -> Any:
+    """The value of a JSON column, read now if it was not yet."""
+    value = row[name]
+    return _DECODE(value) if type(value) is msgspec.Raw else value
+
+
 def in_memory(view: View, row: Mapping[str, Any]) -> Row:
-    """The row as handlers and readers see it: JSON columns parsed."""
+    """The row as readers see it: JSON columns parsed."""
     made = dict(row)
     for name in view.json:
         made[name] = _DECODE(row[name])

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 from sqlalchemy import Connection
 
-from projections.view import Row, View, at_rest, in_memory
+from projections.view import Row, View, at_rest, unread
 
 CACHED: Final = 4_096
 """Rows of a view kept between batches."""
@@ -92,7 +92,7 @@ class LiveRows:
             return
         self._kept.update(dict.fromkeys(missing))
         for values in self._run(self._load, (_json(missing),)).all():
-            row = in_memory(self.view, dict(zip(self._columns, values, strict=True)))
+            row = unread(self.view, dict(zip(self._columns, values, strict=True)))
             self._kept[row[self.view.key]] = row
 
     def __setitem__(self, key: str, row: Row, /) -> None:
