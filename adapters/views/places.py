@@ -156,7 +156,8 @@ class Schemas:
         schema = f"{self._prefix}{generation}"
         return create_engine(
             "postgresql+psycopg://",
-            creator=lambda: self._connect(options=f"-csearch_path={schema}"),
+            # a commit that a crash of the server loses is lost with its position: it is redone
+            creator=lambda: self._connect(options=f"-csearch_path={schema} -csynchronous_commit=off"),
             pool_size=1,
             max_overflow=4,
         )

@@ -1,20 +1,19 @@
 """The rows of one view in its database: loaded by need, folded in memory, written once a batch.
 
 Rules:
-    1. What a batch will read is asked for with one question; what it changed is written with one statement, however
-       often it was changed.
+    1. What a batch will read is asked for with one question; what it changed is written at once, however often it was
+       changed.
     2. Statements are built from the view's table once, and given to the database driver as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import BigInteger, Connection, Float
 
 from projections.view import Row, View, at_rest, unread
 
@@ -22,34 +21,70 @@ CACHED: Final = 4_096
 """Rows of a view kept between batches."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dialect:
-    """How a database is asked for many rows, and given many.
+class Access(Protocol):
+    """How one kind of database is asked for many rows of a view, and given many."""
 
-    Attributes:
-        load, upsert: statements; `{table}`, `{key}`, `{columns}`, `{marks}` and `{assigned}` are filled in.
-        rows: from column names and rows at rest to the parameters of `upsert`.
-    """
+    def load(self, connection: Connection, keys: list[str]) -> Sequence[Sequence[Any]]:
+        """The rows of these keys, as far as there are any: values in the order of the table's columns."""
 
-    load: str
-    upsert: str
-    rows: Callable[[tuple[str, ...], list[Row]], Any]
+    def write(self, connection: Connection, rows: list[Row]) -> None:
+        """Insert rows at rest, or put them in the place of those with the same key."""
 
 
-DIALECTS: Final = {
-    "sqlite": Dialect(
-        load="SELECT {columns} FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))",
-        upsert="INSERT INTO {table} ({columns}) VALUES ({marks}) ON CONFLICT ({key}) DO UPDATE SET {assigned}",
-        rows=lambda columns, rows: list(map(itemgetter(*columns), rows)),
-    ),
-    "postgresql": Dialect(
-        load="SELECT {columns} FROM {table} WHERE {key} IN (SELECT json_array_elements_text(%s::json))",
-        # all rows as one value: one answer to wait for instead of one a row
-        upsert="INSERT INTO {table} ({columns}) SELECT {columns} FROM json_populate_recordset(NULL::{table}, %s::json) "
-        "ON CONFLICT ({key}) DO UPDATE SET {assigned}",
-        rows=lambda _, rows: (_json(rows),),
-    ),
-}
+class OnSQLite:
+    """A statement for one row, executed for many."""
+
+    def __init__(self, view: View) -> None:
+        columns, filled = _parts(view)
+        self._values = itemgetter(*columns)
+        self._load = "SELECT {columns} FROM {table} WHERE {key} IN (SELECT value FROM json_each(?))".format(**filled)
+        marks = ", ".join("?" for _ in columns)
+        self._write = "INSERT INTO {table} ({columns}) VALUES ({marks}) {otherwise}".format(**filled, marks=marks)
+
+    def load(self, connection: Connection, keys: list[str]) -> Sequence[Sequence[Any]]:
+        """See `Access`."""
+        return connection.exec_driver_sql(self._load, (msgspec.json.encode(keys).decode(),)).all()
+
+    def write(self, connection: Connection, rows: list[Row]) -> None:
+        """See `Access`."""
+        connection.exec_driver_sql(self._write, list(map(self._values, rows)))
+
+
+class OnPostgres:
+    """Rows go by binary COPY into a table of this connection, and from there into the view."""
+
+    def __init__(self, view: View) -> None:
+        columns, filled = _parts(view)
+        self._values = itemgetter(*columns)
+        self._types = [_postgres_type(column.type) for column in view.table.c]
+        self._load = "SELECT {columns} FROM {table} WHERE {key} = ANY(%s)".format(**filled)
+        self._prepare = (
+            "CREATE TEMPORARY TABLE IF NOT EXISTS incoming_{table} (LIKE {table}) ON COMMIT DELETE ROWS".format(
+                **filled
+            )
+        )
+        self._copy = "COPY incoming_{table} ({columns}) FROM STDIN (FORMAT BINARY)".format(**filled)
+        self._write = "INSERT INTO {table} ({columns}) SELECT {columns} FROM incoming_{table} {otherwise}".format(
+            **filled
+        )
+
+    def load(self, connection: Connection, keys: list[str]) -> Sequence[Sequence[Any]]:
+        """See `Access`."""
+        return connection.exec_driver_sql(self._load, (keys,)).all()
+
+    def write(self, connection: Connection, rows: list[Row]) -> None:
+        """See `Access`."""
+        driver: Any = connection.connection
+        with driver.cursor() as cursor:
+            cursor.execute(self._prepare)
+            with cursor.copy(self._copy) as copy:
+                copy.set_types(self._types)
+                for values in map(self._values, rows):
+                    copy.write_row(values)
+            cursor.execute(self._write)
+
+
+ACCESS: Final[dict[str, type[OnSQLite | OnPostgres]]] = {"sqlite": OnSQLite, "postgresql": OnPostgres}
 
 
 class LiveRows:
@@ -58,17 +93,7 @@ class LiveRows:
     def __init__(self, view: View, dialect: str) -> None:
         self.view = view
         self._columns = tuple(column.name for column in view.table.c)
-        self._dialect = DIALECTS[dialect]
-        self._load, self._upsert = (
-            statement.format(
-                table=view.table.name,
-                key=_quoted(view.key),
-                columns=", ".join(map(_quoted, self._columns)),
-                marks=", ".join("?" for _ in self._columns),
-                assigned=", ".join(f"{_quoted(n)} = excluded.{_quoted(n)}" for n in self._columns if n != view.key),
-            )
-            for statement in (self._dialect.load, self._dialect.upsert)
-        )
+        self._access: Access = ACCESS[dialect](view)
         self._connection: Connection | None = None
         self._kept: dict[str, Row | None] = {}
         self._changed: dict[str, None] = {}
@@ -91,7 +116,7 @@ class LiveRows:
         if not missing:
             return
         self._kept.update(dict.fromkeys(missing))
-        for values in self._run(self._load, (_json(missing),)).all():
+        for values in self._access.load(self._open, missing):
             row = unread(self.view, dict(zip(self._columns, values, strict=True)))
             self._kept[row[self.view.key]] = row
 
@@ -102,7 +127,7 @@ class LiveRows:
     def flush(self) -> None:
         """Write what changed."""
         if rows := [at_rest(self.view, row) for key in self._changed if (row := self._kept[key]) is not None]:
-            self._run(self._upsert, self._dialect.rows(self._columns, rows))
+            self._access.write(self._open, rows)
         self._changed.clear()
 
     def forget(self) -> None:
@@ -110,14 +135,30 @@ class LiveRows:
         self._kept.clear()
         self._changed.clear()
 
-    def _run(self, statement: str, parameters: Any) -> Any:
+    @property
+    def _open(self) -> Connection:
         assert self._connection is not None, "begin comes first"  # noqa: S101 - an invariant of this class
-        return self._connection.exec_driver_sql(statement, parameters)
+        return self._connection
+
+
+def _parts(view: View) -> tuple[list[str], dict[str, str]]:
+    """Columns of a view's table, and what its statements are made of."""
+    columns = [column.name for column in view.table.c]
+    assigned = ", ".join(f"{_quoted(name)} = excluded.{_quoted(name)}" for name in columns if name != view.key)
+    key = _quoted(view.key)
+    return columns, {
+        "table": view.table.name,
+        "key": key,
+        "columns": ", ".join(map(_quoted, columns)),
+        "otherwise": f"ON CONFLICT ({key}) DO UPDATE SET {assigned}",
+    }
+
+
+def _postgres_type(declared: object) -> str:
+    if isinstance(declared, BigInteger):
+        return "int8"
+    return "float8" if isinstance(declared, Float) else "text"
 
 
 def _quoted(name: str) -> str:
     return f'"{name}"'
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
