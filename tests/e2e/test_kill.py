@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,12 @@ from bench.story import write_day
 from tests.e2e.swarm import Answer, myrmidon, start
 
 SETTINGS = {"MYRMIDON_RUN__BATCH_ROWS": "300", "MYRMIDON_RUN__SNAPSHOT_ROWS": "4000"}
+LEARNING = {
+    "MYRMIDON_THRESHOLDS__ANOMALY__WINDOW_S": "60",
+    "MYRMIDON_THRESHOLDS__ANOMALY__WARMUP_WINDOWS": "150",
+    "MYRMIDON_THRESHOLDS__ANOMALY__MIN_HOST_WINDOWS": "30",
+}
+"""The story is long enough for a baseline to be learned in the middle of it."""
 SAME = ("received", "scored", "skipped", "malformed", "late", "threats", "incidents")
 
 
@@ -26,11 +34,8 @@ class Home:
     """Where one history is written: a folder, and the database of its log and views, if not SQLite."""
 
     folder: Path
-    dsn: str = ""
-
-    @property
-    def settings(self) -> dict[str, str]:
-        return {**SETTINGS, **({"MYRMIDON_LOG__DSN": self.dsn} if self.dsn else {})}
+    dsn: str
+    settings: dict[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +46,16 @@ def feed(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def fresh_home(request, tmp_path) -> Callable[[], Home]:
+def fresh_home(request, tmp_path) -> Callable[..., Home]:
     """Makes homes in which nothing has happened yet."""
     make = request.getfixturevalue("fresh_dsn") if request.param == "postgres" else lambda: ""
-    names = iter(range(1000))
-    return lambda: Home(tmp_path / str(next(names)), make())
+    names = count()
+
+    def home(**settings: str) -> Home:
+        dsn = make()
+        return Home(tmp_path / str(next(names)), dsn, {**SETTINGS, **settings, "MYRMIDON_LOG__DSN": dsn})
+
+    return home
 
 
 def arguments(feed: Path) -> tuple[str, ...]:
@@ -80,7 +90,8 @@ def moments(kills: int, home: Callable[[], Home], feed: Path, duration: float, s
     yield killed
 
 
-def campaign(kills: int, fresh_home: Callable[[], Home], feed: Path, seed: int) -> None:
+def campaign(kills: int, home: Callable[..., Home], feed: Path, seed: int, **settings: str) -> None:
+    fresh_home = partial(home, **settings)
     calm = fresh_home()
     begun = time.monotonic()
     expected = myrmidon(calm.folder, *arguments(feed), **calm.settings)
@@ -108,4 +119,4 @@ def test_five_kills_leave_the_history_of_an_uninterrupted_run(fresh_home, feed):
 
 @pytest.mark.faults
 def test_fifty_kills_leave_the_history_of_an_uninterrupted_run(fresh_home, feed):
-    campaign(50, fresh_home, feed, seed=8)
+    campaign(50, fresh_home, feed, seed=8, **LEARNING)
