@@ -13,7 +13,7 @@ from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros, Verdict
-from projections.view import Handler, Row, Rows, View, ViewTable, at_least, holds, known, plain
+from projections.view import Handler, Row, Rows, View, ViewTable, at_least, holds, known, plain, value_of
 
 STATUS: Final[dict[Verdict, str]] = {"correct": "confirmed", "incorrect": "dismissed", "partial": "open"}
 """Status of a threat after its last verdict; `open` before the first."""
@@ -113,7 +113,7 @@ def _judged(rows: Rows, fact: VerdictGiven, recorded: Recorded) -> Iterable[Row]
         "at": recorded.occurred_at,
         "position": recorded.position,
     }
-    yield {**row, "status": STATUS[fact.verdict], "verdicts": [*row["verdicts"], verdict]}
+    yield {**row, "status": STATUS[fact.verdict], "verdicts": [*value_of(row, "verdicts"), verdict]}
 
 
 def _belongs(rows: Rows, fact: IncidentOpened | ThreatLinked | IncidentReopened, _: Recorded) -> Iterable[Row]:
@@ -159,6 +159,8 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"peers", "techniques", "rules", "votes", "features", "flows", "verdicts"}),
+    named_by=("threat",),
+    opens=frozenset({"threat-detected"}),
 )
 
 
