@@ -1,0 +1,220 @@
+"""Rules over the rows of a frame: which rows does each rule match?
+
+Rules:
+    1. A row is judged by the rules of its log type alone, and by what stands in the row alone: how rows are cut into
+       frames changes nothing.
+    2. The tests of all rules on one column are made together, once a distinct value (engine/rules/values.py); a rule
+       is then a few operations on arrays of truth values, and nothing at all where one of its tests holds nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.frame import Frame
+from engine.rules import conditions as ours
+from engine.rules.sigma import Rule
+from engine.rules.table import Table, numbers_of, texts_of
+from engine.rules.values import ORDERS, PLACED, Classes, text_of
+
+Mask: TypeAlias = NDArray[np.bool_] | None
+"""One truth value a row; None when it holds nowhere."""
+
+
+class _Column:
+    """The tests of all rules on one column of a log."""
+
+    def __init__(self, name: str, log: str, tests: Sequence[ours.Test]) -> None:
+        self.name = name
+        self.tests = tests
+        self._coded = name in texts_of(log)
+        self._number = name in numbers_of(log)
+        # comparisons of numbers are made on the array; the rest of a column of numbers by its texts
+        self._compared = {i: _comparison(test) for i, test in enumerate(tests)} if self._number else {}
+        self._by_text = [i for i in range(len(tests)) if self._compared.get(i) is None]
+        self._classes = Classes(tests[i] for i in self._by_text)
+
+    def masks(self, table: Table) -> dict[int, NDArray[np.bool_]]:
+        """The rows for which each test holds; tests that hold nowhere are left out."""
+        found: dict[int, NDArray[np.bool_]] = {}
+        if self._number:
+            column = table.numbers(self.name)
+            for i, compare in self._compared.items():
+                if compare is not None and (mask := compare(column)).any():
+                    found[i] = mask
+        if self._by_text:
+            codes = self._codes(table)
+            for place, classes in self._holding(codes).items():
+                found[self._by_text[place]] = _any_class(codes, classes)
+        return found
+
+    def _codes(self, table: Table) -> NDArray[np.int32]:
+        if self._coded:
+            codes, values = table.codes(self.name)
+            return self._classes.of(values)[codes] if values else codes
+        if self._number:
+            distinct, inverse = np.unique(table.numbers(self.name), return_inverse=True)
+            classes: NDArray[np.int32] = self._classes.of([text_of(value) for value in distinct.tolist()])[inverse]
+            return classes
+        return self._classes.of(table.values(self.name))
+
+    def _holding(self, codes: NDArray[np.int32]) -> dict[int, list[int]]:
+        """For each test that holds somewhere, the classes that are there and for which it does."""
+        tests = self._classes.tests
+        found: dict[int, list[int]] = {}
+        for number in np.flatnonzero(np.bincount(codes, minlength=len(tests))).tolist():
+            for test in tests[number]:
+                found.setdefault(test, []).append(number)
+        return found
+
+
+def _any_class(codes: NDArray[np.int32], classes: list[int]) -> NDArray[np.bool_]:
+    if len(classes) == 1:
+        return codes == classes[0]
+    held = np.zeros(max(int(codes.max()), max(classes)) + 1, np.bool_)
+    held[classes] = True
+    return held[codes]
+
+
+def _comparison(test: ours.Test) -> Any:
+    """A function from a column of numbers to truth values, when every alternative is about numbers."""
+    if test.field.view:
+        return None
+    equal: list[float] = []
+    ordered: list[ours.Compare] = []
+    for alternative in test.any_of:
+        match alternative:
+            case ours.Compare():
+                ordered.append(alternative)
+            case ours.Literal(text=text, place="exact") if text.isascii() and text.isdigit():
+                equal.append(float(text))
+            case _:
+                return None
+
+    def compare(column: NDArray[Any]) -> NDArray[np.bool_]:
+        mask: NDArray[np.bool_] = np.isin(column, equal) if len(equal) > 3 else np.zeros(len(column), np.bool_)
+        if len(equal) <= 3:
+            for number in equal:
+                mask |= column == number
+        for one in ordered:
+            mask |= ORDERS[one.order](column, one.number)
+        return mask
+
+    return compare
+
+
+class LogMatcher:
+    """The rules of one log type."""
+
+    def __init__(self, log: str, rules: Sequence[Rule]) -> None:
+        self.log = log
+        self.rules = rules
+        tests: dict[str, dict[ours.Test, int]] = {}
+        for rule in rules:
+            for leaf in ours.leaves(rule.condition):
+                if isinstance(leaf, ours.Test):
+                    there = tests.setdefault(leaf.field.column, {})
+                    there.setdefault(leaf, len(there))
+        self._columns = [_Column(name, log, list(there)) for name, there in tests.items()]
+
+    def match(self, table: Table) -> list[NDArray[np.int64] | None]:
+        """For each rule the indices of its rows in the table, None when there are none."""
+        look = Look(table, self.masks(table))
+        found: list[NDArray[np.int64] | None] = []
+        for rule in self.rules:
+            mask = look.at(rule.condition)
+            rows = None if mask is None else np.flatnonzero(mask)
+            found.append(rows if rows is not None and len(rows) else None)
+        return found
+
+    def masks(self, table: Table) -> dict[ours.Test, NDArray[np.bool_]]:
+        """The rows for which each test holds."""
+        return {
+            column.tests[i]: mask for column in self._columns for i, mask in column.masks(table).items()
+        }
+
+
+class Look:
+    """Conditions over the rows of one table."""
+
+    def __init__(self, table: Table, masks: dict[ours.Test, NDArray[np.bool_]]) -> None:
+        self._table = table
+        self._masks = masks
+
+    def at(self, condition: ours.Condition) -> Mask:
+        """The rows for which the condition holds."""
+        match condition:
+            case ours.Test():
+                return self._masks.get(condition)
+            case ours.All(parts=parts):
+                return self._all(parts)
+            case ours.Any(parts=parts):
+                return self._any(parts)
+            case ours.Not(part=part):
+                mask = self.at(part)
+                return np.ones(len(self._table), np.bool_) if mask is None else ~mask
+            case ours.SameAs():
+                return self._same(condition)
+
+    def _all(self, parts: Iterable[ours.Condition]) -> Mask:
+        found: Mask = None
+        for part in parts:
+            mask = self.at(part)
+            if mask is None:
+                return None
+            found = mask if found is None else found & mask
+        return found
+
+    def _any(self, parts: Iterable[ours.Condition]) -> Mask:
+        found: Mask = None
+        for part in parts:
+            mask = self.at(part)
+            if mask is not None:
+                found = mask if found is None else found | mask
+        return found
+
+    def _same(self, leaf: ours.SameAs) -> Mask:
+        table, fit = self._table, PLACED[leaf.place]
+        pairs = ((table.value(leaf.field.column, i), table.value(leaf.other.column, i)) for i in range(len(table)))
+        mask = np.array([bool(one and other and fit(one.lower(), other.lower())) for one, other in pairs], np.bool_)
+        return mask if mask.any() else None
+
+
+class Matcher:
+    """All rules about single records."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        by_log: dict[str, list[int]] = {}
+        for place, rule in enumerate(rules):
+            by_log.setdefault(rule.source.log, []).append(place)
+        self._places = by_log
+        self._logs = {log: LogMatcher(log, [rules[place] for place in places]) for log, places in by_log.items()}
+
+    def match(self, frame: Frame) -> list[tuple[int, Table, NDArray[np.int64]]]:
+        """Matches: the rule's number, the table of its log's rows, and the indices of the matching rows in it."""
+        found: list[tuple[int, Table, NDArray[np.int64]]] = []
+        for table in tables(frame, self._logs):
+            for place, rows in zip(self._places[table.log], self._logs[table.log].match(table), strict=True):
+                if rows is not None:
+                    found.append((place, table, rows))
+        return found
+
+
+def tables(frame: Frame, logs: Iterable[str]) -> list[Table]:
+    """The rows of a frame by log type, for those logs that are wanted."""
+    if not len(frame):
+        return []
+    if frame.log.count(frame.log[0]) == len(frame):
+        return [Table(frame, frame.log[0], None)] if frame.log[0] in logs else []
+    codes, names = frame.coded("log")
+    return [
+        Table(frame, name, np.flatnonzero(codes == number).astype(np.int64))
+        for number, name in enumerate(names)
+        if name in logs
+    ]
+
+
