@@ -1,1 +1,1 @@
-"""Sigma rules: text to rule (sigma), rule to rows (matcher), rows over time (correlation), rows to sightings (watch)."""
+"""Sigma rules: text to rule (sigma), to rows (matcher), over time (correlation), to sightings (watch)."""

@@ -201,7 +201,7 @@ SERVERS: Final = frozenset({"webserver"})
 
 def source_of(category: str | None, product: str | None, service: str | None) -> Source | str:
     """The source that a rule's log source means here, or why none does."""
-    if product in BEHIND and category in CATEGORIES:
+    if category and product in BEHIND and category in CATEGORIES:
         return CATEGORIES[category]
     if product in {"apache", "nginx"} and service == "access":
         return CATEGORIES["webserver"]
@@ -209,7 +209,6 @@ def source_of(category: str | None, product: str | None, service: str | None) ->
         return Source(service, ZEEK.get(service, _ENDS))
     if product == "suricata" and service and category is None:
         return EVE.get(service, Source(service, _ENDS, f"{service}."))
-    told = ", ".join(
-        f"{name} {value}" for name, value in (("category", category), ("product", product), ("service", service)) if value
-    )
+    words = (("category", category), ("product", product), ("service", service))
+    told = ", ".join(f"{name} {value}" for name, value in words if value)
     return f"no record that is read here is of {told or 'an empty log source'}"

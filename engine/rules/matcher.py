@@ -73,11 +73,10 @@ class _Column:
 
 
 def _any_class(codes: NDArray[np.int32], classes: list[int]) -> NDArray[np.bool_]:
-    if len(classes) == 1:
-        return codes == classes[0]
-    held = np.zeros(max(int(codes.max()), max(classes)) + 1, np.bool_)
+    held = np.zeros(max(int(codes.max()), *classes) + 1, np.bool_)
     held[classes] = True
-    return held[codes]
+    rows: NDArray[np.bool_] = held[codes]
+    return rows
 
 
 def _comparison(test: ours.Test) -> Any:
@@ -133,9 +132,7 @@ class LogMatcher:
 
     def masks(self, table: Table) -> dict[ours.Test, NDArray[np.bool_]]:
         """The rows for which each test holds."""
-        return {
-            column.tests[i]: mask for column in self._columns for i, mask in column.masks(table).items()
-        }
+        return {column.tests[i]: mask for column in self._columns for i, mask in column.masks(table).items()}
 
 
 class Look:
@@ -216,5 +213,3 @@ def tables(frame: Frame, logs: Iterable[str]) -> list[Table]:
         for number, name in enumerate(names)
         if name in logs
     ]
-
-

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
 
-from engine.rules.sigma import Correlation, Document, Ignored, Loaded, Rule, RuleError, documents, parse
+from engine.rules.document import Document, RuleError, documents
+from engine.rules.sigma import Correlation, Ignored, Loaded, Rule, parse
 
 LENGTH = 16
 """Hex digits of a version."""
@@ -31,12 +32,17 @@ class RuleSet:
     errors: tuple[RuleError, ...] = ()
 
     def __len__(self) -> int:
-        return len(self.rules) + len(self.correlations)
+        return len(self.every)
+
+    @cached_property
+    def every(self) -> tuple[Loaded, ...]:
+        """All rules, correlations last."""
+        return (*self.rules, *self.correlations)
 
     @cached_property
     def version(self) -> str:
         """What the rules say, in a few digits."""
-        contents = sorted(rule.content for rule in (*self.rules, *self.correlations))
+        contents = sorted(rule.content for rule in self.every)
         return sha256("\n".join(contents).encode()).hexdigest()[:LENGTH]
 
     @cached_property
@@ -47,7 +53,7 @@ class RuleSet:
     @cached_property
     def names(self) -> tuple[str, ...]:
         """Titles of all rules, in order."""
-        return tuple(rule.hit.title for rule in (*self.rules, *self.correlations))
+        return tuple(rule.hit.title for rule in self.every)
 
     @classmethod
     def of(cls, texts: Mapping[str, str]) -> RuleSet:

@@ -86,12 +86,16 @@ class _Literals:
         lowered = [text.lower() for text in texts]
         if self._exact:
             for tests, low in zip(found, lowered, strict=True):
-                if low in self._exact:
-                    tests.update(self._exact[low])
-        if self._automaton is None:
-            return
+                tests.update(self._exact.get(low, ()))
+        if self._automaton is not None:
+            self._place(self._automaton, texts, lowered, found)
+
+    def _place(
+        self, automaton: AhoCorasick, texts: Sequence[str], lowered: Sequence[str], found: Sequence[set[int]]
+    ) -> None:
+        """Add the tests whose literal stands where it should."""
         starts = np.cumsum([0, *(len(low) + 1 for low in lowered)])
-        hits = self._automaton.find_matches_as_indexes(_sound(BREAK.join(lowered)), overlapping=True)
+        hits = automaton.find_matches_as_indexes(_sound(BREAK.join(lowered)), overlapping=True)
         if not hits:
             return
         table = np.array(hits, np.int64)
@@ -151,7 +155,7 @@ class _View:
             texts = [(self.read(text) or "") if text else "" for text in texts]
         if self.absent or self.present:
             for text, tests in zip(texts, found, strict=True):
-                tests |= self.present if text else self.absent
+                tests.update(self.present if text else self.absent)
         self._literals.find(texts, found)
         for test, check in self._checks:
             for text, tests in zip(texts, found, strict=True):

@@ -1,0 +1,121 @@
+"""The condition of a rule, as pySigma gives it, as one of ours (engine/rules/conditions.py)."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any, Final
+
+from engine.rules import conditions as ours
+from engine.rules.document import Wrong
+from engine.rules.fields import Source
+
+
+def condition_of(node: Any, source: Source, where: tuple[str, ...]) -> ours.Condition:
+    """A condition of pySigma as one of ours."""
+    name = type(node).__name__
+    match name:
+        case "ConditionAND":
+            return ours.all_of(condition_of(part, source, where) for part in node.args)
+        case "ConditionOR":
+            return ours.any_of(condition_of(part, source, where) for part in node.args)
+        case "ConditionNOT":
+            return ours.Not(condition_of(node.args[0], source, where))
+        case "ConditionFieldEqualsValueExpression":
+            return _field_test(node.field, node.value, source)
+        case "ConditionValueExpression":
+            alternatives = _alternatives(node.value, keyword=True)
+            return ours.any_of(ours.Test(field, alternatives) for field in source.keyword_fields())
+        case _:
+            raise Wrong("the condition is empty", where)
+
+
+def _field_test(name: str, value: Any, source: Source) -> ours.Condition:
+    kind = type(value).__name__
+    if kind == "SigmaFieldReference":
+        places: dict[tuple[bool, bool], ours.Place] = {
+            (False, False): "exact", (True, False): "start", (False, True): "end", (True, True): "inside",
+        }  # fmt: skip
+        return ours.SameAs(source.field(name), source.field(value.field), places[value.starts_with, value.ends_with])
+    if kind in {"SigmaNull", "SigmaExists"}:
+        present = kind == "SigmaExists" and bool(value)
+        return ours.Test(source.null_field(name), (ours.Present() if present else ours.Absent(),))
+    return ours.Test(source.field(name), _alternatives(value))
+
+
+def _alternatives(value: Any, *, keyword: bool = False) -> tuple[ours.Alternative, ...]:
+    """What a value of a rule asks of a field."""
+    kind = type(value).__name__
+    if kind == "SigmaExpansion":
+        return tuple(inner for part in value.values for inner in _alternatives(part, keyword=keyword))
+    if kind in {"SigmaString", "SigmaCasedString"}:
+        return (_text(tuple(value.s), cased=kind == "SigmaCasedString", keyword=keyword),)
+    reader = _READERS.get(kind)
+    if reader is None:
+        raise Wrong(f"values of the kind {kind.removeprefix('Sigma')} are not supported", ("detection",))
+    return (reader(value),)
+
+
+def _regex(value: Any) -> ours.Pattern:
+    flags = 0
+    for flag in value.flags:
+        flags |= value.sigma_to_python_flags[flag]
+    try:
+        re.compile(str(value.regexp), flags)
+    except re.error as error:
+        raise Wrong(f"regular expression {value.regexp!s}: {error}", ("detection",)) from None
+    return ours.Pattern(str(value.regexp), int(flags))
+
+
+_READERS: Final[dict[str, Any]] = {
+    "SigmaNumber": lambda value: ours.Literal(str(value.number), "exact"),
+    "SigmaBool": lambda value: ours.Literal(str(value.boolean).lower(), "exact"),
+    "SigmaRegularExpression": _regex,
+    "SigmaCIDRExpression": lambda value: ours.Network(str(value.network)),
+    "SigmaCompareExpression": lambda value: ours.Compare(value.op.name.lower(), float(value.number.number)),
+    "SigmaTimestampPart": lambda value: ours.TimePart(value.timestamp_part.name.lower(), int(value.number)),
+}
+"""Values of pySigma by class, but for texts."""
+
+
+@cache
+def _any_text() -> tuple[Any, Any]:
+    from sigma.types import SpecialChars
+
+    return SpecialChars.WILDCARD_MULTI, SpecialChars.WILDCARD_SINGLE
+
+
+def _text(parts: tuple[Any, ...], *, cased: bool, keyword: bool) -> ours.Alternative:
+    """A text with wildcards: a plain literal where it is one, else a regular expression."""
+    many, _ = _any_text()
+    if keyword and parts:
+        parts = (many, *parts, many)
+    while len(parts) > 1 and parts[0] is parts[1] is many:
+        parts = parts[1:]
+    while len(parts) > 1 and parts[-1] is parts[-2] is many:
+        parts = parts[:-1]
+    if not parts:
+        return ours.Absent()
+    if parts == (many,):
+        return ours.Present()
+    begins, ends = parts[0] is many, parts[-1] is many
+    inner = parts[begins : len(parts) - ends]
+    if len(inner) == 1 and isinstance(inner[0], str):
+        place: ours.Place = "inside" if begins and ends else "end" if begins else "start" if ends else "exact"
+        return ours.Literal(inner[0] if cased else inner[0].lower(), place, cased)
+    return _wildcards(parts, cased=cased)
+
+
+def _wildcards(parts: tuple[Any, ...], *, cased: bool) -> ours.Pattern:
+    many, one = _any_text()
+    regex, literals = "", [""]
+    for part in parts:
+        if part is many or part is one:
+            regex += ".*" if part is many else "."
+        elif isinstance(part, str):
+            regex += re.escape(part)
+            literals.append(part.lower())
+        else:
+            raise Wrong(f"placeholder %{part.name}% has no value here", ("detection",))
+    flags = re.DOTALL if cased else re.DOTALL | re.IGNORECASE
+    return ours.Pattern(regex, int(flags), whole=True, needs=max(literals, key=len))
