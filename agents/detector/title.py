@@ -17,7 +17,7 @@ TAILS: Final[dict[ThreatKind, str]] = {
     "dns-tunnel": "{flows} queries",
     "generated-domains": "{flows} queries",
     "anomaly": "{flows} flows in the window",
-    "rule-match": "{rule}, {flows} records, {hosts} on the other side",
+    "rule-match": "{rules}, {records}, {hosts} on the other side",
 }
 
 
@@ -59,7 +59,8 @@ def title_of(seen: Sighting) -> str:
         flows=seen.flow_count,
         peer=peer,
         hosts="1 host" if len(seen.peers) == 1 else f"{len(seen.peers)} hosts",
-        rule=" and ".join(f"“{rule.title}” ({rule.level})" for rule in seen.rules),
+        rules=" and ".join(f"“{rule.title}” ({rule.level})" for rule in seen.rules),
+        records="1 record" if seen.flow_count == 1 else f"{seen.flow_count} records",
         service=service_of(flow) if flow else "an unknown service",
     )
     return f"{seen.entity} {KINDS[seen.kind].says}: {tail}"

@@ -39,12 +39,9 @@ class Literal:
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression; `whole` when it must fit the whole value, `needs` a small-letter text of every match."""
+    """A regular expression of RE2's syntax, its flags written in it."""
 
     regex: str
-    flags: int
-    whole: bool = False
-    needs: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,8 +56,7 @@ def documents(file: str, text: str) -> tuple[list[Document], list[RuleError]]:
     try:
         loader = yaml.CSafeLoader(text)
         while loader.check_node():
-            node = loader.get_node()
-            assert node is not None  # there was one to check
+            node: Any = loader.get_node()
             document = Document(file, node.start_mark.line + 1, {}, {})
             errors += [
                 RuleError(file=file, line=line, message=f"key {key!r} is there twice")

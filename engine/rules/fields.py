@@ -8,7 +8,8 @@ Rules:
        first that is set counts. A dotted name is looked up as it is, with underscores, and as nested objects.
     4. `cs-uri-query` of web servers is the whole URI: rules of the public collections put paths there too. Whether it
        is null asks for what follows the question mark.
-    5. `c-uri` and `cs-uri` of a proxy are the whole address with its scheme and host.
+    5. `c-uri` and `cs-uri` of a proxy are the whole address with its scheme and host; a text that must stand at its
+       beginning and begins with a slash means the address without them, since rules are written either way.
     6. A firewall's `action` and `blocked` are told from the state of the connection: answered is accepted.
 """
 
@@ -102,8 +103,16 @@ ANSWERED: Final = frozenset({"SF", "S1", "S2", "S3", "RSTO", "RSTR"})
 REFUSED: Final = frozenset({"S0", "REJ", "RSTOS0", "RSTRH", "SH", "SHR"})
 
 
+def _rest(text: str) -> str | None:
+    scheme, mark, address = text.partition("://")
+    if not mark or not scheme.isalpha():
+        return text
+    _, slash, rest = address.partition("/")
+    return slash + rest or None
+
+
 def _path(text: str) -> str | None:
-    return text.partition("?")[0] or None
+    return (_rest(text) or "").partition("?")[0] or None
 
 
 def _query(text: str) -> str | None:
@@ -129,6 +138,7 @@ def _length(text: str) -> str | None:
 
 
 VIEWS: Final[Mapping[str, Callable[[str], str | None]]] = {
+    "rest": _rest,
     "path": _path,
     "query": _query,
     "extension": _extension,

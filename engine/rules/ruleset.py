@@ -10,8 +10,9 @@ Rules:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 
@@ -26,6 +27,7 @@ LENGTH = 16
 class RuleSet:
     """Rules that are ready to be compiled, in the order of their keys; correlations after what they count."""
 
+    texts: Mapping[str, str] = field(default_factory=dict)
     rules: tuple[Rule, ...] = ()
     correlations: tuple[Correlation, ...] = ()
     ignored: tuple[Ignored, ...] = ()
@@ -55,6 +57,15 @@ class RuleSet:
         """Titles of all rules, in order."""
         return tuple(rule.hit.title for rule in self.every)
 
+    def pack(self) -> bytes:
+        """The texts that these rules were read from: the same texts give the same bytes."""
+        return json.dumps(self.texts, sort_keys=True, ensure_ascii=False).encode()
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> RuleSet:
+        """The rules in what `pack` gave."""
+        return cls.of(json.loads(packed))
+
     @classmethod
     def of(cls, texts: Mapping[str, str]) -> RuleSet:
         """The rules in some texts, by the name of the file that each is from."""
@@ -75,6 +86,7 @@ class RuleSet:
         kept, doubled = _unique(found)
         linked, missing = _linked(kept)
         return cls(
+            texts=dict(sorted(texts.items())),
             rules=tuple(rule for rule in linked if isinstance(rule, Rule)),
             correlations=tuple(rule for rule in linked if isinstance(rule, Correlation)),
             ignored=tuple(ignored),

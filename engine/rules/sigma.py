@@ -161,19 +161,18 @@ def _message(error: Exception) -> str:
     return f"{text[:1].lower()}{text[1:]}" if text[:2].istitle() else text
 
 
+HARMLESS: Final = {"selection": {"field": "value"}, "condition": "selection"}
+"""Stands in for a detection that is wrong, so that the rest of the rule is looked at too."""
+
+
 def _rule(document: Document) -> tuple[Rule | Ignored, list[RuleError]]:
     from sigma.rule import SigmaRule
 
     data = document.data
     errors = [document.error(message, path) for message, path in _bad_items(data.get("detection"))]
-    parsed = SigmaRule.from_dict(data, collect_errors=True)
     # what a single item is to blame for was said with its line already
-    skip = {"SigmaModifierError", "SigmaTypeError", "SigmaValueError", "SigmaRegularExpressionError"} if errors else ()
-    errors += [
-        document.error(_message(error), _place_of(error, document))
-        for error in parsed.errors
-        if type(error).__name__ not in skip
-    ]
+    parsed = SigmaRule.from_dict({**data, "detection": HARMLESS} if errors else data, collect_errors=True)
+    errors += [document.error(_message(error), _place_of(error, document)) for error in parsed.errors]
     errors += [] if parsed.title else [document.error("a rule needs a title")]
     if errors:
         return _nothing(document), errors
@@ -212,11 +211,32 @@ def _bad_items(detection: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
 
     for path, key, value in _items(detection, ("detection",)):
         try:
+            _check_regex(key, value)
             SigmaDetectionItem.from_mapping(key, value)
         except SigmaError as error:
             yield f"{key or path[-1]}: {_message(error)}", path
-        except (TypeError, ValueError, re.error) as error:
+        except (TypeError, ValueError) as error:
             yield f"{key or path[-1]}: {error}", path
+
+
+def _check_regex(key: str | None, value: Any) -> None:
+    """Refuse a regular expression before pySigma does: its library would print on standard error.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if key is None or "re" not in key.split("|")[1:]:
+        return
+    import re2
+
+    options = re2.Options()
+    options.log_errors = False
+    for text in value if isinstance(value, list) else [value]:
+        try:
+            re2.compile(str(text), options)
+        except re2.error as error:
+            reason = error.args[0].decode() if error.args and isinstance(error.args[0], bytes) else error
+            raise ValueError(f"regular expression {text!r} is wrong: {reason}") from None
 
 
 def _items(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str | None, Any]]:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from engine.rules import conditions as ours
 from engine.rules.document import Wrong
-from engine.rules.fields import Source
+from engine.rules.fields import URL, Source
 
 
 def condition_of(node: Any, source: Source, where: tuple[str, ...]) -> ours.Condition:
@@ -40,7 +40,25 @@ def _field_test(name: str, value: Any, source: Source) -> ours.Condition:
     if kind in {"SigmaNull", "SigmaExists"}:
         present = kind == "SigmaExists" and bool(value)
         return ours.Test(source.null_field(name), (ours.Present() if present else ours.Absent(),))
-    return ours.Test(source.field(name), _alternatives(value))
+    field, alternatives = source.field(name), _alternatives(value)
+    return _address_test(alternatives) if field.column == URL else ours.Test(field, alternatives)
+
+
+def _address_test(alternatives: tuple[ours.Alternative, ...]) -> ours.Condition:
+    """A test on the whole address, or on what follows its host: see rule 5 of fields."""
+    whole: list[ours.Alternative] = []
+    rest: list[ours.Alternative] = []
+    for alternative in alternatives:
+        match alternative:
+            case ours.Literal(text=text, place="exact" | "start") if text.startswith("/"):
+                rest.append(alternative)
+            case ours.Pattern():
+                whole.append(alternative)
+                rest.append(alternative)
+            case _:
+                whole.append(alternative)
+    pairs = ((ours.Field(URL), whole), (ours.Field("uri", "rest"), rest))
+    return ours.any_of(ours.Test(field, tuple(some)) for field, some in pairs if some)
 
 
 def _alternatives(value: Any, *, keyword: bool = False) -> tuple[ours.Alternative, ...]:
@@ -57,14 +75,8 @@ def _alternatives(value: Any, *, keyword: bool = False) -> tuple[ours.Alternativ
 
 
 def _regex(value: Any) -> ours.Pattern:
-    flags = 0
-    for flag in value.flags:
-        flags |= value.sigma_to_python_flags[flag]
-    try:
-        re.compile(str(value.regexp), flags)
-    except re.error as error:
-        raise Wrong(f"regular expression {value.regexp!s}: {error}", ("detection",)) from None
-    return ours.Pattern(str(value.regexp), int(flags))
+    flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
+    return ours.Pattern(f"(?{flags}){value.regexp}" if flags else str(value.regexp))
 
 
 _READERS: Final[dict[str, Any]] = {
@@ -108,14 +120,12 @@ def _text(parts: tuple[Any, ...], *, cased: bool, keyword: bool) -> ours.Alterna
 
 def _wildcards(parts: tuple[Any, ...], *, cased: bool) -> ours.Pattern:
     many, one = _any_text()
-    regex, literals = "", [""]
+    regex = ""
     for part in parts:
         if part is many or part is one:
             regex += ".*" if part is many else "."
         elif isinstance(part, str):
             regex += re.escape(part)
-            literals.append(part.lower())
         else:
             raise Wrong(f"placeholder %{part.name}% has no value here", ("detection",))
-    flags = re.DOTALL if cased else re.DOTALL | re.IGNORECASE
-    return ours.Pattern(regex, int(flags), whole=True, needs=max(literals, key=len))
+    return ours.Pattern(rf"{'(?s)' if cased else '(?is)'}\A(?:{regex})\z")

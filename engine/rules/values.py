@@ -12,7 +12,6 @@ Rules:
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -34,6 +33,12 @@ LONGEST: Final = 1024
 
 SHORTEST: Final = 3
 """Shorter literals are looked for one by one: they stand in too many values for the automaton to gain anything."""
+
+AT_ONCE: Final = 16
+"""Regular expressions that are looked for together."""
+
+REGEX_MEMORY: Final = 32 << 20
+"""Bytes that such a bundle may use."""
 
 BREAK: Final = "\x00"
 """Stands between two values in one pass; a literal that holds it is looked for one by one."""
@@ -64,16 +69,16 @@ class _Literals:
 
     def __init__(self) -> None:
         self._exact: dict[str, list[int]] = defaultdict(list)
-        self._placed: dict[str, list[tuple[ours.Place, int, Check | None]]] = defaultdict(list)
+        self._placed: dict[str, list[tuple[ours.Place, int]]] = defaultdict(list)
         self._automaton: AhoCorasick | None = None
-        self._patterns: list[list[tuple[ours.Place, int, Check | None]]] = []
+        self._patterns: list[list[tuple[ours.Place, int]]] = []
 
-    def add(self, text: str, place: ours.Place, test: int, check: Check | None = None) -> None:
-        """One more literal; `check` has the last word on a value that holds it."""
+    def add(self, text: str, place: ours.Place, test: int) -> None:
+        """One more literal."""
         if place == "exact":
             self._exact[text].append(test)
         else:
-            self._placed[text].append((place, test, check))
+            self._placed[text].append((place, test))
 
     def build(self) -> None:
         """Make the automaton."""
@@ -88,11 +93,9 @@ class _Literals:
             for tests, low in zip(found, lowered, strict=True):
                 tests.update(self._exact.get(low, ()))
         if self._automaton is not None:
-            self._place(self._automaton, texts, lowered, found)
+            self._place(self._automaton, lowered, found)
 
-    def _place(
-        self, automaton: AhoCorasick, texts: Sequence[str], lowered: Sequence[str], found: Sequence[set[int]]
-    ) -> None:
+    def _place(self, automaton: AhoCorasick, lowered: Sequence[str], found: Sequence[set[int]]) -> None:
         """Add the tests whose literal stands where it should."""
         starts = np.cumsum([0, *(len(low) + 1 for low in lowered)])
         hits = automaton.find_matches_as_indexes(_sound(BREAK.join(lowered)), overlapping=True)
@@ -105,11 +108,9 @@ class _Literals:
         for pattern, owner, first, last in zip(
             table[:, 0].tolist(), owners.tolist(), at_start.tolist(), at_end.tolist(), strict=True
         ):
-            for place, test, check in self._patterns[pattern]:
+            for place, test in self._patterns[pattern]:
                 if place == "inside" or (first if place == "start" else last):
-                    tests = found[owner]
-                    if test not in tests and (check is None or check(texts[owner])):
-                        tests.add(test)
+                    found[owner].add(test)
 
 
 def _sound(text: str) -> str:
@@ -121,12 +122,43 @@ def _sound(text: str) -> str:
     return text
 
 
+class _Regexes:
+    """Some regular expressions, looked for at once by RE2.
+
+    Its time is linear in the value: nobody who writes a value can make the detections stand still.
+    """
+
+    def __init__(self, regexes: Sequence[tuple[int, str]]) -> None:
+        import re2
+
+        options = re2.Options()
+        options.log_errors = False
+        options.max_mem = REGEX_MEMORY
+        self._tests = [test for test, _ in regexes]
+        self._set: Any = re2.Set.SearchSet(options)
+        for _, regex in regexes:
+            self._set.Add(regex)
+        self._set.Compile()
+
+    def find(self, texts: Sequence[str], found: Sequence[set[int]]) -> None:
+        """Add to `found` the tests that hold for each text."""
+        for text, tests in zip(texts, found, strict=True):
+            if text:
+                tests.update(self._tests[number] for number in self._set.Match(_sound(text)))
+
+    def holds(self, text: str) -> bool:
+        """Whether any of them is found in a text."""
+        return bool(self._set.Match(_sound(text)))
+
+
 class _View:
     """The tests on one view of a column."""
 
     def __init__(self, name: str) -> None:
         self.read = VIEWS.get(name)
         self._literals = _Literals()
+        self._regexes: list[tuple[int, str]] = []
+        self._sets: list[_Regexes] = []
         self._checks: list[tuple[int, Check]] = []
         self.absent: set[int] = set()
         self.present: set[int] = set()
@@ -140,14 +172,15 @@ class _View:
                 self.present.add(test)
             case ours.Literal(text=text, place=place, cased=False) if _fits(text, place):
                 self._literals.add(text, place, test)
-            case ours.Pattern(needs=needs) if _fits(needs.lower(), "inside"):
-                self._literals.add(needs.lower(), "inside", test, check_of(alternative))
+            case ours.Pattern(regex=regex):
+                self._regexes.append((test, regex))
             case _:
                 self._checks.append((test, check_of(alternative)))
 
     def build(self) -> None:
         """Make it ready."""
         self._literals.build()
+        self._sets = [_Regexes(self._regexes[i : i + AT_ONCE]) for i in range(0, len(self._regexes), AT_ONCE)]
 
     def find(self, texts: Sequence[str], found: Sequence[set[int]]) -> None:
         """Add to `found` the tests that hold for each text ("" is absent)."""
@@ -157,6 +190,8 @@ class _View:
             for text, tests in zip(texts, found, strict=True):
                 tests.update(self.present if text else self.absent)
         self._literals.find(texts, found)
+        for regexes in self._sets:
+            regexes.find(texts, found)
         for test, check in self._checks:
             for text, tests in zip(texts, found, strict=True):
                 if text and test not in tests and check(text):
@@ -173,10 +208,8 @@ def check_of(alternative: ours.Alternative) -> Check:
         case ours.Literal(text=text, place=place, cased=cased):
             fit = PLACED[place]
             return (lambda value: fit(value, text)) if cased else (lambda value: fit(value.lower(), text))
-        case ours.Pattern(regex=regex, flags=flags, whole=whole):
-            compiled = re.compile(regex, flags)
-            look = compiled.fullmatch if whole else compiled.search
-            return lambda value: look(value) is not None
+        case ours.Pattern(regex=regex):
+            return _Regexes([(0, regex)]).holds
         case ours.Network(cidr=cidr):
             return _inside(cidr)
         case ours.Compare(order=order, number=number):

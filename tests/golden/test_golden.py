@@ -7,7 +7,6 @@ import json
 import pytest
 
 from domain.events import VERSIONS
-from domain.events import VERSIONS
 from projections.catalog import digests, replay
 from tests.golden.record import FOLDER, from_line, to_line
 
