@@ -128,7 +128,10 @@ def _plain(value: Any) -> Any:
     """A value that can be hashed and is told from every other by its text."""
     if isinstance(value, bool):
         return text_of(value)
-    if isinstance(value, list | tuple):
+    if isinstance(value, list):
+        kinds = set(map(type, value))
+        if kinds <= PLAIN:
+            return tuple(value)
         return tuple(text_of(member) for member in value if not isinstance(member, dict | list))
     return None if isinstance(value, dict) else value
 

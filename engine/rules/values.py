@@ -15,7 +15,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Any, Final
 
 import numpy as np
@@ -144,7 +145,7 @@ class _Regexes:
         """Add to `found` the tests that hold for each text."""
         for text, tests in zip(texts, found, strict=True):
             if text:
-                tests.update(self._tests[number] for number in self._set.Match(_sound(text)))
+                tests.update(self._tests[number] for number in self._set.Match(_sound(text)) or ())
 
     def holds(self, text: str) -> bool:
         """Whether any of them is found in a text."""
@@ -249,11 +250,13 @@ def _number(text: str) -> float:
 
 def _inside(cidr: str) -> Check:
     network = ip_network(cidr)
+    family = AF_INET if network.version == 4 else AF_INET6
+    first, last = network.network_address.packed, network.broadcast_address.packed
 
     def check(value: str) -> bool:
         try:
-            return ip_address(value) in network
-        except ValueError:
+            return first <= inet_pton(family, value) <= last
+        except (OSError, ValueError):
             return False
 
     return check

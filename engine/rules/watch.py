@@ -226,8 +226,8 @@ def ends_of(table: Table, at: int, flow: FlowTuple, places: Places) -> tuple[str
     source, target = flow[1], flow[3]
     if source:
         return source, target
-    takers = table.value("rx_hosts", at).split(",")
-    givers = table.value("tx_hosts", at).split(",")
+    takers = [*table.value("rx_hosts", at).split(","), table.value("src", at)]
+    givers = [*table.value("tx_hosts", at).split(","), table.value("dst", at)]
     hosts = [host for host in (*takers, *givers) if host]
     if hosts:
         entity = next((host for host in hosts if places[host] == INSIDE), hosts[0])
