@@ -38,6 +38,20 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class Wildcards:
+    """A text with wildcards: pieces that follow one another with anything between them.
+
+    A piece is a text in which None stands for any one character. The first must stand at the start unless `open_start`,
+    the last at the end unless `open_end`.
+    """
+
+    pieces: tuple[tuple[str | None, ...], ...]
+    open_start: bool
+    open_end: bool
+    cased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Pattern:
     """A regular expression of RE2's syntax, its flags written in it."""
 
@@ -77,7 +91,7 @@ class Present:
     """The field is set."""
 
 
-Alternative: TypeAlias = Literal | Pattern | Network | Compare | TimePart | Absent | Present
+Alternative: TypeAlias = Literal | Wildcards | Pattern | Network | Compare | TimePart | Absent | Present
 
 
 @dataclass(frozen=True, slots=True)

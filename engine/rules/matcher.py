@@ -9,7 +9,8 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -17,9 +18,10 @@ from numpy.typing import NDArray
 
 from engine.frame import Frame
 from engine.rules import conditions as ours
+from engine.rules.finders import ORDERS, PLACED
 from engine.rules.sigma import Rule
 from engine.rules.table import Table, numbers_of, texts_of
-from engine.rules.values import ORDERS, PLACED, Classes, text_of
+from engine.rules.values import Classes, text_of
 
 Mask: TypeAlias = NDArray[np.bool_] | None
 """One truth value a row; None when it holds nowhere."""
@@ -119,66 +121,89 @@ class LogMatcher:
                     there = tests.setdefault(leaf.field.column, {})
                     there.setdefault(leaf, len(there))
         self._columns = [_Column(name, log, list(there)) for name, there in tests.items()]
+        self._numbers = {
+            test: number for number, test in enumerate(test for column in self._columns for test in column.tests)
+        }
+        self._plans = [self.plan(rule.condition) for rule in rules]
 
     def match(self, table: Table) -> list[NDArray[np.int64] | None]:
         """For each rule the indices of its rows in the table, None when there are none."""
-        look = Look(table, self.masks(table))
+        look = self.look(table)
         found: list[NDArray[np.int64] | None] = []
-        for rule in self.rules:
-            mask = look.at(rule.condition)
+        for plan in self._plans:
+            mask = plan(look)
             rows = None if mask is None else np.flatnonzero(mask)
             found.append(rows if rows is not None and len(rows) else None)
         return found
 
-    def masks(self, table: Table) -> dict[ours.Test, NDArray[np.bool_]]:
-        """The rows for which each test holds."""
-        return {column.tests[i]: mask for column in self._columns for i, mask in column.masks(table).items()}
+    def look(self, table: Table) -> Look:
+        """The rows of a table with what holds for each of them."""
+        masks: list[Mask] = []
+        for column in self._columns:
+            found = column.masks(table)
+            masks += [found.get(i) for i in range(len(column.tests))]
+        return Look(table, masks)
 
-
-class Look:
-    """Conditions over the rows of one table."""
-
-    def __init__(self, table: Table, masks: dict[ours.Test, NDArray[np.bool_]]) -> None:
-        self._table = table
-        self._masks = masks
-
-    def at(self, condition: ours.Condition) -> Mask:
-        """The rows for which the condition holds."""
+    def plan(self, condition: ours.Condition) -> Plan:
+        """A function that gives the rows for which a condition holds, all of whose tests are of these rules."""
         match condition:
             case ours.Test():
-                return self._masks.get(condition)
+                number = self._numbers[condition]
+                return lambda look: look.masks[number]
             case ours.All(parts=parts):
-                return self._all(parts)
+                # a plain test that holds nowhere spares the rest
+                plans = [self.plan(part) for part in sorted(parts, key=lambda part: not isinstance(part, ours.Test))]
+                return lambda look: _all(look, plans)
             case ours.Any(parts=parts):
-                return self._any(parts)
+                plans = [self.plan(part) for part in parts]
+                return lambda look: _any(look, plans)
             case ours.Not(part=part):
-                mask = self.at(part)
-                return np.ones(len(self._table), np.bool_) if mask is None else ~mask
+                inner = self.plan(part)
+                return lambda look: _not(look, inner)
             case ours.SameAs():
-                return self._same(condition)
+                return lambda look: _same(look, condition)
 
-    def _all(self, parts: Iterable[ours.Condition]) -> Mask:
-        found: Mask = None
-        for part in parts:
-            mask = self.at(part)
-            if mask is None:
-                return None
-            found = mask if found is None else found & mask
-        return found
 
-    def _any(self, parts: Iterable[ours.Condition]) -> Mask:
-        found: Mask = None
-        for part in parts:
-            mask = self.at(part)
-            if mask is not None:
-                found = mask if found is None else found | mask
-        return found
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The rows of a table, and for each test of some rules those for which it holds."""
 
-    def _same(self, leaf: ours.SameAs) -> Mask:
-        table, fit = self._table, PLACED[leaf.place]
-        pairs = ((table.value(leaf.field.column, i), table.value(leaf.other.column, i)) for i in range(len(table)))
-        mask = np.array([bool(one and other and fit(one.lower(), other.lower())) for one, other in pairs], np.bool_)
-        return mask if mask.any() else None
+    table: Table
+    masks: list[Mask]
+
+
+Plan: TypeAlias = Callable[[Look], Mask]
+
+
+def _all(look: Look, plans: Iterable[Plan]) -> Mask:
+    found: Mask = None
+    for plan in plans:
+        mask = plan(look)
+        if mask is None:
+            return None
+        found = mask if found is None else found & mask
+    return found
+
+
+def _any(look: Look, plans: Iterable[Plan]) -> Mask:
+    found: Mask = None
+    for plan in plans:
+        mask = plan(look)
+        if mask is not None:
+            found = mask if found is None else found | mask
+    return found
+
+
+def _not(look: Look, plan: Plan) -> Mask:
+    mask = plan(look)
+    return np.ones(len(look.table), np.bool_) if mask is None else ~mask
+
+
+def _same(look: Look, leaf: ours.SameAs) -> Mask:
+    table, fit = look.table, PLACED[leaf.place]
+    pairs = ((table.value(leaf.field.column, i), table.value(leaf.other.column, i)) for i in range(len(table)))
+    mask = np.array([bool(one and other and fit(one.lower(), other.lower())) for one, other in pairs], np.bool_)
+    return mask if mask.any() else None
 
 
 class Matcher:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.rules import conditions as ours
-from engine.rules.matcher import LogMatcher, Look, Mask
+from engine.rules.matcher import LogMatcher, Mask
 from engine.rules.sigma import Rule
 from engine.rules.table import Table
 
@@ -35,18 +35,20 @@ class Nearness:
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
         self._matcher = LogMatcher(rule.source.log, [rule])
-        self._ways = [parts for parts in _ways(rule.condition) if len(parts) > 1]
+        self._hit = self._matcher.plan(rule.condition)
+        ways = [parts for parts in _ways(rule.condition) if len(parts) > 1]
+        self._ways = [[(part, self._matcher.plan(part)) for part in parts] for parts in ways]
 
     def of(self, table: Table) -> tuple[NDArray[np.int64], list[NearMiss]]:
         """The rows of a table that match, and those that one condition alone kept from it, in row order."""
-        look = Look(table, self._matcher.masks(table))
-        hit = _rows(look.at(self.rule.condition), table)
+        look = self._matcher.look(table)
+        hit = _rows(self._hit(look), table)
         near: dict[int, NearMiss] = {}
         for parts in self._ways:
-            masks = [_rows(look.at(part), table) for part in parts]
+            masks = [_rows(plan(look), table) for _, plan in parts]
             missed = ~hit & (np.sum(masks, axis=0) == len(parts) - 1)
             for at in np.flatnonzero(missed).tolist():
-                part = next(part for part, mask in zip(parts, masks, strict=True) if not mask[at])
+                part = next(part for (part, _), mask in zip(parts, masks, strict=True) if not mask[at])
                 failed, found = shortened(in_words(part)), shortened(_found(part, table, at))
                 near.setdefault(at, NearMiss(at=at, failed=failed, found=found))
         return np.flatnonzero(hit), [near[at] for at in sorted(near)]
@@ -112,6 +114,9 @@ def _alternative(alternative: ours.Alternative) -> str:
     match alternative:
         case ours.Literal(text=text, place=place):
             return f"{PLACES[place]} {text!r}"
+        case ours.Wildcards(pieces=pieces, open_start=begins, open_end=ends):
+            text = "*".join("".join(part or "?" for part in piece) for piece in pieces)
+            return f"fits {'*' if begins else ''}{text}{'*' if ends else ''}"
         case ours.Pattern(regex=regex):
             return f"fits /{regex}/"
         case ours.Network(cidr=cidr):

@@ -6,6 +6,7 @@ A column is pulled once a frame, whatever the number of rules that look at it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from types import NoneType
 from typing import Any, Final
 
@@ -27,6 +28,8 @@ from engine.rules.values import text_of
 PLAIN: Final = {str, int, float, NoneType}
 """Types of values that are told apart by their text as they stand."""
 
+LISTS: Final = PLAIN | {list}
+
 
 def texts_of(log: str) -> frozenset[str]:
     """Canonical columns of texts in a log."""
@@ -46,6 +49,7 @@ class Table:
         self.log = log
         self.rows = rows
         self._detail: list[dict[str, Any]] | None = None
+        self._values: dict[str, list[Any]] = {}
 
     def __len__(self) -> int:
         return len(self.frame) if self.rows is None else len(self.rows)
@@ -63,14 +67,25 @@ class Table:
 
     def values(self, name: str) -> list[Any]:
         """Any other column: texts, numbers, None where it is unset, tuples for lists."""
+        if name not in self._values:
+            self._values[name] = self._made(name)
+        return self._values[name]
+
+    def _made(self, name: str) -> list[Any]:
         if name == URL:
             return self._urls()
         if name == EVERYTHING:
             return self._everything()
         values = self._pulled(name)
-        if not set(map(type, values)) <= PLAIN:
-            values = [_plain(value) for value in values]
-        return values
+        kinds = set(map(type, values))
+        if kinds <= PLAIN:
+            return values
+        if kinds <= LISTS:
+            values = [tuple(value) if type(value) is list else value for value in values]
+            with suppress(TypeError):  # a member that is a list or an object
+                hash(tuple(values))
+                return values
+        return [_plain(value) for value in values]
 
     def value(self, name: str, at: int) -> str:
         """The text of one cell: `at` is an index into the rows of this table."""
@@ -95,6 +110,12 @@ class Table:
         for other in others:
             if None not in values:
                 break
+            if "." not in other:
+                values = [
+                    detail.get(other) if value is None else value
+                    for value, detail in zip(values, self.detail(), strict=True)
+                ]
+                continue
             get = _getter(other)
             values = [
                 get(detail) if value is None else value for value, detail in zip(values, self.detail(), strict=True)
@@ -128,10 +149,7 @@ def _plain(value: Any) -> Any:
     """A value that can be hashed and is told from every other by its text."""
     if isinstance(value, bool):
         return text_of(value)
-    if isinstance(value, list):
-        kinds = set(map(type, value))
-        if kinds <= PLAIN:
-            return tuple(value)
+    if isinstance(value, list | tuple):
         return tuple(text_of(member) for member in value if not isinstance(member, dict | list))
     return None if isinstance(value, dict) else value
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from typing import Any, Final
 
@@ -52,7 +51,7 @@ def _address_test(alternatives: tuple[ours.Alternative, ...]) -> ours.Condition:
         match alternative:
             case ours.Literal(text=text, place="exact" | "start") if text.startswith("/"):
                 rest.append(alternative)
-            case ours.Pattern():
+            case ours.Pattern(regex=regex) if "^" in regex or r"\A" in regex:
                 whole.append(alternative)
                 rest.append(alternative)
             case _:
@@ -118,14 +117,18 @@ def _text(parts: tuple[Any, ...], *, cased: bool, keyword: bool) -> ours.Alterna
     return _wildcards(parts, cased=cased)
 
 
-def _wildcards(parts: tuple[Any, ...], *, cased: bool) -> ours.Pattern:
+def _wildcards(parts: tuple[Any, ...], *, cased: bool) -> ours.Wildcards:
     many, one = _any_text()
-    regex = ""
-    for part in parts:
-        if part is many or part is one:
-            regex += ".*" if part is many else "."
+    begins, ends = parts[0] is many, parts[-1] is many
+    pieces: list[list[str | None]] = [[]]
+    for part in parts[begins : len(parts) - ends]:
+        if part is many:
+            pieces.append([])
+        elif part is one:
+            pieces[-1].append(None)
         elif isinstance(part, str):
-            regex += re.escape(part)
+            pieces[-1].append(part if cased else part.lower())
         else:
             raise Wrong(f"placeholder %{part.name}% has no value here", ("detection",))
-    return ours.Pattern(rf"{'(?s)' if cased else '(?is)'}\A(?:{regex})\z")
+    whole = tuple(tuple(piece) for piece in pieces if piece)
+    return ours.Wildcards(whole, open_start=begins, open_end=ends, cased=cased)
