@@ -10,18 +10,20 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.frame import Frame
 from engine.rules import conditions as ours
+from engine.rules.fields import EVERYTHING, URL
 from engine.rules.finders import ORDERS, PLACED
 from engine.rules.sigma import Rule
 from engine.rules.table import Table, numbers_of, texts_of
 from engine.rules.values import Classes, text_of
+
+DEAREST: Final = 4
 
 Mask: TypeAlias = NDArray[np.bool_] | None
 """One truth value a row; None when it holds nowhere."""
@@ -35,6 +37,7 @@ class _Column:
         self.tests = tests
         self._coded = name in texts_of(log)
         self._number = name in numbers_of(log)
+        self.cost = 0 if self._number else 1 if self._coded else 3 if name in {URL, EVERYTHING} else 2
         # comparisons of numbers are made on the array; the rest of a column of numbers by its texts
         self._compared = {i: _comparison(test) for i, test in enumerate(tests)} if self._number else {}
         self._by_text = [i for i in range(len(tests)) if self._compared.get(i) is None]
@@ -121,8 +124,10 @@ class LogMatcher:
                     there = tests.setdefault(leaf.field.column, {})
                     there.setdefault(leaf, len(there))
         self._columns = [_Column(name, log, list(there)) for name, there in tests.items()]
-        self._numbers = {
-            test: number for number, test in enumerate(test for column in self._columns for test in column.tests)
+        self._where = {
+            test: (place, number)
+            for place, column in enumerate(self._columns)
+            for number, test in enumerate(column.tests)
         }
         self._plans = [self.plan(rule.condition) for rule in rules]
 
@@ -137,22 +142,22 @@ class LogMatcher:
         return found
 
     def look(self, table: Table) -> Look:
-        """The rows of a table with what holds for each of them."""
-        masks: list[Mask] = []
-        for column in self._columns:
-            found = column.masks(table)
-            masks += [found.get(i) for i in range(len(column.tests))]
-        return Look(table, masks)
+        """The rows of a table, to ask what holds for each of them."""
+        return Look(table, self._columns)
+
+    def _cost(self, condition: ours.Condition) -> int:
+        """How dear it is to look at a condition first."""
+        return self._columns[self._where[condition][0]].cost if isinstance(condition, ours.Test) else DEAREST
 
     def plan(self, condition: ours.Condition) -> Plan:
         """A function that gives the rows for which a condition holds, all of whose tests are of these rules."""
         match condition:
             case ours.Test():
-                number = self._numbers[condition]
-                return lambda look: look.masks[number]
+                place, number = self._where[condition]
+                return lambda look: look.mask(place, number)
             case ours.All(parts=parts):
-                # a plain test that holds nowhere spares the rest
-                plans = [self.plan(part) for part in sorted(parts, key=lambda part: not isinstance(part, ours.Test))]
+                # a cheap test that holds nowhere spares the rest
+                plans = [self.plan(part) for part in sorted(parts, key=self._cost)]
                 return lambda look: _all(look, plans)
             case ours.Any(parts=parts):
                 plans = [self.plan(part) for part in parts]
@@ -164,12 +169,22 @@ class LogMatcher:
                 return lambda look: _same(look, condition)
 
 
-@dataclass(frozen=True, slots=True)
 class Look:
-    """The rows of a table, and for each test of some rules those for which it holds."""
+    """The rows of a table, and for the tests of some rules those for which they hold: a column once it is asked for."""
 
-    table: Table
-    masks: list[Mask]
+    __slots__ = ("_columns", "_masks", "table")
+
+    def __init__(self, table: Table, columns: Sequence[_Column]) -> None:
+        self.table = table
+        self._columns = columns
+        self._masks: list[dict[int, NDArray[np.bool_]] | None] = [None] * len(columns)
+
+    def mask(self, place: int, number: int) -> Mask:
+        """The rows for which a test of a column holds."""
+        masks = self._masks[place]
+        if masks is None:
+            masks = self._masks[place] = self._columns[place].masks(self.table)
+        return masks.get(number)
 
 
 Plan: TypeAlias = Callable[[Look], Mask]
