@@ -25,9 +25,9 @@ PROTOCOL = (
     "rules compiled once (not timed); records generated (seed), in frames of the given size, four kinds interleaved at "
     "random: 40% dns, 20% http (our clients), 20% proxy (absolute URIs), 20% webserver (outside clients); 3,000 hosts "
     "with 20 pages each by Zipf's law (s=1.1), a quarter of the URIs with a query and a sixth of the names with "
-    "a label of their own, 60 user agents by Zipf's law, 0.4% of the records made to match some rule; nothing is remembered at "
-    "the beginning; time is the process's CPU time (one thread), median of the rounds; rule x rows = for each record "
-    "the number of rules of its log type"
+    "a label of their own, 60 user agents by Zipf's law, 0.4% of the records made to match some rule; nothing is "
+    "remembered at the beginning; time is the process's CPU time (one thread), median of the rounds; rule x rows = for "
+    "each record the number of rules of its log type"
 )
 
 START: Final = 1_772_438_400 * SECOND

@@ -4,8 +4,8 @@ Rules:
     1. A test holds for a row when any of its alternatives holds for the field's value; of a list, for any member.
     2. Texts are compared without regard to case, unless the rule says `cased`; regular expressions are case-sensitive
        and may be found anywhere in the value.
-    3. A field that is unset (or the empty text) is absent: only `Absent` holds for it, and every other test fails.
-       So `not` over a test of an absent field holds, as in Sigma.
+    3. A field that is unset is absent: only `Absent` holds for it, and every other test fails. So `not` over a test of
+       an absent field holds, as in Sigma. The empty text is a text like any other.
 """
 
 from __future__ import annotations

@@ -93,7 +93,7 @@ OTHER_NAMES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
 """Log type -> column -> Suricata's names for it."""
 
 KEYWORD_COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "http": ("uri", "host", "user_agent", "referrer", "method", "username", "cookie", "orig_mime_types"),
+    "http": ("uri", "host", "user_agent", "referrer", "method", "status_code", "username", "cookie", "orig_mime_types"),
     "dns": ("query", "answers", "qtype_name", "rcode_name"),
     "conn": ("src_ip", "dst_ip", "proto", "service", "conn_state"),
 }

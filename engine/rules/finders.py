@@ -1,7 +1,6 @@
 """Finders: each looks for what many tests ask of a text, in all new texts at once.
 
-All have one shape: `find(texts, found)` adds to `found`, by the text's index, the tests that hold for it. An empty text
-stands for an absent value; no finder holds for it.
+All have one shape: `find(texts, found)` adds to `found`, by the text's index, the tests that hold for it.
 """
 
 from __future__ import annotations
@@ -85,7 +84,7 @@ class Literals:
                     found[i].add(test)
         for test, check in self._close:
             for i, low in enumerate(lowered):
-                if low and check(low):
+                if check(low):
                     found[i].add(test)
 
     def _place(self, automaton: AhoCorasick, lowered: Sequence[str], found: Found) -> None:
@@ -174,7 +173,7 @@ class Regexes:
 
     def find(self, texts: Sequence[str], found: Found) -> None:
         """See the module."""
-        there = [i for i, text in enumerate(texts) if text]
+        there = range(len(texts))
         texts = [sound(text) for text in texts]
         for bundle in self._fixed:
             for i in there:
@@ -258,7 +257,7 @@ class Singles:
         """See the module."""
         for test, check in self._checks:
             for i, text in enumerate(texts):
-                if text and check(text):
+                if check(text):
                     found[i].add(test)
 
 

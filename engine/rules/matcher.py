@@ -24,6 +24,8 @@ from engine.rules.table import Table, numbers_of, texts_of
 from engine.rules.values import Classes, text_of
 
 DEAREST: Final = 4
+FEW: Final = 32
+"""Up to so many numbers it is quicker to compare with each than to sort."""
 
 Mask: TypeAlias = NDArray[np.bool_] | None
 """One truth value a row; None when it holds nowhere."""
@@ -60,7 +62,7 @@ class _Column:
     def _codes(self, table: Table) -> NDArray[np.int32]:
         if self._coded:
             codes, values = table.codes(self.name)
-            return self._classes.of(values)[codes] if values else codes
+            return self._classes.of([value or None for value in values])[codes] if values else codes
         if self._number:
             distinct, inverse = np.unique(table.numbers(self.name), return_inverse=True)
             classes: NDArray[np.int32] = self._classes.of([text_of(value) for value in distinct.tolist()])[inverse]
@@ -100,8 +102,8 @@ def _comparison(test: ours.Test) -> Any:
                 return None
 
     def compare(column: NDArray[Any]) -> NDArray[np.bool_]:
-        mask: NDArray[np.bool_] = np.isin(column, equal) if len(equal) > 3 else np.zeros(len(column), np.bool_)
-        if len(equal) <= 3:
+        mask: NDArray[np.bool_] = np.isin(column, equal) if len(equal) > FEW else np.zeros(len(column), np.bool_)
+        if len(equal) <= FEW:
             for number in equal:
                 mask |= column == number
         for one in ordered:
@@ -196,7 +198,11 @@ def _all(look: Look, plans: Iterable[Plan]) -> Mask:
         mask = plan(look)
         if mask is None:
             return None
-        found = mask if found is None else found & mask
+        if found is not None:
+            mask = found & mask
+            if not mask.any():
+                return None
+        found = mask
     return found
 
 

@@ -67,6 +67,8 @@ def _alternatives(value: Any, *, keyword: bool = False) -> tuple[ours.Alternativ
         return tuple(inner for part in value.values for inner in _alternatives(part, keyword=keyword))
     if kind in {"SigmaString", "SigmaCasedString"}:
         return (_text(tuple(value.s), cased=kind == "SigmaCasedString", keyword=keyword),)
+    if keyword and kind == "SigmaNumber":
+        return (ours.Literal(str(value.number), "inside"),)
     reader = _READERS.get(kind)
     if reader is None:
         raise Wrong(f"values of the kind {kind.removeprefix('Sigma')} are not supported", ("detection",))
@@ -106,7 +108,7 @@ def _text(parts: tuple[Any, ...], *, cased: bool, keyword: bool) -> ours.Alterna
     while len(parts) > 1 and parts[-1] is parts[-2] is many:
         parts = parts[:-1]
     if not parts:
-        return ours.Absent()
+        return ours.Present() if keyword else ours.Literal("", "exact")
     if parts == (many,):
         return ours.Present()
     begins, ends = parts[0] is many, parts[-1] is many

@@ -66,25 +66,26 @@ class View:
         self._present = {number for number, alternative in pairs if isinstance(alternative, ours.Present)}
         self._finders = _finders(pairs)
 
-    def find(self, texts: Sequence[str], found: Found) -> None:
-        """Add to `found` the tests that hold for each text."""
-        if self._read is None:
-            self._find(texts, found)
-            return
+    def find(self, texts: Sequence[str | None], found: Found) -> None:
+        """Add to `found` the tests that hold for each text (None: the field is absent)."""
+        if self._read is not None:
+            texts = [None if text is None else self._read(text) for text in texts]
         # many texts share a path or an extension: it is looked at once
-        places: dict[str, list[int]] = defaultdict(list)
+        places: dict[str | None, list[int]] = defaultdict(list)
         for i, text in enumerate(texts):
-            places[(self._read(text) or "") if text else ""].append(i)
+            places[text].append(i)
+        for i in places.pop(None, ()) if self._absent else ():
+            found[i] |= self._absent
+        places.pop(None, None)
         inner: Found = defaultdict(set)
-        self._find(list(places), inner)
+        self._find([text for text in places if text is not None], inner)
         for where, tests in zip(places.values(), map(inner.get, range(len(places))), strict=True):
             for i in where if tests else ():
                 found[i] |= tests or NONE
 
     def _find(self, texts: Sequence[str], found: Found) -> None:
-        if self._present or (self._absent and "" in texts):
-            for i, text in enumerate(texts):
-                found[i].update(self._present if text else self._absent)
+        for i in range(len(texts)) if self._present else ():
+            found[i] |= self._present
         for finder in self._finders:
             finder.find(texts, found)
 
@@ -149,15 +150,15 @@ class Classes:
     def _classify(self, values: list[Any]) -> dict[Any, int]:
         """The classes of new values; of a list, that of all tests that hold for some member."""
         owners: Sequence[int] = range(len(values))
+        members = values
         if tuple in set(map(type, values)):
             pairs = [
-                (owner, text_of(member))
+                (owner, member)
                 for owner, value in enumerate(values)
-                for member in ((value or ("",)) if isinstance(value, tuple) else (value,))
+                for member in ((value or (None,)) if isinstance(value, tuple) else (value,))
             ]
-            owners, texts = [owner for owner, _ in pairs], [text for _, text in pairs]
-        else:
-            texts = list(map(text_of, values))
+            owners, members = [owner for owner, _ in pairs], [member for _, member in pairs]
+        texts = [None if value is None else text_of(value) for value in members]
         found: Found = defaultdict(set)
         for view in self._views:
             view.find(texts, found)
