@@ -190,6 +190,7 @@ def _draft(number: int, rng: random.Random) -> Draft:
         level="high",
         confidence=0.9,
         techniques=(),
+        rules=(),
         last_seen=number * SECOND,
         peers=("203.0.113.7",),
         votes=(Vote(model="behaviour", version="1", p=None, vote=True),),

@@ -129,6 +129,7 @@ IGNORED: Final = frozenset(
         "incident-reopened",
         "note-added",
         "model-trained",
+        "rules-loaded",
         "setting-changed",
         "health-reported",
         "follower-fault",

@@ -158,6 +158,7 @@ IGNORED: Final = frozenset(
         "threat-continued",
         "verdict-given",
         "model-trained",
+        "rules-loaded",
         "setting-changed",
         "health-reported",
         "follower-fault",

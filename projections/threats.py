@@ -72,7 +72,6 @@ def _detected(_: Rows, fact: ThreatDetected, recorded: Recorded) -> Iterable[Row
         "model_version": fact.model_version,
         "rules_version": fact.rules_version,
         "settings_version": fact.settings_version,
-        "rules": fact.rules,
         "verdicts": [],
     }
 
@@ -97,6 +96,7 @@ def _totals(fact: ThreatDetected | ThreatContinued) -> Row:
         "row": fact.row,
         "peers": fact.peers,
         "techniques": fact.techniques,
+        "rules": fact.rules,
         "votes": fact.votes,
         "features": fact.features,
         "flows": fact.flows,
@@ -143,6 +143,7 @@ IGNORED: Final = frozenset(
         "incident-resolved",
         "note-added",
         "model-trained",
+        "rules-loaded",
         "setting-changed",
         "health-reported",
         "follower-fault",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from domain.sighting import Feature, Flow, Vote
+from domain.sighting import Feature, Flow, RuleHit, Vote
 from domain.values import Level, Micros, ThreatKind, Verdict
 
 
@@ -30,7 +30,7 @@ class ThreatDetected:
     last_seen: Micros
     peers: tuple[str, ...]
     techniques: tuple[str, ...]
-    rules: tuple[str, ...]
+    rules: tuple[RuleHit, ...]
     votes: tuple[Vote, ...]
     features: tuple[Feature, ...]
     flow_count: int
@@ -56,6 +56,7 @@ class ThreatContinued:
     level: Level
     confidence: float
     techniques: tuple[str, ...]
+    rules: tuple[RuleHit, ...]
     last_seen: Micros
     peers: tuple[str, ...]
     votes: tuple[Vote, ...]
