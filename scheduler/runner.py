@@ -19,6 +19,7 @@ from adapters.feeds import Pulse, Telemetry
 from domain.facts.telemetry import FeedFault, LogReleased
 from domain.journal import Cursor, Journal, Progress
 from engine.frame import Frame
+from engine.rules.ruleset import RuleSet
 from scheduler.hunt import Hunt, Step
 from scheduler.recovery import OrderBook
 
@@ -74,6 +75,8 @@ class Runner:
     save: Callable[[Hunt, bytes], None]
     idle: Callable[[], None] = lambda: None
     tell: Callable[[Stats], None] = lambda _stats: None
+    new_rules: Callable[[], RuleSet | None] = lambda: None
+    """The rules anew when they have changed since it was last asked."""
     stats: Stats = field(default_factory=Stats)
     stopped: bool = False
     _since_snapshot: int = 0
@@ -95,7 +98,7 @@ class Runner:
 
     def _open(self) -> None:
         """Begin where the log says the feeds stand; what was rebuilt is kept at once, to be rebuilt only once."""
-        self.journal.append([hunt.open() for feed, hunt in self.hunts.items() if feed not in self.known])
+        self.journal.append([d for feed, hunt in self.hunts.items() if feed not in self.known for d in hunt.open()])
         steps = [step for feed, hunt in self.hunts.items() for step in hunt.skip(self.gaps.get(feed, 0))]
         if steps:
             self._record(steps)
@@ -107,6 +110,9 @@ class Runner:
         self.telemetry.stop()
 
     def _pulse(self, pulse: Pulse) -> None:
+        if (rules := self.new_rules()) is not None:
+            for hunt in self.hunts.values():
+                hunt.offer(rules)
         steps = [step for feed, frame in pulse.frames.items() for step in self._hunt(feed, frame)]
         steps += [self._released(feed, log, row) for feed, log, row in pulse.released]
         rows = sum(len(frame) for frame in pulse.frames.values())

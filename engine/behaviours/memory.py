@@ -52,6 +52,10 @@ class Memory(Generic[Key, Entry]):
             self.entries.move_to_end(key)
         return entry
 
+    def peek(self, key: Key) -> Entry | None:
+        """The entry of `key`, left where it is."""
+        return self.entries.get(key)
+
     def put(self, key: Key, entry: Entry) -> Entry:
         """A new entry; the coldest one makes room for it."""
         if len(self.entries) >= self.cap:

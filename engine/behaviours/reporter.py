@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from domain.sighting import Feature, Flow, Sighting, Vote
 from domain.thresholds import LimitThresholds
 from domain.values import SECOND, Micros, ThreatKind
-from engine.behaviours.memory import Fading, FlowTuple, Measure, Memory, Trail
+from engine.behaviours.memory import FlowTuple, Measure, Memory, Trail
 from engine.frame import Frame
 
 Key = TypeVar("Key")
@@ -31,6 +31,16 @@ class Leaves(Protocol):
     trail: Trail
 
 
+class Remembers(Protocol):
+    """A memory of entries with a trail."""
+
+    cap: int
+    key: Any
+
+    def peek(self, key: Any) -> Any:
+        """The entry of `key`, left where it is; None when there is none."""
+
+
 class Reporter(Generic[Key]):
     """Turns the trails of a memory into sightings of one kind, with the emission discipline of the rules above.
 
@@ -40,7 +50,7 @@ class Reporter(Generic[Key]):
     __slots__ = ("_closing", "_memory", "_quiet", "_repeat", "_votes", "_window", "kind", "pending")
 
     def __init__(
-        self, kind: ThreatKind, version: int, window: Micros, limits: LimitThresholds, memory: Fading[Key, Any]
+        self, kind: ThreatKind, version: int, window: Micros, limits: LimitThresholds, memory: Remembers
     ) -> None:
         self.kind: ThreatKind = kind
         self._window = window
