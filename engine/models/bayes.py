@@ -15,11 +15,11 @@ prior on the share of attacks among what was flagged). [Bishop: Pattern recognit
     >>> model = Bayes.fit(rows, seed=7)
     >>> x = np.array([[0, 0], [4, 4]], np.float32)
     >>> model.score(x).round(1).tolist()
-    [1.8, 16.2]
+    [2.2, 13.5]
     >>> model.updated(x[1:], [1.0]).score(x).round(1).tolist()  # an attack was confirmed there
-    [1.8, 18.2]
+    [2.2, 14.6]
     >>> model.updated(x[1:], [-1.0]).score(x).round(1).tolist()  # it was a false alarm
-    [1.8, 14.3]
+    [2.2, 12.4]
 
 scikit-learn is imported by `fit` only; scores come from loops of our own, which see one row at a time.
 """
