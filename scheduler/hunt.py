@@ -26,8 +26,8 @@ from domain.facts.telemetry import FeedClosed, FeedFault, FeedOpened, LogRelease
 from domain.journal import Draft
 from domain.sighting import Sighting
 from domain.values import NAMESPACE, Micros, event_id
+from engine.beside import Beside
 from engine.frame import Frame
-from engine.models.apart import AnomalyApart
 from engine.pipeline import Pipeline
 from engine.sensed import Notice, Sensed
 from scheduler.recovery import GAP, History, Recorded
@@ -253,7 +253,7 @@ class Hunt:
 
 def new_pipeline(settings: Settings) -> Pipeline:
     """The engine as the settings want it."""
-    return Pipeline(settings.thresholds, seed=settings.seed, anomaly=AnomalyApart(settings.thresholds, settings.seed))
+    return Pipeline(settings.thresholds, seed=settings.seed, beside=Beside(settings.thresholds, settings.seed))
 
 
 def _stream(fact: Fact, feed: str) -> str:

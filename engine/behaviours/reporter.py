@@ -144,6 +144,6 @@ def _flow(values: FlowTuple) -> Flow:
 
 def _feature(measure: Measure) -> Feature:
     name, value, unit, baseline = measure
-    return Feature(
-        name=name, value=round(value, 4), unit=unit, baseline=None if baseline is None else round(baseline, 4)
-    )
+    # floats, whichever process measured them: a whole number would be written otherwise
+    bar = None if baseline is None else float(round(baseline, 4))
+    return Feature(name=name, value=float(round(value, 4)), unit=unit, baseline=bar)

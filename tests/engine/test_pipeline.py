@@ -127,7 +127,7 @@ def test_memory_is_bounded_and_forgets_the_coldest():
         rows.fail(n, src_ip=f"198.51.{n % 250}.{n // 250 + 1}", dst_ip=SERVER, dst_port=n + 1)
         rows.fail(n, dst_ip=f"198.51.{n % 250}.{n // 250 + 1}", dst_port=445)
     found = pipeline.sense(rows.frame()).sightings
-    memories = [getattr(behaviour, "memory", None) for behaviour in pipeline._behaviours]
+    memories = [getattr(behaviour, "memory", None) for behaviour in pipeline._here._behaviours]
     assert all(len(memory.entries) <= 50 for memory in memories)
     assert sum(memory.evicted for memory in memories) > 1000
     assert pipeline.evicted == sum(memory.evicted for memory in memories)
