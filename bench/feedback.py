@@ -5,8 +5,8 @@ Rules:
     2. Of every block `ASKED` of the rows are asked about: a third near the threshold (uncertain), a third of those that
        look most novel among what was called normal, a third at random. The probability with which each row was asked
        about is kept: one over it is the row's weight wherever harmless rows are counted.
-    3. The model learns from all verdicts so far. Its threshold stands at the level that the tracker holds, which moves
-       by the verdicts of each block (`engine.verdict.tracker`).
+    3. The model learns from all verdicts so far. Its threshold is tracked by the verdicts of each block, on the scores
+       that were given before them (`engine.verdict.tracker`).
     4. Only what was decided counts. The figures are of the second half of the stream.
 """
 
@@ -19,11 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.models.base import Matrix
-from engine.models.supervised import FOLDS, Supervised
-from engine.verdict.tracker import Tracker, weighted_error
+from engine.models.supervised import Supervised
+from engine.verdict.tracker import Threshold, Tracker
 
 ASKED: Final = 0.05
-PROMISE: Final = 0.01
+LEAST: Final = 8
+"""Verdicts of either kind before a model learns from them."""
+
+FIRST: Final = 1.0
+"""Threshold (log-odds) until there are harmless verdicts enough."""
+
 POOL: Final = 0.1
 """Uncertain and novel rows are drawn from this share of a block, so that every row's probability is known."""
 
@@ -48,16 +53,14 @@ class Outcome:
         }
 
 
-@dataclass(slots=True)
-class _Judged:
-    """The verdicts so far: rows by number, and one over the probability with which each was asked about."""
-
-    rows: list[int] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-
-
 def learn_along(
-    rows: Matrix, novelty: NDArray[np.float64], attack: NDArray[np.bool_], *, block: int, seed: int
+    rows: Matrix,
+    novelty: NDArray[np.float64],
+    attack: NDArray[np.bool_],
+    *,
+    promise: float,
+    block: int,
+    seed: int,
 ) -> Outcome:
     """Walk along a stream.
 
@@ -65,31 +68,30 @@ def learn_along(
         rows: what the model reads, in the order of the stream.
         novelty: a p-value a row from models that know no label; the lower, the more novel.
         attack: what a verdict would say; looked up for the rows that are asked about, and nowhere else.
+        promise: the false-positive rate that the threshold aims at.
         block: rows that are decided before the next verdicts come.
         seed: of the draws and of the model.
     """
     draw = np.random.default_rng(seed)
-    tracker, judged = Tracker.at(PROMISE), _Judged()
+    threshold = Threshold(Tracker.at(promise), FIRST)
     outcome = Outcome(np.zeros(len(rows), bool))
+    judged: list[int] = []
     model: Supervised | None = None
     for begin in range(0, len(rows), block):
         here = np.arange(begin, min(begin + block, len(rows)))
-        if model is None:
-            distance = novelty[here] - PROMISE
-            flagged = novelty[here] <= PROMISE
-        else:
-            distance = model.score(rows[here]) - model.threshold(tracker.level)
-            flagged = distance >= 0
-        outcome.flagged[here] = flagged
+        scores = model.score(rows[here]) if model else FIRST + promise - novelty[here]
+        distance = scores - threshold.value()
+        flagged = outcome.flagged[here] = distance >= 0
         asked, chance = ask(draw, np.abs(distance), novelty[here], flagged, round(ASKED * len(here)))
         harmless = asked[~attack[here[asked]]]
-        if model is not None and len(harmless):
-            tracker.learn(weighted_error(flagged[harmless].tolist(), (1 / chance[harmless]).tolist()), len(asked))
-        judged.rows += here[asked].tolist()
-        judged.weights += (1 / chance[asked]).tolist()
-        model = _learned(rows, attack, judged, seed) or model
-        outcome.levels.append(tracker.level)
-    outcome.verdicts = len(judged.rows)
+        if model:
+            threshold.learn(scores[harmless].tolist(), (1 / chance[harmless]).tolist())
+        judged += here[asked].tolist()
+        told = attack[judged]
+        if min(int(told.sum()), int((~told).sum())) >= LEAST:
+            model = Supervised.fit(rows[judged], told, seed)
+        outcome.levels.append(threshold.tracker.level)
+    outcome.verdicts = len(judged)
     return outcome
 
 
@@ -119,11 +121,3 @@ def ask(
     chance[near] += third / max(1, len(near))
     chance[novel] += third / max(1, len(novel))
     return np.array(sorted(asked)), chance
-
-
-def _learned(rows: Matrix, attack: NDArray[np.bool_], judged: _Judged, seed: int) -> Supervised | None:
-    """A model of all verdicts so far; none while there are too few of either."""
-    told = attack[judged.rows]
-    if min(int(told.sum()), int((~told).sum())) < 2 * FOLDS:
-        return None
-    return Supervised.fit(rows[judged.rows], told, np.array(judged.weights), seed)

@@ -17,6 +17,7 @@ from domain.facts.incident import (
     NoteAdded,
     ThreatLinked,
 )
+from domain.facts.model import BaselineShifted, BaselineWarming, ThresholdMoved, VotesCounted
 from domain.facts.operation import (
     FollowerFault,
     HealthReported,
@@ -35,7 +36,9 @@ Fact: TypeAlias = (
     | LogReleased
     | FeedFault
     | FeedClosed
+    | BaselineWarming
     | BaselineLearned
+    | BaselineShifted
     | ThreatDetected
     | ThreatContinued
     | VerdictGiven
@@ -48,6 +51,8 @@ Fact: TypeAlias = (
     | IncidentReopened
     | NoteAdded
     | ModelTrained
+    | ThresholdMoved
+    | VotesCounted
     | SettingChanged
     | HealthReported
     | FollowerFault

@@ -57,6 +57,7 @@ class Sighting:
         first_seen, last_seen: event time of the first and last flow that counts.
         flow_count: how many records count; `flows` is a bounded sample of them (at most 20).
         evidence: SHA-256 (hex) of the first row of the evidence: it enters the threat's id.
+        detail: SHA-256 (hex) of the stored record that its score can be computed from again; empty when there is none.
     """
 
     row: int
@@ -72,3 +73,4 @@ class Sighting:
     features: tuple[Feature, ...]
     votes: tuple[Vote, ...]
     evidence: str
+    detail: str = ""

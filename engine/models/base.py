@@ -11,9 +11,9 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from hashlib import sha256
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +22,6 @@ from domain.errors import MyrmidonError
 
 Matrix: TypeAlias = NDArray[np.float32]
 """Rows of features, in single precision, which is what the forests are grown on."""
-
-Rows: TypeAlias = Matrix | Sequence[bytes]
-"""What a model reads: a matrix of features, or sequences of symbols."""
 
 Scores: TypeAlias = NDArray[np.float64]
 
@@ -50,7 +47,7 @@ class Model(Protocol):
     def sha256(self) -> str:
         """SHA-256 (hex) of `dump()`."""
 
-    def score(self, rows: Rows, /) -> Scores:
+    def score(self, rows: Any, /) -> Scores:
         """One score a row; higher is more anomalous, NaN abstains."""
 
     def dump(self) -> bytes:
@@ -68,7 +65,7 @@ class Family(Protocol):
     def reads(self) -> Reads:
         """What its models read."""
 
-    def fit(self, rows: Rows, seed: int, /) -> Model:
+    def fit(self, rows: Any, seed: int, /) -> Model:
         """A model of the rows."""
 
     def load(self, data: bytes, expected_sha256: str, /) -> Model:

@@ -117,7 +117,7 @@ class Bayes:
         return scores
 
     def posterior(self, rows: Matrix, threshold: float) -> NDArray[np.float64]:
-        """Probability of an attack for rows that lie at the `threshold` score or beyond, under the prior of verdicts."""
+        """Probability of an attack for rows that score `threshold` or more, under the prior that verdicts made."""
         votes = self._parts["votes"]
         attacks, others = float(votes[votes > 0].sum()), float(-votes[votes < 0].sum())
         prior = math.log((1.0 + attacks) / (1.0 + others))
@@ -177,7 +177,9 @@ def _novelty(rows: Any, flat: Any, means: Any, precisions: Any, scores: Any) -> 
         scores[i] = -(most + np.log(density))
 
 
-def _told(rows: Any, told: Any, votes: Any, width: float, base: float, influence: float, scores: Any) -> None:
+def _told(  # noqa: PLR0917 - numba takes arrays one by one
+    rows: Any, told: Any, votes: Any, width: float, base: float, influence: float, scores: Any
+) -> None:  # fmt: skip
     """Add to `scores` what verdicts on similar rows say."""
     for i in range(rows.shape[0]):
         attack = base

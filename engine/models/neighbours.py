@@ -83,7 +83,7 @@ class Neighbours:
 
 
 def _nearest(rows: Any, references: Any, count: int, scores: Any) -> None:
-    """Fill `scores`: the distance of each row to its `count`-th nearest reference; a distance is cut short if too far."""
+    """Fill `scores` with the distance to the `count`-th nearest reference; a sum that grows too large is cut short."""
     nearest = np.empty(count)
     for i in range(rows.shape[0]):
         nearest[:] = np.inf

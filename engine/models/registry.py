@@ -62,8 +62,10 @@ def _ours(name: str) -> Family:
 def _loaded(entry: EntryPoint) -> Family:
     try:
         family: Any = entry.load()
-    except Exception as error:  # noqa: BLE001 - whatever another package raises while it is imported
-        raise ModelUnusable(f"model {entry.name} ({entry.value}): cannot be loaded ({error}): mend or remove it") from error
+    except Exception as error:
+        raise ModelUnusable(
+            f"model {entry.name} ({entry.value}): cannot be loaded ({error}): mend or remove it"
+        ) from error
     missing = [part for part in ("name", "reads", "fit", "load") if not hasattr(family, part)]
     if missing or family.reads not in {"vectors", "letters"}:
         lacks = ", ".join(missing) or 'reads = "vectors" or "letters"'

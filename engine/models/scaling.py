@@ -1,9 +1,9 @@
 """Feature scales: each column centred and divided by its spread, clipped, so that no single one drowns the others.
 
-    >>> import numpy as np
-    >>> scale = Scale.of(np.array([[0.0, 5.0], [2.0, 5.0]], np.float32))
-    >>> scale.apply(np.array([[2.0, 5.0], [90.0, 5.0]], np.float32)).tolist()
-    [[1.0, 0.0], [5.0, 0.0]]
+>>> import numpy as np
+>>> scale = Scale.of(np.array([[0.0, 5.0], [2.0, 5.0]], np.float32))
+>>> scale.apply(np.array([[2.0, 5.0], [90.0, 5.0]], np.float32)).tolist()
+[[1.0, 0.0], [5.0, 0.0]]
 """
 
 from __future__ import annotations

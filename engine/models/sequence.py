@@ -1,7 +1,8 @@
 """The sequence model: a hidden Markov model of what hosts do one after the other.
 
-A window of a host is a word: one letter a flow. The model learns the words of normal traffic; the score of a word is its
-surprise, the negative mean log-likelihood of a letter. [Rabiner: A tutorial on hidden Markov models, Proc. IEEE 1989]
+A window of a host is a word: one letter a flow. The model learns the words of normal traffic; the score of a word is
+its surprise, the negative mean log-likelihood of a letter. [Rabiner: A tutorial on hidden Markov models and selected
+applications in speech recognition, Proceedings of the IEEE, 1989]
 
     >>> model = SequenceModel.fit([bytes([0, 1, 0, 1, 0, 1, 0, 1])] * 40, seed=7)
     >>> model.score([bytes([0, 1, 0, 1, 0, 1]), bytes([1, 1, 1, 1, 1, 1]), b""]).round(2).tolist()
@@ -43,7 +44,7 @@ class _Stored(msgspec.Struct, array_like=True):
 
 
 class SequenceModel:
-    """A fitted hidden Markov model: its letters, probabilities of the first state, of the moves, of a letter in each."""
+    """A fitted hidden Markov model: its letters, and the probabilities of first states, moves and letters."""
 
     name: ClassVar[str] = "sequence"
     reads: ClassVar[Reads] = "letters"
@@ -146,10 +147,12 @@ def _smooth(probabilities: NDArray[Any]) -> NDArray[np.float64]:
     even = 1.0 / rows.shape[1]
     whole = np.where(rows.sum(axis=1, keepdims=True) > 0, rows, even)
     smoothed = (1.0 - SMOOTHING) * whole + SMOOTHING * even
-    return (smoothed / smoothed.sum(axis=1, keepdims=True)).reshape(np.shape(probabilities))
+    return np.asarray(smoothed / smoothed.sum(axis=1, keepdims=True)).reshape(np.shape(probabilities))
 
 
-def _forward(letters: Any, ends: Any, start: Any, moves: Any, emissions: Any, found: Any) -> None:
+def _forward(  # noqa: PLR0917 - numba takes arrays one by one
+    letters: Any, ends: Any, start: Any, moves: Any, emissions: Any, found: Any
+) -> None:
     """Fill `found`: the scaled forward pass, one word after the other, so that no word sees its neighbours."""
     states = start.shape[0]
     known = emissions.shape[1]

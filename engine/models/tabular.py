@@ -64,7 +64,7 @@ class Encoder:
 
     def _rarity(self, shares: Counter[Any], told: list[Any]) -> NDArray[np.float64]:
         counts = np.array([shares[value] for value in told], float)
-        return -np.log(np.maximum(counts, 0.5) / self.rows)
+        return np.asarray(-np.log(np.maximum(counts, 0.5) / self.rows))
 
 
 def _is_size(column: NDArray[Any]) -> bool:

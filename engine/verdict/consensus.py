@@ -23,10 +23,12 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from engine.models.compiled import compiled
 
 DIGITS: Final = 6
 """Places that p-values are rounded to."""
@@ -46,11 +48,11 @@ def consensus(known: NDArray[np.float64], row: NDArray[np.float64]) -> Consensus
         known: scores of the reference rows, one column a model; NaN where it abstained.
         row: scores of the new row.
     """
-    bag = np.vstack([known, row])
-    ranked = np.column_stack([_shares(column) for column in bag.T])
-    medians = _median(ranked)
+    bag = np.ascontiguousarray(np.vstack([known, row]), np.float64)
+    shares, medians = np.empty_like(bag), np.empty(len(bag))
+    compiled(_rank)(bag, shares, medians)
     p = float(np.count_nonzero(medians <= medians[-1])) / len(medians)
-    votes = tuple(None if np.isnan(share) else round(float(share), DIGITS) for share in ranked[-1])
+    votes = tuple(None if np.isnan(share) else round(float(share), DIGITS) for share in shares[-1])
     return Consensus(round(p, DIGITS), votes)
 
 
@@ -91,13 +93,22 @@ def _p_values(ranks: tuple[NDArray[np.float64], ...], scores: NDArray[np.float64
     return np.column_stack(columns)
 
 
-def _shares(column: NDArray[np.float64]) -> NDArray[np.float64]:
-    """For every entry the share of entries at least as high; NaN stays NaN and counts for nothing."""
-    told = ~np.isnan(column)
-    ordered = np.sort(column[told])
-    shares = np.full(len(column), np.nan)
-    shares[told] = (len(ordered) - np.searchsorted(ordered, column[told], "left")) / max(1, len(ordered))
-    return shares
+def _rank(bag: Any, shares: Any, medians: Any) -> None:
+    """Fill `shares` (the share of a column's entries at least as high; NaN abstains) and `medians` (of each row's)."""
+    rows, models = bag.shape
+    for m in range(models):
+        told = np.sort(bag[:, m][~np.isnan(bag[:, m])])
+        for i in range(rows):
+            if np.isnan(bag[i, m]):
+                shares[i, m] = np.nan
+            else:
+                shares[i, m] = (len(told) - np.searchsorted(told, bag[i, m])) / len(told)
+    for i in range(rows):
+        own = np.sort(shares[i][~np.isnan(shares[i])])
+        if len(own) == 0:
+            medians[i] = 1.0
+        else:
+            medians[i] = 0.5 * (own[(len(own) - 1) // 2] + own[len(own) // 2])
 
 
 def _median(p_values: NDArray[np.float64]) -> NDArray[np.float64]:

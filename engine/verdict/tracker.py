@@ -1,4 +1,4 @@
-"""The level that verdicts track: how strict a threshold must be for its false alarms to come at the promised rate.
+"""Levels and thresholds that verdicts track, so that false alarms come at the promised rate.
 
 Rules:
     1. It is fed by verdicts only. Traffic that nobody flagged proves nothing: missed attacks among it would teach the
@@ -19,7 +19,9 @@ Rules:
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 import msgspec
@@ -60,3 +62,48 @@ def weighted_error(flagged: Sequence[bool], weights: Sequence[float]) -> float:
     """
     total = sum(weights)
     return sum(w for w, hit in zip(weights, flagged, strict=True) if hit) / total if total else 0.0
+
+
+RECENT: Final = 0.5
+"""Share of the harmless verdicts, the last ones, that a threshold rests on: models and traffic move on."""
+
+FEWEST: Final = 100
+LEAST_WINDOW: Final = 200
+
+
+class Threshold(msgspec.Struct, array_like=True):
+    """The score from which a model's word counts: the quantile, at the tracked level, of what harmless rows scored.
+
+    Every score in it was given before the model knew the verdict; a row weighs one over the probability with which it
+    was asked about.
+
+    >>> threshold = Threshold(Tracker.at(0.01), first=1.0)
+    >>> threshold.value()                        # too few verdicts yet
+    1.0
+    >>> threshold.learn([s / 1000 for s in range(1000)], [1.0] * 1000)
+    >>> threshold.value()                        # one in a hundred of the last 500 reaches it
+    0.995
+    """
+
+    tracker: Tracker
+    first: float
+    scores: list[float] = []
+    weights: list[float] = []
+
+    def value(self) -> float:
+        """The threshold in force; `first` until `FEWEST` harmless rows were judged."""
+        if len(self.scores) < FEWEST:
+            return self.first
+        recent = max(LEAST_WINDOW, int(len(self.scores) * RECENT))
+        pairs = sorted(zip(self.scores[-recent:], self.weights[-recent:], strict=True), reverse=True)
+        reached = list(accumulate(weight for _, weight in pairs))
+        place = bisect_left(reached, self.tracker.level * reached[-1] * (1.0 - 1e-9))
+        return pairs[min(place, len(pairs) - 1)][0]
+
+    def learn(self, scores: Sequence[float], weights: Sequence[float]) -> None:
+        """Take in what harmless rows had scored before their verdicts; the tracker learns of the false alarms."""
+        if len(self.scores) >= FEWEST and scores:
+            bound = self.value()
+            self.tracker.learn(weighted_error([score >= bound for score in scores], weights), len(scores))
+        self.scores += scores
+        self.weights += weights
