@@ -17,6 +17,7 @@ from domain.facts.incident import (
     NoteAdded,
     ThreatLinked,
 )
+from domain.facts.model import BaselineShifted, BaselineWarming, ThresholdMoved, VotesCounted
 from domain.facts.operation import (
     FollowerFault,
     HealthReported,
@@ -36,7 +37,9 @@ Fact: TypeAlias = (
     | LogReleased
     | FeedFault
     | FeedClosed
+    | BaselineWarming
     | BaselineLearned
+    | BaselineShifted
     | ThreatDetected
     | ThreatContinued
     | VerdictGiven
@@ -50,6 +53,8 @@ Fact: TypeAlias = (
     | NoteAdded
     | ModelTrained
     | RulesLoaded
+    | ThresholdMoved
+    | VotesCounted
     | SettingChanged
     | HealthReported
     | FollowerFault

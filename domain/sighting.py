@@ -79,6 +79,7 @@ class Sighting:
         flow_count: how many records count; `flows` is a bounded sample of them (at most 20).
         evidence: SHA-256 (hex) of the first row of the evidence: it enters the threat's id.
         rules: the rules that matched (of a `rule-match`, one).
+        detail: SHA-256 (hex) of the stored record that its score can be computed from again; empty when there is none.
     """
 
     row: int
@@ -94,6 +95,7 @@ class Sighting:
     features: tuple[Feature, ...]
     votes: tuple[Vote, ...]
     evidence: str
+    detail: str = ""
     rules: tuple[RuleHit, ...] = ()
 
     @property

@@ -8,7 +8,9 @@ from typing import Literal
 from domain.sighting import Sighting
 from domain.values import Micros
 
-NoticeName = Literal["model-trained", "baseline-learned"]
+NoticeName = Literal[
+    "baseline-warming", "model-trained", "baseline-learned", "baseline-shifted", "threshold-moved", "votes-counted"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +28,14 @@ class Notice:
 
 @dataclass(slots=True, kw_only=True)
 class Sensed:
-    """What one frame gave. `scores` pairs a row number with a p-value."""
+    """What one frame gave.
+
+    Attributes:
+        scores: pairs of a row number and a p-value.
+        blobs: what notices and sightings name by SHA-256 (models, evidence): to be stored before they are recorded.
+    """
 
     sightings: list[Sighting] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     scores: list[tuple[int, float]] = field(default_factory=list)
+    blobs: list[bytes] = field(default_factory=list)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Select, select
 from sqlmodel import Field
 
+from domain.facts.model import BaselineWarming
 from domain.facts.operation import (
     FollowerFault,
     HealthReported,
@@ -81,6 +82,11 @@ def _trained(rows: Rows, fact: ModelTrained, recorded: Recorded) -> Iterable[Row
     return _told(rows, recorded, ("model", fact.model), "trained", detail)
 
 
+def _warming(rows: Rows, fact: BaselineWarming, recorded: Recorded) -> Iterable[Row]:
+    detail = {"windows": fact.windows, "least_peers": fact.least_peers}
+    return _told(rows, recorded, ("baseline", fact.profile), "warming-up", detail)
+
+
 def _learned(rows: Rows, fact: BaselineLearned, recorded: Recorded) -> Iterable[Row]:
     detail = {"windows": fact.windows, "hosts": fact.hosts, "model_version": fact.model_version}
     return _told(rows, recorded, ("baseline", fact.profile), "learned", detail)
@@ -99,6 +105,7 @@ ON: Final[dict[str, Handler]] = {
     "job-failed": _failed,
     "model-trained": _trained,
     "rules-loaded": _loaded,
+    "baseline-warming": _warming,
     "baseline-learned": _learned,
 }
 
@@ -120,6 +127,9 @@ IGNORED: Final = frozenset(
         "incident-resolved",
         "incident-reopened",
         "note-added",
+        "baseline-shifted",  # of one host: no word about the whole profile
+        "threshold-moved",
+        "votes-counted",
         "setting-changed",  # the settings have a history of their own in the log
     }
 )

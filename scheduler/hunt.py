@@ -34,7 +34,14 @@ from engine.rules.ruleset import RuleSet
 from engine.sensed import Notice, Sensed
 from scheduler.recovery import GAP, History, Recorded
 
-LEARNER_COMMANDS: Final = {"model-trained": learner.ModelFitted, "baseline-learned": learner.WarmedUp}
+LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
+    "baseline-warming": learner.WarmUpBegan,
+    "model-trained": learner.ModelFitted,
+    "baseline-learned": learner.WarmedUp,
+    "baseline-shifted": learner.HostChanged,
+    "threshold-moved": learner.LevelTracked,
+    "votes-counted": learner.VotesTaken,
+}
 """What the engine noticed, by name, and the learner's command that records it."""
 
 
@@ -270,6 +277,8 @@ class Hunt:
     def _sense(self, frame: Frame) -> list[Step]:
         sensed = self._pipeline.sense(frame)
         self.ledger.scores.extend(p for _, p in sensed.scores)
+        for blob in sensed.blobs:
+            self._artifacts.put(blob)
         first = frame.row[0]
         steps: list[Step] = []
         for item in _in_row_order(sensed):
@@ -279,7 +288,9 @@ class Hunt:
 
     def _notice(self, notice: Notice) -> list[Draft]:
         command = LEARNER_COMMANDS[notice.name](**notice.fields)
-        cause = uuid5(self._root, f"notice|{notice.name}|{notice.row}")
+        # several hosts may change at one row
+        about = f"|{notice.fields['host']}" if "host" in notice.fields else ""
+        cause = uuid5(self._root, f"notice|{notice.name}|{notice.row}{about}")
         return [self._draft(fact, cause, 0, "learner", notice.at) for fact in learner.decide(command)]
 
     def _sight(self, sighting: Sighting) -> list[Draft]:
@@ -333,9 +344,9 @@ def _stream(fact: Fact, feed: str) -> str:
     threat = getattr(fact, "threat", None)
     if threat is not None:
         return f"threat/{threat}"
-    if fact.kind == "model-trained":
+    if fact.kind in {"model-trained", "threshold-moved", "votes-counted"}:
         return f"model/{feed}.{getattr(fact, 'model')}"  # noqa: B009 - the union has no common field
-    if fact.kind == "baseline-learned":
+    if fact.kind in {"baseline-warming", "baseline-learned", "baseline-shifted"}:
         return f"baseline/{feed}.{getattr(fact, 'profile')}"  # noqa: B009 - the union has no common field
     if fact.kind == "rules-loaded":
         return f"rules/{feed}"
