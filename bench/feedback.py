@@ -73,7 +73,7 @@ def learn_along(
         seed: of the draws and of the model.
     """
     draw = np.random.default_rng(seed)
-    threshold = Threshold(Tracker.at(promise), FIRST)
+    threshold = Threshold(Tracker.at(promise, most=4.0), FIRST)
     outcome = Outcome(np.zeros(len(rows), bool))
     judged: list[int] = []
     model: Supervised | None = None

@@ -191,6 +191,7 @@ def _draft(number: int, rng: random.Random) -> Draft:
         confidence=0.9,
         techniques=(),
         rules=(),
+        detail="",
         last_seen=number * SECOND,
         peers=("203.0.113.7",),
         votes=(Vote(model="behaviour", version="1", p=None, vote=True),),

@@ -45,11 +45,28 @@ def nsl_kdd(folder: Path, name: str) -> Table:
 
 
 def unsw_nb15(folder: Path) -> Table:
-    """The 82,332 rows of UNSW-NB15: 42 features (neither the row number nor the attack's category is one)."""
+    """The 82,332 rows of UNSW-NB15: 42 features (neither the row number nor the attack's category is one).
+
+    The two directions of a flow are set against each other in `_both_ways`, as our own features do.
+    """
     read = _read(folder / "unsw-nb15" / "UNSW_NB15_82332.parquet")
     attack = read.pop("label").astype(int) > 0
     del read["id"], read["attack_cat"]
-    return Table(read, attack)
+    return Table(read | _both_ways(read), attack)
+
+
+def _both_ways(flow: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Packet sizes, and what went out against what came in."""
+    return {
+        "packet_size_out": flow["sbytes"] / (flow["spkts"] + 1),
+        "packet_size_in": flow["dbytes"] / (flow["dpkts"] + 1),
+        "bytes_out_over_in": (flow["sbytes"] + 1) / (flow["dbytes"] + 1),
+        "packets_out_over_in": (flow["spkts"] + 1) / (flow["dpkts"] + 1),
+        "load_out_over_in": flow["sload"] / (flow["dload"] + 1),
+        "gap_out_over_in": flow["sinpkt"] / (flow["dinpkt"] + 1e-3),
+        "size_difference": flow["smean"] - flow["dmean"],
+        "hops_difference": flow["sttl"] - flow["dttl"],
+    }
 
 
 def _read(path: Path) -> dict[str, NDArray[Any]]:

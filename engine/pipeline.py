@@ -28,7 +28,7 @@ from engine.beside import Beside, share
 from engine.frame import Frame
 from engine.rules.ruleset import RuleSet
 from engine.rules.watch import RuleWatch
-from engine.sensed import Sensed
+from engine.sensed import Judged, Sensed
 from engine.senses import Anomaly, Parts, Senses, in_order
 
 
@@ -110,6 +110,16 @@ class Pipeline:
         here, there = self._here.sense(frame), self._beside.end()
         there.sightings = in_order([*here.sightings, *there.sightings])
         return there
+
+    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
+        """Learn from what people said of sightings; gives what became true by it.
+
+        Args:
+            verdicts: in the order in which they were given.
+            row: number of the feed's last row.
+            at: the feed's clock there.
+        """
+        return (self._beside or self._here).learn(verdicts, row, at)
 
     def finish(self, row: int, at: Micros) -> list[Sighting]:
         """At the end of a feed: what the behaviours saw and did not tell yet.

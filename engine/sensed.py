@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from domain.sighting import Sighting
-from domain.values import Micros
+from domain.values import Micros, Verdict
 
 NoticeName = Literal[
     "baseline-warming", "model-trained", "baseline-learned", "baseline-shifted", "threshold-moved", "votes-counted"
@@ -39,3 +41,12 @@ class Sensed:
     notices: list[Notice] = field(default_factory=list)
     scores: list[tuple[int, float]] = field(default_factory=list)
     blobs: list[bytes] = field(default_factory=list)
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict of an operator, as the models learn from it; `detail` is the stored evidence of the threat."""
+
+    entity: str
+    verdict: Verdict
+    confidence: float
+    detail: bytes = b""

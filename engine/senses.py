@@ -21,7 +21,7 @@ from domain.values import KINDS, Micros
 from engine.behaviours import Behaviour
 from engine.behaviours.watch import spans
 from engine.frame import COLUMNS, Frame
-from engine.sensed import Sensed
+from engine.sensed import Judged, Sensed
 
 FAST: Final = 1
 """zlib level of a dump: it is written often and read seldom."""
@@ -45,6 +45,9 @@ class Anomaly(Protocol):
 
     def sense(self, frame: Frame) -> Sensed:
         """Sightings, notices and scores of the rows of a frame."""
+
+    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
+        """Learn from verdicts; gives what became true by them."""
 
     def dump(self) -> bytes:
         """The whole state."""
@@ -83,6 +86,10 @@ class Senses:
     def finish(self, row: int, at: Micros) -> list[Sighting]:
         """At the end of a feed: what the behaviours saw and did not tell yet."""
         return in_order([sighting for behaviour in self._behaviours for sighting in behaviour.finish(row, at)])
+
+    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
+        """What people said of sightings, learned right after row `row`."""
+        return self._anomaly.learn(verdicts, row, at) if self._anomaly else Sensed()
 
     def dump(self) -> Parts:
         """The whole working state."""

@@ -26,6 +26,7 @@ from scheduler.jobs import Clockwork, Job
 from scheduler.recovery import History, OrderBook, Recorded, Snapshot, histories, order_path, save_snapshot
 from scheduler.restore import restore
 from scheduler.runner import Pace, Runner, Stats
+from scheduler.verdicts import Verdicts
 
 AGENTS = ("detector", "responder")
 """Agents that a run can be asked for; the projections follow in every run."""
@@ -85,9 +86,13 @@ def running(
         for name in [*(f"agent-{agent}" for agent in agents), *(f"feed-{spec.name}" for spec in specs)]:
             stack.enter_context(take(home.log_location, name))
         known = histories(journal, [spec.name for spec in specs])
+        verdicts = Verdicts(journal, artifacts)
         book = Rulebook(settings.rules.dir, shipped=settings.rules.shipped)
         rules = book.load()
-        hunts = {spec.name: Hunt(spec.name, spec.kind, settings, artifacts, rules) for spec in specs}
+        hunts = {
+            spec.name: Hunt(spec.name, spec.kind, settings, artifacts, rules=rules, verdicts=verdicts.between)
+            for spec in specs
+        }
         for hunt in hunts.values():
             stack.callback(hunt.close_pipeline)
         recorded = {spec.name: Recorded.of(spec.name, journal.cursor(spec.name)) for spec in specs}
@@ -121,6 +126,7 @@ def running(
             known=frozenset(name for name, history in known.items() if history.opened),
             gaps=gaps,
             orders=orders,
+            verdicts=verdicts,
             responder=Intake(journal, settings.responder) if "responder" in agents else None,
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),

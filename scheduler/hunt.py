@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID, uuid5
 
 import msgspec
@@ -31,7 +31,7 @@ from engine.beside import Beside
 from engine.frame import Frame
 from engine.pipeline import Pipeline
 from engine.rules.ruleset import RuleSet
-from engine.sensed import Notice, Sensed
+from engine.sensed import Judged, Notice, Sensed
 from scheduler.recovery import GAP, History, Recorded
 
 LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
@@ -43,6 +43,10 @@ LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
     "votes-counted": learner.VotesTaken,
 }
 """What the engine noticed, by name, and the learner's command that records it."""
+
+
+Learned: TypeAlias = Callable[[str, int, int], list[Judged]]
+"""Verdicts on threats of a feed between two log positions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,14 @@ class Hunt:
     """Pipeline, decider state and ledger of one feed."""
 
     def __init__(
-        self, feed: str, source: str, settings: Settings, artifacts: Artifacts, rules: RuleSet | None = None
+        self,
+        feed: str,
+        source: str,
+        settings: Settings,
+        artifacts: Artifacts,
+        *,
+        rules: RuleSet | None = None,
+        verdicts: Learned = lambda _feed, _after, _upto: [],
     ) -> None:
         self.feed = feed
         self.ledger = Ledger(feed=feed)
@@ -67,6 +78,9 @@ class Hunt:
         self._source = source
         self._settings = settings
         self._artifacts = artifacts
+        self._verdicts = verdicts
+        self._folded = 0
+        self._folds: dict[int, int] = {}
         self._wanted = rules or RuleSet()
         self._pipeline = new_pipeline(settings, self._wanted)
         self._state = detector.State()
@@ -84,6 +98,7 @@ class Hunt:
         self._closings, self._ends = deque(history.closings), history.ends
         if history.opened:
             self._again = True
+            self._folds = dict(zip(history.closings, history.folds, strict=False))
             self._swaps = deque(history.rules)
             first = self._swaps.popleft()[1] if history.rules and history.rules[0][0] == 0 else ""
             self._use(first)
@@ -91,6 +106,7 @@ class Hunt:
     def adopt(self, recorded: Recorded, history: History) -> None:
         """Stand at the recorded cursor: what the log knows is taken from there and not from what was derived again."""
         self._closings, self._ends, self._swaps, self._again = deque(), set(), deque(), False
+        self._folds, self._folded = {}, history.folds[-1] if history.folds else 0
         if history.rules:
             self._use(history.rules[-1][1])
         self._state = history.state
@@ -161,15 +177,28 @@ class Hunt:
         if not self.ledger.received:
             return []
         number, clock = self.ledger.number, self.ledger.clock
+        folded = self._folds.get(self.rows, folded) if self._again else folded
         if self.ledger.candidates:
             self._artifacts.put("\n".join(self.ledger.candidates).encode())
         facts = self.ledger.close(self._settings.detector, self._versions, folded)
         self._state = detector.forget(self._settings.detector, self._state, clock)
         cause = uuid5(self._root, f"entry|{number}")
         drafts = [self._draft(fact, cause, index, "detector", clock) for index, fact in enumerate(facts)]
+        drafts += self._learn(folded)
         drafts += self._change_rules()
         self._versions = self._live_versions()
         return [Step(order=self._order, row=self.rows, draft=draft) for draft in drafts]
+
+    def _learn(self, folded: int) -> list[Draft]:
+        """Learn from the verdicts that were folded with this entry."""
+        judged = self._verdicts(self.feed, self._folded, folded) if folded > self._folded else []
+        self._folded = max(folded, self._folded)
+        if not judged:
+            return []
+        sensed = self._pipeline.learn(judged, self.rows, self.ledger.clock)
+        for blob in sensed.blobs:
+            self._artifacts.put(blob)
+        return [draft for notice in sensed.notices for draft in self._notice(notice)]
 
     def _change_rules(self) -> list[Draft]:
         """At the end of an entry: the rules that the log says came then, or those that were offered since."""
@@ -240,6 +269,7 @@ class Hunt:
                 "layout": self._layout(),
                 "ledger": ledger,
                 "rows": self.rows,
+                "folded": self._folded,
                 "rules": self._artifacts.put(self._pipeline.rules.pack()),
                 "versions": asdict(self._versions),
             }
@@ -257,7 +287,7 @@ class Hunt:
         ledger["faults"] = {(log, reason): (row, text, n) for log, reason, row, text, n in ledger["faults"]}
         ledger["cursor"] = {source: tuple(position) for source, position in ledger["cursor"].items()}
         self.ledger = Ledger(**ledger)
-        self.rows = saved["rows"]
+        self.rows, self._folded = saved["rows"], saved["folded"]
         while self._swaps and (self._swaps[0][0] < self.rows or self._swaps[0] == (self.rows, saved["rules"])):
             self._swaps.popleft()
         self._versions = detector.Versions(**saved["versions"])

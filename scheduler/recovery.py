@@ -84,12 +84,14 @@ class History:
         ends: numbers of the rows after which the feed came to its end.
         number: of the next ledger entry.
         state: threats that may go on.
+        folds: up to which log position each of these entries folded what people said.
         rules: numbers of the rows from behind which a rule set was in force, and the artifact that holds it.
     """
 
     opened: UUID | None = None
     source: str = ""
     closings: list[int] = field(default_factory=list)
+    folds: list[int] = field(default_factory=list)
     ends: set[int] = field(default_factory=set)
     number: int = 1
     rows: int = 0
@@ -139,6 +141,7 @@ def _fold(history: History, event: UUID, fact: Fact) -> None:
 def _closed(history: History, entry: BatchScored) -> None:
     history.rows += entry.received
     history.closings.append(history.rows)
+    history.folds.append(entry.folded)
     history.number = entry.number + 1
 
 

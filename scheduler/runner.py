@@ -22,6 +22,7 @@ from engine.frame import Frame
 from engine.rules.ruleset import RuleSet
 from scheduler.hunt import Hunt, Step
 from scheduler.recovery import OrderBook
+from scheduler.verdicts import Verdicts
 
 UNUSABLE = "a file of the feed could not be used"
 """Reason of a fault; its sample is the file's name: paths enter no decided fact."""
@@ -69,6 +70,7 @@ class Runner:
     known: frozenset[str]
     gaps: dict[str, int]
     orders: dict[str, OrderBook]
+    verdicts: Verdicts
     responder: Agent | None
     views: Follower | None
     pace: Pace
@@ -82,8 +84,6 @@ class Runner:
     _since_snapshot: int = 0
     _since_views: int = 0
     _since_record: int = 0
-    _folded: int = 0
-    _scanned: int = 0
 
     def run(self) -> None:
         """Work until the feeds end or the telemetry is stopped; leaves a snapshot and everything followed up."""
@@ -132,7 +132,7 @@ class Runner:
         hunt = self.hunts[feed]
         self.orders[feed].add(frame.source)
         self.stats.clock = frame.clock[-1]
-        steps = hunt.take(frame, self._last_input)
+        steps = hunt.take(frame, self.verdicts.folded)
         self.stats.threats = sum(each.threats for each in self.hunts.values())
         return steps
 
@@ -179,7 +179,7 @@ class Runner:
         for feed, hunt in self.hunts.items():
             if self.until_eof and not self.stopped:
                 steps += hunt.finish()
-                steps += hunt.close_entry(self._last_input())
+                steps += hunt.close_entry(self.verdicts.folded())
                 steps += [hunt.fault(fault) for fault in self._problems(feed)]
                 steps.append(hunt.close())
         self._record(steps)
@@ -200,12 +200,3 @@ class Runner:
     def _released(self, feed: str, log: str, row: int) -> Step:
         hunt = self.hunts[feed]
         return hunt.state(LogReleased(feed=feed, log=log, after_row=row), f"released|{log}|{row}")
-
-    def _last_input(self) -> int:
-        """Log position of the newest verdict or setting: what the next ledger entry has folded."""
-        while facts := self.journal.read(self._scanned, 1000):
-            for recorded in facts:
-                if recorded.fact.kind in {"verdict-given", "setting-changed"}:
-                    self._folded = recorded.position
-            self._scanned = facts[-1].position
-        return self._folded

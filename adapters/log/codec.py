@@ -25,9 +25,9 @@ from domain.journal import JournalError
 Upcaster: TypeAlias = Callable[[dict[str, Any]], dict[str, Any]]
 
 UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {
-    # until then no rule had ever matched: the list was always empty, or not there
-    ("threat-detected", 1): lambda body: {**body, "rules": []},
-    ("threat-continued", 1): lambda body: {**body, "rules": []},
+    # until then no rule had ever matched (the list was always empty, or not there) and no evidence was stored
+    ("threat-detected", 1): lambda body: {**body, "rules": [], "detail": ""},
+    ("threat-continued", 1): lambda body: {**body, "rules": [], "detail": ""},
 }
 """(kind, version) -> pure function that lifts a JSON object of that version to the next one."""
 

@@ -12,7 +12,10 @@ from domain.values import Level, Micros, ThreatKind, Verdict
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreatDetected:
-    """An entity showed enough of one kind. Holds all that explains it: who, what, when, how sure, by which versions."""
+    """An entity showed enough of one kind. Holds all that explains it: who, what, when, how sure, by which versions.
+
+    `detail` is the SHA-256 of the stored record that its score can be computed from again; empty when there is none.
+    """
 
     kind: ClassVar[str] = "threat-detected"
     decided: ClassVar[bool] = True
@@ -31,6 +34,7 @@ class ThreatDetected:
     peers: tuple[str, ...]
     techniques: tuple[str, ...]
     rules: tuple[RuleHit, ...]
+    detail: str
     votes: tuple[Vote, ...]
     features: tuple[Feature, ...]
     flow_count: int
@@ -57,6 +61,7 @@ class ThreatContinued:
     confidence: float
     techniques: tuple[str, ...]
     rules: tuple[RuleHit, ...]
+    detail: str
     last_seen: Micros
     peers: tuple[str, ...]
     votes: tuple[Vote, ...]

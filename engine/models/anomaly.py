@@ -6,8 +6,9 @@ Rules:
        `waiting_windows` wait to be scored), so that the row at which they are adopted depends on the rows alone. The
        warm-up's begin and end are notices.
     2. A host has a baseline in each profile of working time (`profiles`), see `past`. It is judged there from
-       `min_host_windows` scores on: every model gives a p-value among them, the consensus of these is p, and p at or
-       below the level is a vote. The level is the configured rate, tracked by verdicts (`engine.verdict.tracker`).
+       `min_host_windows` scores on: every model gives a p-value among them, their consensus, against the empirical null
+       of the hosts judged together (`engine.verdict.null`), is p, and p at or below the level is a vote. The level is
+       the configured rate, tracked by verdicts (`engine.verdict.tracker`).
     3. Until then a host is held against its peers (`peers`), and the vote is named so.
     4. Score first, learn afterwards, in row order; nothing depends on where the stream was cut.
     5. A sighting's score is level / p: 1 at the threshold, 0.5 at twice its p, where candidates begin. The severity of
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from itertools import groupby
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
@@ -29,8 +30,7 @@ from numpy.typing import NDArray
 
 from domain.anomaly_limits import AnomalyLimits
 from domain.sighting import Vote
-from domain.values import DAY, Micros, Verdict
-from engine.features.table import FEATURES
+from domain.values import DAY, Micros
 from engine.features.windows import ClosedWindow, HostWindows
 from engine.frame import Frame
 from engine.models import peers
@@ -40,12 +40,14 @@ from engine.models.conformal import Ring, p_value
 from engine.models.evidence import Evidence, score_all, single, told
 from engine.models.past import Past, explain
 from engine.models.profiles import profile_of
+from engine.models.reading import FEATURES, used
 from engine.models.registry import family_of
 from engine.models.shown import Finding, report
 from engine.models.voting import Tally
 from engine.models.warmup import Begin, Kept, WarmUp, WarmUpState, begin_here, unpacked
-from engine.sensed import Notice, NoticeName, Sensed
+from engine.sensed import Judged, Notice, NoticeName, Sensed
 from engine.verdict.consensus import Consensus, consensus
+from engine.verdict.null import Null
 from engine.verdict.tracker import Tracker
 
 WARMING_UP: Final = "warming-up"
@@ -53,15 +55,6 @@ CONSENSUS: Final = "consensus"
 ALL_HOSTS: Final = "hosts"
 
 Fields: TypeAlias = dict[str, str | int | float]
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict of an operator, as the detector learns from it; `detail` is the stored evidence of the threat."""
-
-    entity: str
-    verdict: Verdict
-    confidence: float
-    detail: bytes = b""
 
 
 class _State(msgspec.Struct):
@@ -142,7 +135,7 @@ class AnomalyDetector:
     def judge(self, closed: list[ClosedWindow]) -> Sensed:
         """Judge closed windows, in order."""
         sensed = Sensed()
-        for _, group in groupby(closed, key=lambda window: (window.row, window.start)):
+        for _, group in groupby(closed, key=lambda window: (window.row, _start(window))):
             self._judge_together(list(group), sensed)
         return sensed
 
@@ -163,23 +156,32 @@ class AnomalyDetector:
         """Judge the windows of one start, which close at one row."""
         first = group[0]
         self._open_day(first, sensed)
-        vectors = np.array([window.vector for window in group], np.float32)
+        vectors = np.array([_vector(window) for window in group], np.float32)
         letters = [getattr(window, "letters", b"") for window in group]
-        profile = profile_of(first.start, self._limits)
+        profile = profile_of(_start(first), self._limits)
         due = None
         if not self._models:
             # adopted before the window that needs the models is judged, as the rows alone tell
             due = self._warm_up.collect(
-                [Kept.of(w.host, profile, w.vector, text) for w, text in zip(group, letters, strict=True)]
+                [Kept.of(_host(group[k]), profile, vectors[k], letters[k]) for k in range(len(group))]
             )
             if due is not None:
                 self._adopt(group[due], sensed)
         begin = len(group) if not self._models else 0 if due is None else due
         scores = score_all(self._models, vectors, letters) if self._models else None
-        strangers = []
-        for k, window in enumerate(group):
-            if scores is None or k < begin or not self._judge(window, profile, scores[k], letters[k], sensed):
+        cases, strangers = [], list(range(begin))
+        for k in range(begin, len(group)):
+            assert scores is not None, "there are models from `begin` on"  # noqa: S101 - narrows the type
+            past = self._past(_host(group[k]), profile)
+            if len(past.scores) < self._limits.min_host_windows:
+                past.learn(scores[k], vectors[k])
                 strangers.append(k)
+            else:
+                known = past.known()
+                cases.append(_Case(group[k], profile, scores[k], letters[k], past, known, consensus(known, scores[k])))
+        null = Null.of([case.found.p for case in cases], self._limits.peers_least)
+        for case in cases:
+            self._decide(case, null, sensed)
         self._compare(group, vectors, letters, strangers, sensed)
 
     def _open_day(self, window: ClosedWindow, sensed: Sensed) -> None:
@@ -213,7 +215,7 @@ class AnomalyDetector:
         if warm_up.waiting:
             waited = unpacked(warm_up.waiting)
             scores = score_all(self._models, *waited)
-            for kept, row, vector in zip(warm_up.waiting, scores, waited.vectors.tolist(), strict=True):
+            for kept, row, vector in zip(warm_up.waiting, scores, waited.vectors, strict=True):
                 self._past(kept.host, kept.profile).learn(row, vector)
         self._warm_up.load(None)
 
@@ -238,48 +240,47 @@ class AnomalyDetector:
             profiles[profile] = Past.empty(self._limits, len(self._models))
         return profiles[profile]
 
-    def _judge(
-        self, window: ClosedWindow, profile: str, scores: NDArray[np.float64], letters: bytes, sensed: Sensed
-    ) -> bool:
-        """Score first, then learn. False if the host has no past yet to be held against."""
-        past = self._past(window.host, profile)
-        if len(past.scores) < self._limits.min_host_windows:
-            past.learn(scores, window.vector)
-            return False
-        level = self._tracker.level
-        known = past.known()
-        found = consensus(known, scores)
-        self._counted(found)
-        sensed.scores.append((window.row, found.p))
-        if found.p <= 2 * level:
-            record = self._evidence(window, profile=profile, letters=letters, scores=scores, found=found, known=known)
+    def _decide(self, case: _Case, null: Null, sensed: Sensed) -> None:
+        """Say what is to be said of a window, then learn it, or flag its host."""
+        window, past, level = case.window, case.past, self._tracker.level
+        p = null.adjusted(case.found.p)
+        self._counted(p, case.found)
+        sensed.scores.append((window.row, p))
+        if p <= 2 * level:
             votes = tuple(
-                Vote(model=model.name, version=version_of(model), p=p, vote=p is not None and p <= level)
-                for model, p in zip(self._models, found.votes, strict=True)
+                Vote(model=model.name, version=version_of(model), p=vote, vote=vote is not None and vote <= level)
+                for model, vote in zip(self._models, case.found.votes, strict=True)
+            )
+            record = self._evidence(
+                window,
+                profile=case.profile,
+                letters=case.letters,
+                models=tuple((model.name, model.sha256) for model in self._models),
+                known=np.asarray(case.known, "<f4").tobytes(),
+                scores=told(case.scores),
+                p=p,
+                votes=case.found.votes,
+                null=null,
             )
             voter = (CONSENSUS, self.version)
-            report(window, Finding(found.p, level, voter, votes, *past.deviation(window.vector), record), sensed)
-        if found.p > level:
-            past.learn(scores, window.vector)
-        elif past.flag(scores, window.vector):
+            report(window, Finding(p, level, voter, votes, *past.deviation(_vector(window)), record), sensed)
+        if p > level:
+            past.learn(case.scores, _vector(window))
+        elif past.flag(case.scores, _vector(window)):
             shift: Fields = {
-                "profile": profile,
-                "host": window.host,
-                "reason": "lasting",
-                "windows": past.scores.size,
-            }
+                "profile": case.profile, "host": _host(window), "reason": "lasting", "windows": past.scores.size
+            }  # fmt: skip
             _tell(sensed, window, "baseline-shifted", shift)
-        return True
 
-    def _counted(self, found: Consensus) -> None:
+    def _counted(self, p: float, found: Consensus) -> None:
         level, tally = self._tracker.level, self._state.tally
-        vote = found.p <= level
+        consents = p <= level
         self._state.judged += 1
-        self._state.flagged += vote
-        tally.count(CONSENSUS, vote=vote, consensus=vote)
-        for model, p in zip(self._models, found.votes, strict=True):
-            if p is not None:
-                tally.count(model.name, vote=p <= level, consensus=vote)
+        self._state.flagged += consents
+        tally.count(CONSENSUS, vote=consents, consensus=consents)
+        for model, vote in zip(self._models, found.votes, strict=True):
+            if vote is not None:
+                tally.count(model.name, vote=vote <= level, consensus=consents)
 
     def _compare(
         self, group: list[ClosedWindow], vectors: NDArray[np.float32], letters: list[bytes], strangers: list[int],
@@ -297,47 +298,25 @@ class AnomalyDetector:
             self._state.tally.count(peers.NAME, vote=p <= level, consensus=p <= level)
             sensed.scores.append((window.row, p))
             if p <= 2 * level:
-                found = Consensus(p, (p,))
                 record = self._evidence(
                     window,
-                    profile="",
                     letters=letters[k],
-                    scores=scores[k : k + 1],
-                    found=found,
-                    known=known,
-                    compared=compared,
+                    known=known.astype("<f4").tobytes(),
+                    scores=told(scores[k : k + 1]),
+                    p=p,
+                    votes=(p,),
+                    medians=compared.medians.astype("<f4").tobytes(),
+                    deviations=compared.deviations.astype("<f4").tobytes(),
                 )
-                far = explain(window.vector, compared.medians, compared.deviations, peers.LEAST_DEVIATION)
+                far = explain(_vector(window), compared.medians, compared.deviations, peers.LEAST_DEVIATION)
                 report(window, Finding(p, level, (peers.NAME, peers.VERSION), (), *far, record), sensed)
         for score in scores.tolist():
             self._state.pool.add([score])
 
-    def _evidence(
-        self,
-        window: ClosedWindow,
-        *,
-        profile: str,
-        letters: bytes,
-        scores: NDArray[np.float64],
-        found: Consensus,
-        known: NDArray[np.float64],
-        compared: peers.Comparison | None = None,
-    ) -> bytes:
-        """The record from which the score can be computed again."""
-        return Evidence(
-            host=window.host,
-            profile=profile,
-            vector=np.array(window.vector, "<f4").tobytes(),
-            letters=letters,
-            models=() if compared else tuple((model.name, model.sha256) for model in self._models),
-            known=np.asarray(known, "<f4").tobytes(),
-            medians=compared.medians.astype("<f4").tobytes() if compared else b"",
-            deviations=compared.deviations.astype("<f4").tobytes() if compared else b"",
-            scores=told(scores),
-            p=found.p,
-            votes=found.votes,
-            level=self._tracker.level,
-        ).dump()
+    def _evidence(self, window: ClosedWindow, **found: Any) -> bytes:
+        """The record from which the score can be computed again; `found` are its other fields."""
+        vector = np.array(_vector(window), "<f4").tobytes()
+        return Evidence(host=_host(window), vector=vector, level=self._tracker.level, **found).dump()
 
     def _track(self, verdicts: list[Judged], row: int, at: Micros, sensed: Sensed) -> None:
         """Move the level: false alarms are what was flagged times the share of verdicts that said so."""
@@ -375,10 +354,34 @@ class AnomalyDetector:
             return
         vector = np.frombuffer(record.vector, "<f4")
         [scores] = score_all(self._models, vector.reshape(1, -1), [record.letters])
-        learned = past.accept(scores, vector.tolist(), self._tracker.level)
+        learned = past.accept(scores, vector, self._tracker.level)
         fields: Fields = {"profile": record.profile, "host": record.host, "reason": "verdict", "windows": learned}
         sensed.notices.append(Notice(row=row, at=at, name="baseline-shifted", fields=fields))
 
 
+class _Case(NamedTuple):
+    """A window of a host that has a past to be held against."""
+
+    window: ClosedWindow
+    profile: str
+    scores: NDArray[np.float64]
+    letters: bytes
+    past: Past
+    known: NDArray[np.float64]
+    found: Consensus
+
+
 def _tell(sensed: Sensed, window: ClosedWindow, name: NoticeName, fields: Fields) -> None:
     sensed.notices.append(Notice(row=window.row, at=window.at, name=name, fields=fields))
+
+
+def _host(window: ClosedWindow) -> str:
+    return window.host
+
+
+def _vector(window: ClosedWindow) -> tuple[float, ...]:
+    return used(window.vector)
+
+
+def _start(window: ClosedWindow) -> Micros:
+    return window.start

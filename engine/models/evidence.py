@@ -22,6 +22,7 @@ from engine.models.conformal import p_value
 from engine.models.peers import distance
 from engine.models.registry import family_of
 from engine.verdict.consensus import Consensus, consensus
+from engine.verdict.null import THEORETICAL, Null
 
 FORMAT: Final = 1
 
@@ -39,15 +40,16 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         models: (name, SHA-256) of the models, in the order of the columns.
         known: the reference scores, packed: single precision, one column a model (or one for the peers).
         medians, deviations: of the peers, packed; empty when the host was held against its own past.
-        scores: what the models gave (None: abstained), p and votes what became of it; `level` the bound of a vote.
+        scores: what the models gave (None: abstained), votes their p-values, p what became of it against the `null` of
+            the hosts judged together; `level` the bound of a vote.
     """
 
     format: int = FORMAT
     host: str
-    profile: str
+    profile: str = ""
     vector: bytes
     letters: bytes
-    models: tuple[tuple[str, str], ...]
+    models: tuple[tuple[str, str], ...] = ()
     known: bytes
     medians: bytes = b""
     deviations: bytes = b""
@@ -55,6 +57,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     p: float
     votes: tuple[float | None, ...]
     level: float
+    null: Null = THEORETICAL
 
     def dump(self) -> bytes:
         """The record as bytes."""
@@ -102,15 +105,15 @@ def recompute(evidence: Evidence, artifact: Callable[[str], bytes]) -> Recompute
     if evidence.medians:
         medians, deviations = (np.frombuffer(part, "<f4") for part in (evidence.medians, evidence.deviations))
         row = single(distance(vector, medians, deviations))
-        p = p_value(float(row[0]), np.frombuffer(evidence.known, "<f4"))
-        found = Consensus(p, (p,))
+        alone = p_value(float(row[0]), np.frombuffer(evidence.known, "<f4"))
+        found = Consensus(alone, (alone,))
     else:
         models = [family_of(name).load(artifact(sha256), sha256) for name, sha256 in evidence.models]
         row = score_row(models, vector, evidence.letters)
         found = consensus(np.frombuffer(evidence.known, "<f4").reshape(-1, len(models)).astype(np.float64), row)
-    scores = told(row)
-    equal = (scores, found.votes, found.p) == (evidence.scores, evidence.votes, evidence.p)
-    return Recomputed(equal, scores, found.votes, found.p)
+    scores, p = told(row), evidence.null.adjusted(found.p)
+    equal = (scores, found.votes, p) == (evidence.scores, evidence.votes, evidence.p)
+    return Recomputed(equal, scores, found.votes, p)
 
 
 def score_all(models: Sequence[Model], vectors: NDArray[np.float32], letters: Sequence[bytes]) -> NDArray[np.float64]:

@@ -21,14 +21,14 @@ from numpy.typing import NDArray
 
 from domain.anomaly_limits import AnomalyLimits
 from domain.sighting import Feature
-from engine.features.table import FEATURES
 from engine.models.conformal import Ring
+from engine.models.reading import FEATURES
 
 EXPLAINED: Final = 5
 LEAST_DEVIATION: Final = 0.01
 """Deviation that counts as none: below it a feature that never moved would seem infinitely far off."""
 
-Vector = Sequence[float]
+Vector = Sequence[float] | NDArray[np.floating]
 
 
 class Past(msgspec.Struct, array_like=True):
@@ -59,7 +59,7 @@ class Past(msgspec.Struct, array_like=True):
     def flag(self, scores: NDArray[np.float64], vector: Vector) -> bool:
         """The host is flagged. True if it has been for so long that its baseline starts anew."""
         if not self.alarm:
-            self.alarm_scores, self.alarm_vector = tuple(scores.tolist()), tuple(vector)
+            self.alarm_scores, self.alarm_vector = tuple(scores.tolist()), tuple(map(float, vector))
         self.alarm += 1
         if self.alarm < self.scores.size:
             return False

@@ -11,10 +11,10 @@ Rules:
     >>> tracker = Tracker.at(0.01)
     >>> tracker.learn(0.03)      # three times as many false alarms as promised
     >>> tracker.level
-    0.009
+    0.006
     >>> tracker.learn(0.0)
     >>> tracker.level
-    0.0095
+    0.008
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from typing import Final
 
 import msgspec
 
-STEP: Final = 0.05
-ROOM: Final = 10.0
-"""The level stays between a tenth and the double of the target: a few verdicts neither silence it nor open it wide."""
+STEP: Final = 0.2
+LEAST: Final = 0.25
+"""The level stays above a quarter of the target, and below `most` times it: verdicts neither silence nor drown it."""
 
 
 class Tracker(msgspec.Struct, array_like=True):
@@ -36,17 +36,18 @@ class Tracker(msgspec.Struct, array_like=True):
 
     target: float
     level: float
+    most: float = 2.0
     verdicts: int = 0
 
     @classmethod
-    def at(cls, target: float) -> Tracker:
-        """A tracker that nothing taught yet: the level is the target."""
-        return cls(target, target)
+    def at(cls, target: float, most: float = 2.0) -> Tracker:
+        """A tracker that nothing taught yet: the level is the target, and may become `most` times as high."""
+        return cls(target, target, most)
 
     def learn(self, error: float, verdicts: int = 1) -> None:
         """Take in the share of false alarms that a batch of `verdicts` verdicts showed."""
         moved = self.level + STEP * (self.target - error)
-        self.level = round(min(max(moved, self.target / ROOM), 2.0 * self.target), 9)
+        self.level = round(min(max(moved, LEAST * self.target), self.most * self.target), 9)
         self.verdicts += verdicts
 
 
@@ -64,7 +65,7 @@ def weighted_error(flagged: Sequence[bool], weights: Sequence[float]) -> float:
     return sum(w for w, hit in zip(weights, flagged, strict=True) if hit) / total if total else 0.0
 
 
-RECENT: Final = 0.5
+RECENT: Final = 1 / 3
 """Share of the harmless verdicts, the last ones, that a threshold rests on: models and traffic move on."""
 
 FEWEST: Final = 100
@@ -81,8 +82,8 @@ class Threshold(msgspec.Struct, array_like=True):
     >>> threshold.value()                        # too few verdicts yet
     1.0
     >>> threshold.learn([s / 1000 for s in range(1000)], [1.0] * 1000)
-    >>> threshold.value()                        # one in a hundred of the last 500 reaches it
-    0.995
+    >>> threshold.value()                        # one in a hundred of the last third reaches it
+    0.997
     """
 
     tracker: Tracker
