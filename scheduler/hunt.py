@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from adapters.artifacts import Artifacts
+from adapters.artifacts import ArtifactError, Artifacts
 from agents.detector import decide as detector
 from agents.detector.ledger import Ledger, Rows
 from agents.learner import decide as learner
@@ -280,7 +280,10 @@ class Hunt:
         """Go on from a dump. False, and nothing changed, when it was made by another version of the detections."""
         size = int.from_bytes(data[:4], "big")
         saved: dict[str, Any] = msgspec.msgpack.decode(data[4 : 4 + size])
-        self._use(saved["rules"])
+        try:
+            self._use(saved["rules"])
+        except ArtifactError:
+            return False
         if saved["layout"] != self._layout():
             return False
         ledger = saved["ledger"]
