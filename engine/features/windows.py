@@ -32,7 +32,6 @@ from domain.values import SECOND, Micros
 from engine.features import tables
 from engine.features.closed import TOP, Batch, ClosedWindow, HostWindow, Sample, names_of
 from engine.features.services import BY_PORT, named
-from engine.features.table import FEATURES
 from engine.features.tables import Array
 from engine.frame import Frame
 
@@ -81,10 +80,9 @@ class HostWindows:
         self, limits: AnomalyLimits, local_networks: Iterable[str], pairs: int = PAIRS, sketches: int = SKETCHES
     ) -> None:
         # numba comes with the kernels: who never counts a row does not pay for it
-        from engine.features import compaction, counting, measures, past, texts, topology
+        from engine.features import compaction, counting, measures, past, texts
 
         self._counting, self._measures, self._compaction, self._pasts = counting, measures, compaction, past
-        self._topology = topology
         self._texts, self._inside = texts, texts.InsideTexts(local_networks)
         width = limits.window_s * SECOND
         span = width + (limits.window_s if limits.grace_s is None else limits.grace_s) * SECOND
@@ -173,9 +171,7 @@ class HostWindows:
         names, slots = [found[k] for k in order], slots[order]
         windows, most = t.windows[slots], self._host_values
         self._past = self._pasts.roomy(self._past, len(slots), int(np.minimum(windows["exact"], most).sum()))
-        vectors = np.empty((len(slots), len(FEATURES)))
-        graph = self._topology.room(int(t.numbers["texts"][0]), int(windows["exact"][:, 0].sum()), len(slots))
-        self._measures.describe(t, self._past, slots, graph, vectors)
+        vectors = self._measures.describe(t, self._past, slots)
         peers, counts = np.empty((len(slots), TOP), np.int32), np.empty((len(slots), TOP), np.uint32)
         self._measures.top_peers(t, slots, peers, counts)
         batch = Batch(names, vectors, windows, peers, counts, t.texts, t.bytes)

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import pairwise
 
 import networkx as nx
 
@@ -113,7 +114,8 @@ class Reference:
                 "first": min(f["ts"] for f in w.flows), "last": max(f["ts"] for f in w.flows), "flows": len(w.flows),
                 "peers": dict(sorted(peers, key=lambda item: (-item[1], item[0].encode()))[:20]),
                 "sample": [
-                    (f["ts"], host, f["src_port"], f["dst_ip"], f["dst_port"], f["proto"], f["src_bytes"], f["dst_bytes"])
+                    (f["ts"], host, f["src_port"], f["dst_ip"], f["dst_port"], f["proto"], f["src_bytes"],
+                     f["dst_bytes"])
                     for f in w.flows[:5]
                 ],
                 "letters": letters(w.flows), "values": values,
@@ -122,7 +124,7 @@ class Reference:
     def _measure(self, w: Window, p: Profile, windows: dict, received: dict, core: int, calls: Counter) -> dict:
         flows, n = w.flows, len(w.flows)
         peers, ports = Counter(f["dst_ip"] for f in flows), Counter(f["dst_port"] for f in flows)
-        gaps = [b["ts"] - a["ts"] for a, b in zip(flows, flows[1:], strict=False)]
+        gaps = [b["ts"] - a["ts"] for a, b in pairwise(flows)]
         later = [gap for gap in gaps if gap > 0]
         mean = sum(later) / (n - 1) if n > 1 else 0.0
         squares = sum(gap * gap for gap in later) / (n - 1) if n > 1 else 0.0
@@ -137,7 +139,7 @@ class Reference:
         return {
             "flows": n, "gap_mean": mean / SECOND,
             "gap_cv": math.sqrt(max(0.0, squares - mean * mean)) / mean if mean else 0.0,
-            "steady_share": sum(steady(a, b) for a, b in zip(later, later[1:], strict=False)) / (n - 2) if n > 2 else 0,
+            "steady_share": sum(steady(a, b) for a, b in pairwise(later)) / (n - 2) if n > 2 else 0,
             "busiest_share": max(slices.values()) / n,
             "duration_mean": sum(f["duration"] for f in flows if 0 <= f["duration"] <= 1e9) / n,
             "day_sine": math.sin(turn), "day_cosine": math.cos(turn),
