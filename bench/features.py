@@ -21,8 +21,8 @@ from engine.features.windows import HostWindows
 from engine.frame import COLUMNS, Coded, Frame
 
 PROTOCOL: Final = (
-    "rows of the mix of `bench.story.flows`, 25 a second of event time, in frames whose columns are arrays (`arrays`: as "
-    "a feed of ours hands them over) or lists (`lists`); CPU seconds of HostWindows.feed alone, kernels compiled before, "
+    "rows of the mix of `bench.story.flows`, 25 a second of event time, in frames whose columns are arrays (`arrays`: "
+    "made by the feed) or lists (`lists`: made here); CPU seconds of HostWindows.feed alone, kernels compiled before, "
     "median of 3 rounds; hosts: 2 rows of each of a million inside hosts in 60 windows, peak RSS of the whole process "
     "as the kernel counts it, Python, numpy and numba included"
 )
@@ -173,7 +173,8 @@ def _coded(numbers: np.ndarray[Any, Any], form: str, inside: str = "") -> Coded:
 
 def _sizes(rng: np.random.Generator, kind: np.ndarray[Any, Any], column: int) -> np.ndarray[Any, Any]:
     medians = np.array([mix[column] for mix in MIX], float)[kind]
-    return (medians * rng.lognormal(0.0, 0.8, len(kind))).astype(np.int64)
+    sizes: np.ndarray[Any, Any] = (medians * rng.lognormal(0.0, 0.8, len(kind))).astype(np.int64)
+    return sizes
 
 
 def main() -> None:

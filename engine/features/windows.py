@@ -36,8 +36,8 @@ from engine.features.tables import Array
 from engine.frame import Frame
 
 if TYPE_CHECKING:
-    from engine.features.counting import Words
     from engine.features.past import Past
+    from engine.features.texts import Words
 
 __all__ = ["ClosedWindow", "HostWindow", "HostWindows", "Sample"]
 
@@ -83,7 +83,7 @@ class HostWindows:
         from engine.features import compaction, counting, measures, past, texts
 
         self._counting, self._measures, self._compaction, self._pasts = counting, measures, compaction, past
-        self._texts, self._inside = texts, texts.InsideTexts(local_networks)
+        self._words = texts.Reader(local_networks)
         width = limits.window_s * SECOND
         span = width + (limits.window_s if limits.grace_s is None else limits.grace_s) * SECOND
         self._limits = (width, span, limits.max_hosts, limits.max_distinct, CALLERS, pairs, sketches)
@@ -144,14 +144,6 @@ class HostWindows:
         classes = np.array([named(text) for text in service.values], np.int8)[service.codes]
         rows["service"] = np.where(classes < 0, BY_PORT[rows["dport"] & 0xFFFF], classes)
         return rows, self._words([*src.values, *dst.values, *proto.values])
-
-    def _words(self, values: list[str]) -> Words:
-        """The frame's texts: who they are, where they stand, and whether they lie inside."""
-        texts = self._texts.texts_of(values)
-        words = np.empty(len(values), self._counting.WORD)
-        words["id"], words["begin"], words["end"] = texts.ids, texts.ends[:-1], texts.ends[1:]
-        words["inside"] = self._inside(texts, values)
-        return self._counting.Words(words, texts.blob)
 
     def _close(self, row: int, clock: Micros) -> list[ClosedWindow]:
         """Close all that is due at `clock`."""
