@@ -19,7 +19,7 @@ from engine.features.lookup import find
 from engine.features.past import DAY_S, SECOND, Past, recall
 from engine.features.sketch import estimate
 from engine.features.table import FEATURES, Family
-from engine.features.tables import BINS, CALLERS, NONE, PEERS, PORTS, SLICES, Array, Tables
+from engine.features.tables import BINS, CALLERS, PEERS, PORTS, SLICES, Array, Tables
 from engine.features.topology import survey
 
 
@@ -209,32 +209,29 @@ def quantile(sizes: Any, flows: Any, share: Any) -> Any:
 
 
 @jit
-def top_peers(t: Any, slots: Any, texts: Any, counts: Any) -> None:
-    """Fill in the peers of each window that most flows went to: by count, then by name; `NONE` behind the last."""
-    for k in range(len(slots)):
-        at = np.int64(t.windows[slots[k]].head[PEERS])
-        used = 0
-        while at >= 0:
-            used = _enter(t, texts, counts, k, used, t.pairs[at])
-            at = np.int64(t.pairs[at].next)
-        for place in range(used, texts.shape[1]):
-            texts[k, place] = NONE
+def top_peers(t: Any, slot: Any, texts: Any, counts: Any) -> Any:
+    """Fill in the peers of a window that most flows went to, by count, then by name; how many there are."""
+    used, at = np.int64(0), np.int64(t.windows[slot].head[PEERS])
+    while at >= 0:
+        used = _enter(t, texts, counts, used, t.pairs[at])
+        at = np.int64(t.pairs[at].next)
+    return used
 
 
 @jit
-def _enter(t: Any, texts: Any, counts: Any, k: Any, used: Any, p: Any) -> Any:  # noqa: PLR0917
-    """Put a peer in its place among the `used` best of window `k`; how many there are now."""
-    most, place = texts.shape[1], used
+def _enter(t: Any, texts: Any, counts: Any, used: Any, p: Any) -> Any:
+    """Put a peer in its place among the `used` best; how many there are now."""
+    place = used
     while place and (
-        counts[k, place - 1] < p.count or (counts[k, place - 1] == p.count and _before(t, p.text, texts[k, place - 1]))
+        counts[place - 1] < p.count or (counts[place - 1] == p.count and _before(t, p.text, texts[place - 1]))
     ):
         place -= 1
-    if place == most:
+    if place == len(texts):
         return used
-    for at in range(min(used, most - 1), place, -1):
-        texts[k, at], counts[k, at] = texts[k, at - 1], counts[k, at - 1]
-    texts[k, place], counts[k, place] = p.text, p.count
-    return min(used + 1, most)
+    for at in range(min(used, len(texts) - 1), place, -1):
+        texts[at], counts[at] = texts[at - 1], counts[at - 1]
+    texts[place], counts[place] = p.text, p.count
+    return min(used + 1, len(texts))
 
 
 @jit

@@ -30,7 +30,7 @@ import numpy as np
 from domain.anomaly_limits import AnomalyLimits
 from domain.values import SECOND, Micros
 from engine.features import tables
-from engine.features.closed import TOP, Batch, ClosedWindow, HostWindow, Sample, names_of
+from engine.features.closed import Batch, ClosedWindow, HostWindow, Sample, names_of
 from engine.features.services import BY_PORT, named
 from engine.features.tables import Array
 from engine.frame import Frame
@@ -157,14 +157,11 @@ class HostWindows:
 
     def _close_start(self, slots: Array, row: int, clock: Micros) -> list[ClosedWindow]:
         """Close the windows `slots`, which are those of one start."""
-        t = self._tables
-        found = names_of(t.texts, t.bytes, t.windows["text"][slots])
+        t, most = self._tables, self._host_values
+        found = names_of(t, t.windows["text"][slots])
         order = sorted(range(len(found)), key=found.__getitem__)
-        names, slots = [found[k] for k in order], slots[order]
-        windows, most = t.windows[slots], self._host_values
-        self._past = self._pasts.roomy(self._past, len(slots), int(np.minimum(windows["exact"], most).sum()))
-        vectors = self._measures.describe(t, self._past, slots)
-        peers, counts = np.empty((len(slots), TOP), np.int32), np.empty((len(slots), TOP), np.uint32)
-        self._measures.top_peers(t, slots, peers, counts)
-        batch = Batch(names, vectors, windows, peers, counts, t.texts, t.bytes)
-        return [ClosedWindow(row, clock, name, batch, number) for number, name in enumerate(names)]
+        slots = slots[order]
+        values = np.minimum(t.windows["exact"][slots], most).sum()
+        self._past = self._pasts.roomy(self._past, len(slots), int(values))
+        batch = Batch(t, slots, self._measures.describe(t, self._past, slots))
+        return [ClosedWindow(row, clock, found[k], batch, number) for number, k in enumerate(order)]
