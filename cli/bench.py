@@ -15,6 +15,7 @@ def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Measurements: figures, protocol and data.", no_args_is_help=True)
     group.command("throughput")(throughput)
+    group.command("detection")(detection)
     app.add_typer(group, name="bench")
 
 
@@ -36,7 +37,24 @@ def throughput(
     emit(ctx, document, render)
 
 
+def detection(
+    ctx: typer.Context,
+    data: Annotated[Path, typer.Option(help="Folder of the public data sets (nsl-kdd, unsw-nb15, zeek).")],
+    seed: Annotated[int, typer.Option(help="Seed of splits, shuffles, models and generated days.")] = 0,
+    part: Annotated[
+        list[str] | None, typer.Option(help="Only this part (unsupervised, nsl, unsw, cold, rules); may be repeated.")
+    ] = None,
+) -> None:
+    """How right the engine decides: official splits, few verdicts, cold starts, harmless days."""
+    from bench.detection import PARTS, measure
+
+    unknown = sorted(set(part or ()) - set(PARTS))
+    if unknown:
+        raise typer.BadParameter(f"there is no part {unknown[0]!r}: use {', '.join(PARTS)}")
+    emit(ctx, measure(data, seed, tuple(part or PARTS), note), render)
+
+
 def render(document: dict[str, Any]) -> str:
     """Figures, one a line."""
-    figures = [f"  {name:<42} {value:>14,.3f}" for name, value in document["figures"].items()]
+    figures = [f"  {name:<42} {value:>14,.4f}" for name, value in document["figures"].items()]
     return "\n".join([*figures, "", f"protocol: {document['protocol']}", f"data: {document['data']}"])

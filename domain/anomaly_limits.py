@@ -13,12 +13,19 @@ class AnomalyLimits:
         window_s: length of a host window in seconds of event time.
         grace_s: how long a window stays open after its end for rows out of order; None means one window length.
         warmup_windows: host windows that are collected before the forest is fitted (once).
-        min_host_windows: own scored windows a host needs before it is judged; 99 is the least that can reach p = .01.
+        min_host_windows: own scored windows a host needs in a profile before it is judged there; 99 is the least that
+            can reach p = .01.
         waiting_windows: host windows that may wait to be scored while nobody can be judged yet.
-        calibration_windows: how many of its last learned scores a host is compared with (288 are a day of 5 minutes).
-        explain_windows: how many of its last learned windows a host's usual values (medians) are taken from.
+        calibration_windows: scored windows that make a host's baseline in a profile (288 are a day of 5 minutes). What
+            comes later shifts it by a recorded fact only.
+        explain_windows: how many of them a host's usual values (medians) are taken from.
+        peers_least: hosts whose windows must close together before one of them, without a past of its own yet, is held
+            against the others.
+        day_begins: hour at which the profile `day` begins on working days.
+        day_ends: hour at which it ends.
+        utc_offset_minutes: the site's clock minus UTC, for the profiles alone.
         fpr: false-positive rate of the votes, per host and window: p at or below it is a vote.
-        max_hosts: hosts kept at a time (about 6 KiB each); the host longest without a window is forgotten first.
+        max_hosts: hosts kept at a time (at most 20 KiB each); the one longest without a window is forgotten first.
         max_distinct: peers and ports told apart within one window; further ones are counted together.
         max_host_peers: last peers remembered per host, to know a new one.
         max_known_peers: the same over all hosts (about 100 bytes each): beyond it the coldest hosts' are forgotten.
@@ -30,7 +37,11 @@ class AnomalyLimits:
     min_host_windows: int = 99
     waiting_windows: int = 20_000
     calibration_windows: int = 288
-    explain_windows: int = 48
+    explain_windows: int = 24
+    peers_least: int = 12
+    day_begins: int = 7
+    day_ends: int = 19
+    utc_offset_minutes: int = 0
     fpr: float = 0.01
     max_hosts: int = 20_000
     max_distinct: int = 4_096

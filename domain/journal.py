@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -129,6 +129,9 @@ class Journal(Protocol):
 
     def version(self, stream: str) -> int:
         """Version of the stream's last fact; 0 when it has none."""
+
+    def versions(self, streams: Iterable[str]) -> dict[str, int]:
+        """`version` of several streams, with one question."""
 
     def tracked(self, follower: str) -> int:
         """Position up to which the follower has read; 0 at first."""

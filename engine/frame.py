@@ -105,13 +105,21 @@ class Frame:
 
     def slice(self, start: int, stop: int) -> Frame:
         """Rows `start` to `stop` (exclusive) as a frame of their own."""
-        return Frame(**{name: getattr(self, name)[start:stop] for name in COLUMNS})
+        frame = Frame(**{name: getattr(self, name)[start:stop] for name in COLUMNS})
+        for name, array in self.arrays.items():
+            frame.arrays[name] = cut(array, start, stop)
+        return frame
 
     @classmethod
     def of(cls, rows: list[tuple[Any, ...]]) -> Frame:
         """A frame of row tuples whose values stand in the order of `COLUMNS`."""
         columns = zip(*rows, strict=True) if rows else ((),) * len(COLUMNS)
         return cls(**{name: list(column) for name, column in zip(COLUMNS, columns, strict=True)})
+
+
+def cut(array: Numbers | Coded, start: int, stop: int) -> Numbers | Coded:
+    """Rows `start` to `stop` (exclusive) of a column."""
+    return Coded(array.codes[start:stop], array.values) if isinstance(array, Coded) else array[start:stop]
 
 
 COLUMNS = tuple(f.name for f in fields(Frame) if f.name != "arrays")

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from domain.sighting import Sighting
-from domain.values import Micros
+import msgspec
 
-NoticeName = Literal["model-trained", "baseline-learned"]
+from domain.sighting import Sighting
+from domain.values import Micros, Verdict
+
+NoticeName = Literal[
+    "baseline-warming", "model-trained", "baseline-learned", "baseline-shifted", "threshold-moved", "votes-counted"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +30,23 @@ class Notice:
 
 @dataclass(slots=True, kw_only=True)
 class Sensed:
-    """What one frame gave. `scores` pairs a row number with a p-value."""
+    """What one frame gave.
+
+    Attributes:
+        scores: pairs of a row number and a p-value.
+        blobs: what notices and sightings name by SHA-256 (models, evidence): to be stored before they are recorded.
+    """
 
     sightings: list[Sighting] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     scores: list[tuple[int, float]] = field(default_factory=list)
+    blobs: list[bytes] = field(default_factory=list)
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """A verdict of an operator, as the models learn from it; `detail` is the stored evidence of the threat."""
+
+    entity: str
+    verdict: Verdict
+    confidence: float
+    detail: bytes = b""

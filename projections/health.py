@@ -8,7 +8,16 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Select, select
 from sqlmodel import Field
 
-from domain.facts.operation import FollowerFault, HealthReported, JobFailed, JobFinished, JobStarted, ModelTrained
+from domain.facts.model import BaselineWarming
+from domain.facts.operation import (
+    FollowerFault,
+    HealthReported,
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    ModelTrained,
+    RulesLoaded,
+)
 from domain.facts.telemetry import BaselineLearned
 from domain.journal import Recorded
 from domain.moments import rfc3339
@@ -16,7 +25,7 @@ from projections.view import Handler, Row, Rows, View, ViewTable, plain
 
 
 class Part(ViewTable, table=True):
-    """A part of the system: `region/<name>`, `follower/<name>`, `job/<name>`, `model/<name>`, `baseline/<profile>`."""
+    """A part: `region/<name>`, `follower/<name>`, `job/<name>`, `model/<name>`, `baseline/<name>`, `rules/<feed>`."""
 
     __tablename__ = "health"
 
@@ -73,9 +82,19 @@ def _trained(rows: Rows, fact: ModelTrained, recorded: Recorded) -> Iterable[Row
     return _told(rows, recorded, ("model", fact.model), "trained", detail)
 
 
+def _warming(rows: Rows, fact: BaselineWarming, recorded: Recorded) -> Iterable[Row]:
+    detail = {"windows": fact.windows, "least_peers": fact.least_peers}
+    return _told(rows, recorded, ("baseline", fact.profile), "warming-up", detail)
+
+
 def _learned(rows: Rows, fact: BaselineLearned, recorded: Recorded) -> Iterable[Row]:
     detail = {"windows": fact.windows, "hosts": fact.hosts, "model_version": fact.model_version}
     return _told(rows, recorded, ("baseline", fact.profile), "learned", detail)
+
+
+def _loaded(rows: Rows, fact: RulesLoaded, recorded: Recorded) -> Iterable[Row]:
+    detail = {"version": fact.version, "rules": fact.rules, "ignored": fact.ignored, "errors": fact.errors}
+    return _told(rows, recorded, ("rules", fact.feed), "faulty" if fact.errors else "loaded", detail)
 
 
 ON: Final[dict[str, Handler]] = {
@@ -85,6 +104,8 @@ ON: Final[dict[str, Handler]] = {
     "job-finished": _finished,
     "job-failed": _failed,
     "model-trained": _trained,
+    "rules-loaded": _loaded,
+    "baseline-warming": _warming,
     "baseline-learned": _learned,
 }
 
@@ -106,6 +127,9 @@ IGNORED: Final = frozenset(
         "incident-resolved",
         "incident-reopened",
         "note-added",
+        "baseline-shifted",  # of one host: no word about the whole profile
+        "threshold-moved",
+        "votes-counted",
         "setting-changed",  # the settings have a history of their own in the log
     }
 )

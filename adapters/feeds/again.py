@@ -44,7 +44,7 @@ def read_in_order(
         for source, count in order:
             for run in _rows(logs.get(source), count):
                 runs.append((0, run))
-                size += len(run.parts)
+                size += len(run.block)
             if size >= BATCH:
                 yield feed.frame(runs, lateness_us)
                 runs, size = [], 0
@@ -120,6 +120,6 @@ def _rows(log: Log | None, count: int) -> Iterator[Run]:
             return
         if not ready:
             return
-        parts, stamps = log.take(min(len(log.parts), log.at + count))
-        count -= len(parts)
-        yield Run(log, parts, stamps)
+        block = log.take(min(len(log.block), log.at + count))
+        count -= len(block)
+        yield Run(log, block)

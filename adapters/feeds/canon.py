@@ -24,7 +24,7 @@ UNSET: Final = frozenset({"", "-", "(empty)"})
 _UNSET: Final = UNSET | {text.encode() for text in UNSET} | {None}
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO: Final = timedelta(microseconds=1)
-_LAST: Final = 253_402_300_799_000_000
+LAST_MOMENT: Final = 253_402_300_799_000_000
 """The last second of the year 9999."""
 
 PROTOCOLS: Final = {
@@ -161,7 +161,7 @@ def as_micros(raw: Any) -> Micros:
             value = float(text)
         except ValueError:
             return from_iso(text)
-    if not math.isfinite(value) or not 0 <= value * 1e6 <= _LAST:
+    if not math.isfinite(value) or not 0 <= value * 1e6 <= LAST_MOMENT:
         raise Malformed("bad time")
     return round(value * 1e6)
 
@@ -194,7 +194,7 @@ def times(column: Iterable[Any]) -> list[Micros]:
         out = [round(float(raw) * 1e6) for raw in column]
     except (TypeError, ValueError, OverflowError):
         return [as_micros(raw) for raw in column]
-    if out and not (min(out) >= 0 and max(out) <= _LAST):
+    if out and not (min(out) >= 0 and max(out) <= LAST_MOMENT):
         raise Malformed("bad time")
     return out
 
@@ -252,7 +252,7 @@ class Canon:
 
     def __init__(self) -> None:
         memos = {convert: Memo(convert) for convert in (as_address, as_port, as_proto, as_text)}
-        self._remembered = {name: memos[convert].__getitem__ for name, convert in CONVERT.items() if convert in memos}
+        self.remembered = {name: memos[convert].__getitem__ for name, convert in CONVERT.items() if convert in memos}
 
     def columns(self, raw: dict[str, Sequence[Any]], rows: int) -> list[Sequence[Any]]:
         """The canonical columns after `ts`, from those raw columns that there are."""
@@ -263,8 +263,8 @@ class Canon:
                 out.append((blank,) * rows)
             elif name == "duration":
                 out.append(seconds(column))
-            elif name in self._remembered:
-                out.append(list(map(self._remembered[name], column)))
+            elif name in self.remembered:
+                out.append(list(map(self.remembered[name], column)))
             else:
                 out.append(counts(column))
         return out

@@ -21,7 +21,7 @@ from typing import BinaryIO, Final
 from adapters.feeds.errors import FeedError
 
 MAX_LINE: Final = 1 << 20
-BLOCK: Final = 1 << 16
+BLOCK: Final = 1 << 18
 _MAGIC: Final = b"\x1f\x8b"
 
 
@@ -47,7 +47,7 @@ class Lines:
         self.final = final
         self.position = 0
         self._keep = keep
-        self._block = BLOCK if keep else BLOCK // 8
+        self._block = BLOCK if keep else BLOCK // 32
         self._file = open_regular(path)
         self.inode = self._which()
         """Which file this is, whatever its name has become."""

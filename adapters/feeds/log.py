@@ -9,15 +9,16 @@ Rules:
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+from adapters.feeds.block import Block
 from adapters.feeds.clock import JumpClock
 from adapters.feeds.errors import FeedError
 from adapters.feeds.lines import Lines
-from adapters.feeds.rows import Part, RowParser
+from adapters.feeds.rows import RowParser
 from adapters.feeds.sniff import SNIFFED, choose, log_type
 from adapters.feeds.spec import FeedSpec
 from adapters.feeds.table import ParquetTable
@@ -50,9 +51,8 @@ class Log:
         self.again = False
         """Another file gave this log to its end before."""
         self.claim: Callable[[Log], bool] = lambda _log: True
-        self.parts: list[Part] = []
+        self.block = Block()
         self.keys: list[Micros] = []
-        self.stamps: list[Micros | None] = []
         self.at = 0
         self._reads = reads
         self._resume = resume
@@ -95,13 +95,13 @@ class Log:
         bisect = bisect_right if self.rank[1:] < other[1:] else bisect_left
         return bisect(self.keys, other[0], self.at, stop)
 
-    def take(self, stop: int) -> tuple[Sequence[Part], Sequence[Micros | None]]:
-        """The buffered rows up to `stop`, and their stamps."""
-        parts, stamps = self.parts[self.at : stop], self.stamps[self.at : stop]
-        self.rows += len(parts)
-        self.size += sum(part[2] for part in parts)
+    def take(self, stop: int) -> Block:
+        """The buffered rows up to `stop`."""
+        block = self.block if self.at == 0 and stop == len(self.block) else self.block.cut(self.at, stop)
+        self.rows += len(block)
+        self.size += block.size
         self.at = stop
-        return parts, stamps
+        return block
 
     def fill(self) -> bool:
         """Whether a row is buffered, reading on when none is.
@@ -109,7 +109,7 @@ class Log:
         Raises:
             FeedError: the file cannot be read on; the log is ended.
         """
-        while self.at == len(self.parts) and not self.ended:
+        while self.at == len(self.block) and not self.ended:
             try:
                 found = self._read_table() if self._table else self._read_lines()
             except FeedError:
@@ -117,22 +117,22 @@ class Log:
                 raise
             if found is None:
                 return False
-        return self.at < len(self.parts)
+        return self.at < len(self.block)
 
     def saved(self) -> Saved:
         """The position right after the rows that were taken."""
         state, key = self._before
         clock = JumpClock(*state)
         if self.at:
-            clock.run(self.stamps[: self.at])
+            clock.run(self.block.stamps[: self.at])
             key = self.keys[self.at - 1]
         context = next((text for row, text in reversed(self._contexts) if row < self.at), b"")
         return [self.rows, self.size, list(clock.state), key, b"" if context == self._first else context]
 
     def _read_table(self) -> bool | None:
         assert self._table is not None  # noqa: S101 - narrows the type; the caller just looked
-        parts, stamps = self._table.take()
-        if not parts:
+        block = self._table.take()
+        if not block:
             self.ended = True
             return None
         if self._first is None:
@@ -141,9 +141,9 @@ class Log:
                 self.ended = True
                 return None
             self._go_on()
-        skip = min(self._skip, len(parts))
+        skip = min(self._skip, len(block))
         self._skip -= skip
-        self._buffer(parts[skip:], stamps[skip:])
+        self._buffer(block.cut(skip, len(block)) if skip else block)
         return True
 
     def _read_lines(self) -> bool | None:
@@ -172,7 +172,7 @@ class Log:
         parser = self._parser
         assert parser is not None and self.lines is not None  # noqa: S101, PT018 - chosen by the caller
         before = parser.context if self._first is not None else None
-        parts, stamps = parser.parse(lines, sizes)
+        block = parser.parse(lines, sizes)
         self.kind = parser.kind
         if self._first is None and parser.source:
             self._first = parser.first_context
@@ -185,7 +185,7 @@ class Log:
                 self._contexts = [(-1, saved[4] or self._first)]
                 return True
         contexts = ([] if before is None else [(-1, before)]) + parser.contexts
-        self._buffer(parts, stamps)
+        self._buffer(block)
         self._contexts = contexts
         return True
 
@@ -199,10 +199,10 @@ class Log:
         self._before = (self._clock.state, self._key)
         return saved
 
-    def _buffer(self, parts: list[Part], stamps: list[Micros | None]) -> None:
+    def _buffer(self, block: Block) -> None:
         self._before = (self._clock.state, self._key)
-        self.parts, self.stamps, self.at = parts, stamps, 0
-        self.keys = list(accumulate(self._clock.run(stamps), max, initial=self._key))[1:]
+        self.block, self.at = block, 0
+        self.keys = list(accumulate(self._clock.run(block.stamps), max, initial=self._key))[1:]
         if self.keys:
             self._key = self.keys[-1]
 
@@ -212,13 +212,13 @@ class Log:
         self.lines.seek(0)
         self._parser, self._head = None, ([], [])
         self._fresh()
-        self._buffer([], [])
+        self._buffer(Block())
 
     def retire(self) -> None:
         """Keep of an ended log only which one it was."""
         self.close()
         self._source, self._parser, self._table, self._head = self.source, None, None, ([], [])
-        self.parts, self.keys, self.stamps, self.at = [], [], [], 0
+        self.block, self.keys, self.at = Block(), [], 0
 
     @property
     def holds(self) -> bool:

@@ -12,14 +12,13 @@ Rules:
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from adapters.feeds.block import Block
 from adapters.feeds.errors import FeedError
 from adapters.feeds.log import Log, Rank
-from adapters.feeds.rows import Part
-from domain.values import Micros
 
 GZIP_RELEASE: Final = 1.0
 
@@ -29,8 +28,7 @@ class Run:
     """Rows of one log that follow one another in the merge."""
 
     log: Log
-    parts: Sequence[Part]
-    stamps: Sequence[Micros | None]
+    block: Block
 
 
 class Merge:
@@ -75,9 +73,9 @@ class Merge:
             limits = [floor] if floor else []
             limits += [self._heap[0][0]] if self._heap else []
             stop = log.until(min(limits, default=None), room)
-            parts, stamps = log.take(stop)
-            room -= len(parts)
-            runs.append(Run(log, parts, stamps))
+            run = Run(log, log.take(stop))
+            room -= len(run.block)
+            runs.append(run)
             self.add(log, now)
         return runs
 

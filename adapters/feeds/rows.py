@@ -4,8 +4,7 @@ Rules:
     1. A parser converts a block of lines column by column. When a block holds a bad row, the block is halved until the
        bad row stands alone and is counted as malformed; its neighbours are not touched.
     2. Lines that are no rows (comments, headers, empty lines) are counted into the size of the next row.
-    3. A row is a tuple in the order of `PART`; its *stamp* is the time by which it is merged, None when it has none.
-    4. A log's identity is its type and the SHA-256 of its first data row.
+    3. A log's identity is its type and the SHA-256 of its first data row.
 """
 
 from __future__ import annotations
@@ -13,22 +12,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from hashlib import sha256
-from itertools import repeat
 from typing import Any, Final
 
 import msgspec
 
+from adapters.feeds.block import Block
 from adapters.feeds.canon import BLANK, Canon, check_ends
 from adapters.feeds.errors import Malformed
 from adapters.feeds.lines import MAX_LINE
 from domain.values import Micros
-from engine.frame import COLUMNS
 
-Part = tuple[Any, ...]
+Row = tuple[Any, ...]
 Columns = list[Sequence[Any]]
-
-PART: Final = tuple(name for name in COLUMNS if name not in {"order", "row", "clock", "late"})
-"""status, source, size, log, ts, the canonical columns, detail, raw."""
 
 KEPT: Final = 4096
 """Bytes kept of a line that is over the limit."""
@@ -52,26 +47,27 @@ class RowParser(ABC):
         self.canon = Canon()
         self.closed = False
         self.contexts: list[tuple[int, bytes]] = []
+        self.arrays: dict[str, Any] = {}
+        """What `convert` has as arrays too."""
         self.first_context = b""
         self._pending = 0
 
-    def parse(self, lines: list[bytes], sizes: list[int]) -> tuple[list[Part], list[Micros | None]]:
-        """The rows of a block and their stamps. `contexts` then tells which header came before which row."""
-        parts: list[Part] = []
-        stamps: list[Micros | None] = []
+    def parse(self, lines: list[bytes], sizes: list[int]) -> Block:
+        """The rows of a block of lines. `contexts` then tells which header came before which row."""
+        block = Block()
         self.contexts = []
         start = 0
         for mark in [*(i for i in self._marks(lines) if self._set_aside(lines[i])), len(lines)]:
             if mark > start:
                 sizes[start] += self._pending
                 self._pending = 0
-                self._rows(lines[start:mark], sizes[start:mark], parts, stamps)
+                self._rows(lines[start:mark], sizes[start:mark], block)
             if mark < len(lines):
                 self._pending += sizes[mark]
                 if self.header(lines[mark]):
-                    self.contexts.append((len(parts), self.context))
+                    self.contexts.append((len(block), self.context))
             start = mark + 1
-        return parts, stamps
+        return block
 
     def _marks(self, lines: list[bytes]) -> list[int]:
         asides = self.asides
@@ -93,26 +89,26 @@ class RowParser(ABC):
         """Go on behind a cursor."""
         self._pending, self.contexts = 0, []
 
-    def _rows(self, lines: list[bytes], sizes: list[int], parts: list[Part], stamps: list[Micros | None]) -> None:
+    def _rows(self, lines: list[bytes], sizes: list[int], block: Block) -> None:
         self.closed = False
         if not self.source:
             self.first_context = self.context
             self.source = f"{self.kind}:{sha256(lines[0]).hexdigest()}"
+        self.arrays = {}
         try:
             check_bytes(lines, strict=self.strict)
             columns = self.convert(lines)
         except BAD as error:
             if len(lines) > 1:
                 half = len(lines) // 2
-                self._rows(lines[:half], sizes[:half], parts, stamps)
-                self._rows(lines[half:], sizes[half:], parts, stamps)
+                self._rows(lines[:half], sizes[:half], block)
+                self._rows(lines[half:], sizes[half:], block)
             else:
-                parts.append(malformed(reason_of(error), self.source, sizes[0], self.kind, lines[0]))
-                stamps.append(None)
+                row = malformed(reason_of(error), self.source, sizes[0], self.kind, lines[0])
+                block.extend([[value] for value in row], [None], {})
             return
         status, log, ts, *rest = columns
-        parts.extend(zip(status, repeat(self.source), sizes, log, ts, *rest, lines))
-        stamps.extend(ts)
+        block.extend((status, [self.source] * len(lines), sizes, log, ts, *rest, lines), ts, self.arrays)
 
     @abstractmethod
     def convert(self, lines: list[bytes]) -> Columns:
@@ -141,7 +137,7 @@ def check_bytes(lines: list[bytes], *, strict: bool) -> None:
         raise Malformed("line over 1 MiB")
 
 
-def malformed(reason: str, source: str, size: int, kind: str, raw: bytes) -> Part:
+def malformed(reason: str, source: str, size: int, kind: str, raw: bytes) -> Row:
     """The row that stands for one that could not be read."""
     return (f"malformed: {reason}", source, size, kind, 0, *BLANK, {}, raw if len(raw) <= MAX_LINE else raw[:KEPT])
 
@@ -179,7 +175,7 @@ def by_kind(kinds: Sequence[str], objects: Sequence[Any], convert: Callable[[str
     places: dict[str, list[int]] = {}
     for place, kind in enumerate(kinds):
         places.setdefault(kind, []).append(place)
-    rows: list[Part] = [()] * len(kinds)
+    rows: list[Row] = [()] * len(kinds)
     for kind, where in places.items():
         columns = convert(kind, [objects[place] for place in where])
         for place, row in zip(where, zip(*columns, strict=True), strict=True):

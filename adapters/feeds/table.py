@@ -10,17 +10,16 @@ from __future__ import annotations
 
 import csv
 from hashlib import sha256
-from itertools import repeat
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from adapters.feeds.block import Block
 from adapters.feeds.errors import FeedError, Malformed
 from adapters.feeds.lines import open_regular
 from adapters.feeds.mapping import Mapper, mapping_for, mapping_named
-from adapters.feeds.rows import BAD, Columns, Part, RowParser, malformed, reason_of
-from domain.values import Micros
+from adapters.feeds.rows import BAD, Columns, RowParser, malformed, reason_of
 
 BATCH: Final = 2048
 REPLACED: Final = "\ufffd"
@@ -90,8 +89,8 @@ class ParquetTable:
                 f"{path}: is no Parquet file that can be read ({_short(error)}); check what wrote it"
             ) from error
 
-    def take(self) -> tuple[list[Part], list[Micros | None]]:
-        """The next rows and their stamps; empty at the end.
+    def take(self) -> Block:
+        """The next rows; an empty block at the end.
 
         Raises:
             FeedError: the file is damaged here.
@@ -102,31 +101,30 @@ class ParquetTable:
                 batch = next(self._batches, None)
         except self._errors as error:
             raise FeedError(f"{self.path}: is damaged ({_short(error)}); fetch it again") from error
+        block = Block()
         if batch is None:
-            return [], []
+            return block
         table = [batch.column(name).to_pylist() for name in self._names]
         raws = [msgspec.json.encode(row) for row in zip(*table, strict=True)]
         if not self.source:
             self.source = f"conn:{sha256(raws[0]).hexdigest()}"
-        parts: list[Part] = []
-        stamps: list[Micros | None] = []
-        self._rows(table, raws, parts, stamps)
-        return parts, stamps
+        self._rows(table, raws, block)
+        return block
 
-    def _rows(self, table: list[list[Any]], raws: list[bytes], parts: list[Part], stamps: list[Micros | None]) -> None:
+    def _rows(self, table: list[list[Any]], raws: list[bytes], block: Block) -> None:
         try:
             status, log, ts, *rest = self._mapper.columns(table)
         except BAD as error:
             if len(raws) > 1:
                 half = len(raws) // 2
-                self._rows([column[:half] for column in table], raws[:half], parts, stamps)
-                self._rows([column[half:] for column in table], raws[half:], parts, stamps)
+                self._rows([column[:half] for column in table], raws[:half], block)
+                self._rows([column[half:] for column in table], raws[half:], block)
             else:
-                parts.append(malformed(reason_of(error), self.source, 0, "conn", raws[0]))
-                stamps.append(None)
+                row = malformed(reason_of(error), self.source, 0, "conn", raws[0])
+                block.extend([[value] for value in row], [None], {})
             return
-        parts.extend(zip(status, repeat(self.source), repeat(0), log, ts, *rest, raws))
-        stamps.extend(ts)
+        rows = len(raws)
+        block.extend((status, [self.source] * rows, [0] * rows, log, ts, *rest, raws), ts, {})
 
     def close(self) -> None:
         """Let go of the file."""

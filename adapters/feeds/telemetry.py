@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import msgspec
 
+from adapters.feeds.block import PART, Block
 from adapters.feeds.clock import JumpClock
 from adapters.feeds.discover import siblings
 from adapters.feeds.errors import FeedError, Problem
 from adapters.feeds.log import Log, Saved
 from adapters.feeds.merge import Merge, Run
-from adapters.feeds.rows import PART, Part
 from adapters.feeds.spec import FeedSpec, check_names
 from adapters.feeds.tail import Tail
 from domain.journal import Cursor
@@ -68,24 +68,23 @@ class Feed:
 
     def frame(self, runs: Sequence[tuple[int, Run]], lateness: Micros) -> Frame:
         """The frame of a pulse's runs, each with the run's first place in the order."""
-        parts: list[Part] = []
-        stamps: list[Micros | None] = []
+        block = runs[0][1].block if len(runs) == 1 else Block()
         order: list[int] = []
         for place, run in runs:
-            parts.extend(run.parts)
-            stamps.extend(run.stamps)
-            order.extend(range(place, place + len(run.parts)))
-        columns: dict[str, Any] = {
-            name: list(column) for name, column in zip(PART, zip(*parts, strict=True), strict=True)
-        }
-        clock = self.clock.run(stamps)
+            if run.block is not block:
+                block.join(run.block)
+            order.extend(range(place, place + len(run.block)))
+        columns: dict[str, Any] = dict(zip(PART, block.columns, strict=True))
+        clock = self.clock.run(block.stamps)
         late = [
             ts < now - lateness and not status
             for ts, now, status in zip(columns["ts"], clock, columns["status"], strict=True)
         ]
-        row = list(range(self.rows + 1, self.rows + len(parts) + 1))
-        self.rows += len(parts)
-        return Frame(order=order, row=row, clock=clock, late=late, **columns)
+        row = list(range(self.rows + 1, self.rows + len(block) + 1))
+        self.rows += len(block)
+        frame = Frame(order=order, row=row, clock=clock, late=late, **columns)
+        frame.arrays.update(block.arrays)
+        return frame
 
 
 class Telemetry:
@@ -176,10 +175,10 @@ class Telemetry:
         by_feed: dict[str, list[tuple[int, Run]]] = {}
         for run in runs:
             by_feed.setdefault(run.log.spec.name, []).append((self._order + 1, run))
-            self._order += len(run.parts)
+            self._order += len(run.block)
         frames = {name: self._feeds[name].frame(by_feed[name], self._lateness) for name in sorted(by_feed)}
         for name in frames:
-            self._feeds[name].last = now
+            self._feeds[name].last = self._monotonic()
         faults, self._faults = self._faults, []
         return Pulse(frames=frames, faults=faults, released=released)
 

@@ -19,8 +19,9 @@ from typing import Any, Final
 import msgspec
 
 from adapters.feeds.canon import UNSET, as_text, times
+from adapters.feeds.conn import ConnColumns
 from adapters.feeds.errors import Malformed
-from adapters.feeds.rows import Columns, RowParser, by_kind, flows, records, skipped
+from adapters.feeds.rows import NOTHING, Columns, RowParser, by_kind, flows, records, skipped
 
 ENDS: Final = {
     "src_ip": "id.orig_h", "src_port": "id.orig_p", "dst_ip": "id.resp_h", "dst_port": "id.resp_p", "proto": "proto",
@@ -49,6 +50,8 @@ class ZeekTsv(RowParser):
         self._fields: list[str] = []
         self._types: list[str] = []
         self._lines: dict[bytes, bytes] = {}
+        self._conn: ConnColumns | None = None
+        """Made with the first row: a header comes in several lines."""
         self._plan()
 
     def header(self, line: bytes) -> bool:
@@ -99,6 +102,20 @@ class ZeekTsv(RowParser):
             (field, place, self._reader(types[place])) for field, place in where.items() if field not in _CANONICAL
         ]
         self._plain = self._empty == b"(empty)" and self._unset == b"-"
+        flows_are_read = self.kind == "conn" and "conn" in self.reads
+        self._common = flows_are_read and self._plain and self._separator == b"\t" and self._ts is not None
+        self._conn = None
+
+    def _by_column(self, lines: list[bytes]) -> Columns | None:
+        if self._conn is None:
+            places = {"ts": self._ts or 0, **self._columns}
+            self._conn = ConnColumns(places, len(self._fields), self.canon)
+        found = self._conn.read(lines)
+        if found is None:
+            return None
+        ts, columns, self.arrays = found
+        rows = len(lines)
+        return [[""] * rows, [self.kind] * rows, ts, *columns, [NOTHING] * rows]
 
     def _reader(self, kind: str) -> Callable[[bytes], Any]:
         if kind.startswith(("set[", "vector[")):
@@ -107,6 +124,8 @@ class ZeekTsv(RowParser):
 
     def convert(self, lines: list[bytes]) -> Columns:
         """See `RowParser`."""
+        if self._common and (found := self._by_column(lines)) is not None:
+            return found
         separator = self._separator
         table = [line.split(separator) for line in lines]
         if set(map(len, table)) != {len(self._fields)}:

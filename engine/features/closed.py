@@ -49,6 +49,9 @@ class Source(Protocol):
     def entries(self, k: int) -> Array:
         """The features of the `k`-th window."""
 
+    def start(self, k: int) -> Micros:
+        """Where it begins."""
+
     def letters(self, k: int) -> bytes:
         """Its letters."""
 
@@ -69,6 +72,11 @@ class ClosedWindow:
 
     def __init__(self, row: int, at: Micros, host: str, source: Source, number: int = 0) -> None:
         self.row, self.at, self.host, self._source, self._number = row, at, host, source, number
+
+    @property
+    def start(self) -> Micros:
+        """Where it begins, microseconds."""
+        return self._source.start(self._number)
 
     @property
     def entries(self) -> Array:
@@ -117,6 +125,10 @@ class Batch:
         """The features of the `k`-th window."""
         row: Array = self.vectors[k]
         return row
+
+    def start(self, k: int) -> Micros:
+        """Where it begins."""
+        return int(self.windows["start"][k])
 
     def letters(self, k: int) -> bytes:
         """Its letters."""

@@ -1,103 +1,106 @@
-"""The anomaly detector: does a host behave unlike its own past?
+"""The anomaly detector: does a host behave unlike its own past, or, on day one, unlike its peers?
 
 Rules:
-    1. The first `warmup_windows` closed host windows are collected; from them the forest is fitted, once, beside the
-       work. It is adopted when the first host has a past of its own to be held against (or `waiting_windows` wait to be
-       scored), and named by a `model-trained` and a `baseline-learned` notice. Before that there are no scores: nobody
-       could be judged by them, and so the row at which it is adopted depends on the rows alone.
-    2. Every later window is scored first and learned afterwards. A host is judged from `min_host_windows` learned
-       scores of its own on: p is the conformal p-value among its last ones, and p <= fpr is a vote.
-    3. An alarm does not teach. While a host stays flagged, none of its windows is learned, so that an attack that
-       lasts stays visible. Never learning flagged windows at all would cut the tail off the calibration, and with it
-       the bar sinks without end: when the alarm is over, its first score is learned. Single false alarms, which come
-       at the configured rate, are thus all learned and the rate holds.
-    4. A host flagged for `calibration_windows` windows on end has changed: it starts anew, with no votes until it has
-       its own past again.
-    5. A sighting's score is fpr / p: 1 at the threshold, 0.5 at twice its p, where candidates begin.
-    6. It explains itself by the 5 features that lie farthest from the host's own medians, in units of their median
-       absolute deviation.
+    1. The first `warmup_windows` closed host windows are collected; on them every family of models is fitted, once,
+       beside the work. The models are adopted when the first host has a past of its own to be held against (or
+       `waiting_windows` wait to be scored), so that the row at which they are adopted depends on the rows alone. The
+       warm-up's begin and end are notices.
+    2. A host has a baseline in each profile of working time (`profiles`), see `past`. It is judged there from
+       `min_host_windows` scores on: every model gives a p-value among them, their consensus, against the empirical null
+       of the hosts judged together (`engine.verdict.null`), is p, and p at or below the level is a vote. The level is
+       the configured rate, tracked by verdicts (`engine.verdict.tracker`).
+    3. Until then a host is held against its peers (`peers`), and the vote is named so.
+    4. Score first, learn afterwards, in row order; nothing depends on where the stream was cut.
+    5. A sighting's score is level / p: 1 at the threshold, 0.5 at twice its p, where candidates begin. The severity of
+       the deviation (`engine.verdict.severity`) multiplies a vote's score; an anomaly alone stays below medium risk.
+    6. It explains itself by the features farthest from the host's own medians, and by a record of evidence.
+    7. Verdicts (`learn`, at ledger entries) move the level, the Bayesian model, and the baseline of who was wronged.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Final, TypeAlias
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from itertools import groupby
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from domain.anomaly_limits import AnomalyLimits
-from domain.sighting import Feature, Flow, Sighting, Vote
-from engine.features.table import FEATURES
-from engine.features.windows import ClosedWindow, HostWindows, Sample
+from domain.sighting import Vote
+from domain.values import DAY, Micros
+from engine.features.windows import ClosedWindow, HostWindows
 from engine.frame import Frame
-from engine.models.base import Matrix, version_of
+from engine.models import peers
+from engine.models.base import Model, version_of
+from engine.models.bayes import Bayes
 from engine.models.conformal import Ring, p_value
-from engine.models.isolation import IsolationForest, fit
-from engine.sensed import Notice, Sensed
+from engine.models.evidence import Evidence, score_all, single, told
+from engine.models.past import Past, explain
+from engine.models.profiles import profile_of
+from engine.models.reading import FEATURES, used
+from engine.models.registry import family_of
+from engine.models.shown import Finding, report
+from engine.models.voting import Tally
+from engine.models.warmup import Begin, Kept, WarmUp, WarmUpState, begin_here, unpacked
+from engine.sensed import Judged, Notice, NoticeName, Sensed
+from engine.verdict.consensus import Consensus, consensus
+from engine.verdict.null import Null
+from engine.verdict.tracker import Tracker
 
 WARMING_UP: Final = "warming-up"
-EXPLAINED: Final = 5
-PEERS: Final = 20
-LEAST_DEVIATION: Final = 0.01
-"""Deviation that counts as none: below it a feature that never moved would seem infinitely far off."""
+CONSENSUS: Final = "consensus"
+ALL_HOSTS: Final = "hosts"
 
-
-class _Past(msgspec.Struct, array_like=True):
-    """What is known of a host: its learned scores and last vectors, and the alarm that is on (0 windows: none)."""
-
-    scores: Ring
-    vectors: Ring
-    alarm: int = 0
-    alarm_score: float = 0.0
-    alarm_vector: tuple[float, ...] = ()
+Fields: TypeAlias = dict[str, str | int | float]
 
 
 class _State(msgspec.Struct):
     windows: bytes = b""
-    warmup: list[tuple[str, tuple[float, ...]]] = []
-    waiting: list[tuple[str, tuple[float, ...]]] = []
-    model: bytes = b""
-    model_sha256: str = ""
-    hosts: dict[str, _Past] = {}
-
-
-Begin: TypeAlias = Callable[[Matrix, int], Callable[[], IsolationForest]]
-"""Begins to fit a forest; what it returns waits for the result. `begin_here`, or `training.begin_apart`."""
-
-
-def begin_here(rows: Matrix, seed: int) -> Callable[[], IsolationForest]:
-    """Fit in this process, when the result is asked for."""
-    return partial(fit, rows, seed)
+    began: bool = False
+    warm_up: WarmUpState = msgspec.field(default_factory=WarmUpState)
+    models: list[tuple[str, str, bytes]] = []
+    hosts: dict[str, dict[str, Past]] = {}
+    pool: Ring = msgspec.field(default_factory=lambda: Ring(peers.POOL, 1, "<f4"))
+    tracker: Tracker | None = None
+    tally: Tally = msgspec.field(default_factory=Tally)
+    flagged: int = 0
+    judged: int = 0
+    right: int = 0
+    wrong: int = 0
 
 
 class AnomalyDetector:
-    """Host windows in, votes of the isolation forest out."""
+    """Host windows in, votes of the models out."""
 
     def __init__(
         self, limits: AnomalyLimits, local_networks: Iterable[str], seed: int, begin: Begin = begin_here
     ) -> None:
-        self._limits, self._seed, self._begin = limits, seed, begin
+        self._limits, self._seed = limits, seed
         self._windows = HostWindows(limits, local_networks)
-        self._warmup: list[tuple[str, tuple[float, ...]]] = []
-        self._waiting: list[tuple[str, tuple[float, ...]]] = []
-        self._own: dict[str, int] = {}
-        self._result: Callable[[], IsolationForest] | None = None
-        self._model: IsolationForest | None = None
-        self._hosts: dict[str, _Past] = {}
-        self._given: Frame | None = None
+        self._warm_up = WarmUp(limits, seed, begin)
+        self._models: list[Model] = []
+        self._state = _State()
+        self._tracker = Tracker.at(limits.fpr)
 
     @property
     def version(self) -> str:
-        """The model that votes now, by the short hash of its parameters."""
-        return version_of(self._model) if self._model else WARMING_UP
+        """The models that vote now, by the short hash of all their parameters."""
+        if not self._models:
+            return WARMING_UP
+        return sha256("".join(model.sha256 for model in self._models).encode()).hexdigest()[:12]
 
     @property
-    def model(self) -> IsolationForest | None:
-        """The fitted forest, to be stored; None during the warm-up."""
-        return self._model
+    def models(self) -> tuple[Model, ...]:
+        """The fitted models, by name; none during the warm-up."""
+        return tuple(self._models)
+
+    @property
+    def level(self) -> float:
+        """The level of the votes, as verdicts moved it."""
+        return self._tracker.level
 
     @property
     def counters(self) -> dict[str, int]:
@@ -105,188 +108,280 @@ class AnomalyDetector:
         return self._windows.counters
 
     def dump(self) -> bytes:
-        """The whole state, the forest included."""
-        model, sha256 = (self._model.dump(), self._model.sha256) if self._model else (b"", "")
-        return msgspec.msgpack.encode(
-            _State(self._windows.dump(), self._warmup, self._waiting, model, sha256, self._hosts)
-        )
+        """The whole state, the models included."""
+        self._state.windows, self._state.tracker = self._windows.dump(), self._tracker
+        self._state.warm_up = self._warm_up.state
+        self._state.models = [(model.name, model.sha256, model.dump()) for model in self._models]
+        return msgspec.msgpack.encode(self._state)
 
     def load(self, state: bytes) -> None:
         """Go on from a dumped state.
 
         Raises:
-            ModelDamaged: the forest in it is not the one that was dumped.
+            ModelDamaged: a model in it is not the one that was dumped.
+            ModelUnusable: no installed package provides one of its models.
         """
         stored = msgspec.msgpack.decode(state, type=_State)
+        models = [family_of(name).load(data, expected) for name, expected, data in stored.models]
         self._windows.load(stored.windows)
-        self._warmup, self._waiting, self._hosts = stored.warmup, stored.waiting, stored.hosts
-        self._own = dict(Counter(host for host, _ in stored.waiting))
-        self._model = IsolationForest.load(stored.model, stored.model_sha256) if stored.model else None
-        self._fit_when_warm()
+        self._state, self._models = stored, models
+        self._tracker = stored.tracker or Tracker.at(self._limits.fpr)
+        self._warm_up.load(None if models else stored.warm_up)
 
     def sense(self, frame: Frame) -> Sensed:
         """Read `frame`; judge the host windows that closed."""
         return self.judge(self._windows.feed(frame))
 
-    def begin(self, frame: Frame) -> None:
-        """Take a frame in; `finish` tells what it gave."""
-        self._given = frame
-
-    def finish(self) -> Sensed:
-        """What the frame gave that was taken in last."""
-        assert self._given is not None, "begin comes first"  # noqa: S101 - an invariant of the callers
-        frame, self._given = self._given, None
-        return self.sense(frame)
-
-    def close(self) -> None:
-        """Nothing is held."""
-
     def judge(self, closed: list[ClosedWindow]) -> Sensed:
         """Judge closed windows, in order."""
         sensed = Sensed()
-        closed = self._warm_up(closed, sensed)
-        if self._model and closed:
-            scores = self._model.score(np.array([window.vector for window in closed], np.float32))
-            for window, score in zip(closed, scores.tolist(), strict=True):
-                # rounded, so that the last bit of another machine's power function makes no tie and breaks none
-                self._judge(window, round(score, 9), sensed)
+        for _, group in groupby(closed, key=lambda window: (window.row, _start(window))):
+            self._judge_together(list(group), sensed)
         return sensed
 
-    def _warm_up(self, closed: list[ClosedWindow], sensed: Sensed) -> list[ClosedWindow]:
-        """Collect windows until a forest is needed; gives those that are to be judged by it."""
-        if self._model:
-            return closed
-        for index, window in enumerate(closed):
-            host = window.host
-            if len(self._warmup) < self._limits.warmup_windows:
-                self._warmup.append((host, window.vector))
-                self._fit_when_warm()
-            elif self._needed(host):
-                self._adopt(window, sensed)
-                return closed[index:]
+    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
+        """Learn from verdicts, at a ledger entry's end; `row` and `at` say where that is. Gives notices and blobs."""
+        sensed = Sensed()
+        evidence = [(judged, Evidence.load(judged.detail)) for judged in verdicts if judged.detail]
+        evidence = [(judged, record) for judged, record in evidence if len(record.vector) == 4 * len(FEATURES)]
+        if evidence:
+            self._track([judged for judged, _ in evidence], row, at, sensed)
+            self._update(evidence, row, at, sensed)
+            for judged, record in evidence:
+                if judged.verdict == "incorrect":
+                    self._accept(record, row, at, sensed)
+        return sensed
+
+    def _judge_together(self, group: list[ClosedWindow], sensed: Sensed) -> None:
+        """Judge the windows of one start, which close at one row."""
+        first = group[0]
+        self._open_day(first, sensed)
+        vectors = np.array([_vector(window) for window in group], np.float32)
+        letters = [getattr(window, "letters", b"") for window in group]
+        profile = profile_of(_start(first), self._limits)
+        due = None
+        if not self._models:
+            # adopted before the window that needs the models is judged, as the rows alone tell
+            due = self._warm_up.collect(
+                [Kept.of(_host(group[k]), profile, vectors[k], letters[k]) for k in range(len(group))]
+            )
+            if due is not None:
+                self._adopt(group[due], sensed)
+        begin = len(group) if not self._models else 0 if due is None else due
+        scores = score_all(self._models, vectors, letters) if self._models else None
+        cases, strangers = [], list(range(begin))
+        for k in range(begin, len(group)):
+            assert scores is not None, "there are models from `begin` on"  # noqa: S101 - narrows the type
+            past = self._past(_host(group[k]), profile)
+            if len(past.scores) < self._limits.min_host_windows:
+                past.learn(scores[k], vectors[k])
+                strangers.append(k)
             else:
-                self._waiting.append((host, window.vector))
-                self._own[host] = self._own.get(host, 0) + 1
-        return []
+                known = past.known()
+                cases.append(_Case(group[k], profile, scores[k], letters[k], past, known, consensus(known, scores[k])))
+        null = Null.of([case.found.p for case in cases], self._limits.peers_least)
+        for case in cases:
+            self._decide(case, null, sensed)
+        self._compare(group, vectors, letters, strangers, sensed)
 
-    def _fit_when_warm(self) -> None:
-        if not self._model and len(self._warmup) >= self._limits.warmup_windows:
-            self._result = self._begin(np.array([vector for _, vector in self._warmup], np.float32), self._seed)
-
-    def _needed(self, host: str) -> bool:
-        enough = self._own.get(host, 0) >= self._limits.min_host_windows
-        return enough or len(self._waiting) >= self._limits.waiting_windows
+    def _open_day(self, window: ClosedWindow, sensed: Sensed) -> None:
+        """Tell the begin of the warm-up, and once a day how the voters voted."""
+        if not self._state.began:
+            self._state.began = True
+            limits = self._limits
+            fields: Fields = {
+                "profile": ALL_HOSTS, "windows": limits.warmup_windows, "least_peers": limits.peers_least
+            }  # fmt: skip
+            _tell(sensed, window, "baseline-warming", fields)
+        versions = {model.name: version_of(model) for model in self._models}
+        versions |= {CONSENSUS: self.version, peers.NAME: peers.VERSION}
+        for voter, (judged, votes, against) in self._state.tally.turn(window.at // DAY).items():
+            counted: Fields = {
+                "model": voter, "version": versions[voter], "judged": judged, "votes": votes, "disagreements": against
+            }  # fmt: skip
+            _tell(sensed, window, "votes-counted", counted)
 
     def _adopt(self, window: ClosedWindow, sensed: Sensed) -> None:
-        """Take the forest over: score and learn what waited for it."""
-        assert self._result is not None, "the forest is begun when the warm-up is full"  # noqa: S101 - an invariant
-        self._model = self._result()
-        sensed.notices.extend(self._notices(window, self._model))
-        if self._waiting:
-            scores = self._model.score(np.array([vector for _, vector in self._waiting], np.float32))
-            for (host, vector), score in zip(self._waiting, scores.tolist(), strict=True):
-                self._learn(self._past(host), round(score, 9), vector)
-        self._warmup, self._waiting, self._own, self._result = [], [], {}, None
-
-    def _notices(self, last: ClosedWindow, model: IsolationForest) -> list[Notice]:
-        samples, version = len(self._warmup), version_of(model)
-        trained: dict[str, str | int | float] = {
-            "model": model.name, "version": version, "sha256": model.sha256, "samples": samples, "seed": self._seed,
+        """Take the models over: score and learn what waited for them."""
+        warm_up = self._warm_up.state
+        self._models = self._warm_up.models()
+        samples, hosts = len(warm_up.windows), len({kept.host for kept in warm_up.windows})
+        for model in self._models:
+            self._trained(model, samples, window.row, window.at, sensed)
+        learned: Fields = {
+            "profile": ALL_HOSTS, "windows": samples, "hosts": hosts, "model_version": self.version
         }  # fmt: skip
-        learned: dict[str, str | int | float] = {
-            "profile": "hosts", "windows": samples, "hosts": len({host for host, _ in self._warmup}),
-            "model_version": version,
+        _tell(sensed, window, "baseline-learned", learned)
+        if warm_up.waiting:
+            waited = unpacked(warm_up.waiting)
+            scores = score_all(self._models, *waited)
+            for kept, row, vector in zip(warm_up.waiting, scores, waited.vectors, strict=True):
+                self._past(kept.host, kept.profile).learn(row, vector)
+        self._warm_up.load(None)
+
+    def _trained(self, model: Model, samples: int, row: int, at: Micros, sensed: Sensed) -> None:
+        fields: Fields = {
+            "model": model.name, "version": version_of(model), "sha256": model.sha256, "samples": samples,
+            "seed": self._seed,
         }  # fmt: skip
-        return [
-            Notice(row=last.row, at=last.at, name="model-trained", fields=trained),
-            Notice(row=last.row, at=last.at, name="baseline-learned", fields=learned),
-        ]
+        sensed.blobs.append(model.dump())
+        sensed.notices.append(Notice(row=row, at=at, name="model-trained", fields=fields))
 
-    def _judge(self, closed: ClosedWindow, score: float, sensed: Sensed) -> None:
-        """Score first, then learn."""
-        past = self._past(closed.host)
-        fpr = self._limits.fpr
-        p = p_value(score, past.scores.rows()) if len(past.scores) >= self._limits.min_host_windows else None
-        if p is not None:
-            sensed.scores.append((closed.row, p))
-            if p <= 2 * fpr:
-                sensed.sightings.append(self._sighting(closed, p, past))
-        if p is not None and p <= fpr:
-            self._alarm(past, score, closed.vector)
-        else:
-            self._learn(past, score, closed.vector)
+    def _past(self, host: str, profile: str) -> Past:
+        """The host's past in a profile, now the latest of all; the host that was judged longest ago makes room."""
+        hosts = self._state.hosts
+        profiles = hosts.pop(host, None)
+        if profiles is None:
+            profiles = {}
+            if len(hosts) >= self._limits.max_hosts:
+                del hosts[next(iter(hosts))]
+        hosts[host] = profiles
+        if profile not in profiles:
+            profiles[profile] = Past.empty(self._limits, len(self._models))
+        return profiles[profile]
 
-    def _past(self, host: str) -> _Past:
-        """The host's past, now the latest of all; the host that was judged longest ago makes room."""
-        past = self._hosts.pop(host, None)
-        if past is None:
-            past = _Past(
-                Ring(self._limits.calibration_windows, 1, "<f8"),
-                Ring(self._limits.explain_windows, len(FEATURES), "<f4"),
+    def _decide(self, case: _Case, null: Null, sensed: Sensed) -> None:
+        """Say what is to be said of a window, then learn it, or flag its host."""
+        window, past, level = case.window, case.past, self._tracker.level
+        p = null.adjusted(case.found.p)
+        self._counted(p, case.found)
+        sensed.scores.append((window.row, p))
+        if p <= 2 * level:
+            votes = tuple(
+                Vote(model=model.name, version=version_of(model), p=vote, vote=vote is not None and vote <= level)
+                for model, vote in zip(self._models, case.found.votes, strict=True)
             )
-            if len(self._hosts) >= self._limits.max_hosts:
-                del self._hosts[next(iter(self._hosts))]
-        self._hosts[host] = past
-        return past
+            record = self._evidence(
+                window,
+                profile=case.profile,
+                letters=case.letters,
+                models=tuple((model.name, model.sha256) for model in self._models),
+                known=np.asarray(case.known, "<f4").tobytes(),
+                scores=told(case.scores),
+                p=p,
+                votes=case.found.votes,
+                null=null,
+            )
+            voter = (CONSENSUS, self.version)
+            report(window, Finding(p, level, voter, votes, *past.deviation(_vector(window)), record), sensed)
+        if p > level:
+            past.learn(case.scores, _vector(window))
+        elif past.flag(case.scores, _vector(window)):
+            shift: Fields = {
+                "profile": case.profile, "host": _host(window), "reason": "lasting", "windows": past.scores.size
+            }  # fmt: skip
+            _tell(sensed, window, "baseline-shifted", shift)
 
-    def _alarm(self, past: _Past, score: float, vector: tuple[float, ...]) -> None:
-        """The host is flagged: nothing is learned, only the alarm's beginning is kept."""
-        if not past.alarm:
-            past.alarm_score, past.alarm_vector = score, vector
-        past.alarm += 1
-        if past.alarm >= self._limits.calibration_windows:
-            past.scores.clear()
-            past.vectors.clear()
-            past.alarm = 0
+    def _counted(self, p: float, found: Consensus) -> None:
+        level, tally = self._tracker.level, self._state.tally
+        consents = p <= level
+        self._state.judged += 1
+        self._state.flagged += consents
+        tally.count(CONSENSUS, vote=consents, consensus=consents)
+        for model, vote in zip(self._models, found.votes, strict=True):
+            if vote is not None:
+                tally.count(model.name, vote=vote <= level, consensus=consents)
 
-    @staticmethod
-    def _learn(past: _Past, score: float, vector: tuple[float, ...]) -> None:
-        """The host is not flagged: learn its window, and the first one of an alarm that is over."""
-        if past.alarm:
-            past.scores.add([past.alarm_score])
-            past.vectors.add(past.alarm_vector)
-            past.alarm = 0
-        past.scores.add([score])
-        past.vectors.add(vector)
+    def _compare(
+        self, group: list[ClosedWindow], vectors: NDArray[np.float32], letters: list[bytes], strangers: list[int],
+        sensed: Sensed,
+    ) -> None:  # fmt: skip
+        """Hold hosts without a past against all whose windows close with theirs."""
+        if not strangers or len(group) < self._limits.peers_least:
+            return
+        compared = peers.compare(vectors)
+        scores = single(compared.scores)
+        known = np.asarray(self._state.pool.rows(), np.float64)
+        level = self._tracker.level
+        for k in strangers if len(known) >= self._limits.min_host_windows else ():
+            window, p = group[k], p_value(scores[k], known)
+            self._state.tally.count(peers.NAME, vote=p <= level, consensus=p <= level)
+            sensed.scores.append((window.row, p))
+            if p <= 2 * level:
+                record = self._evidence(
+                    window,
+                    letters=letters[k],
+                    known=known.astype("<f4").tobytes(),
+                    scores=told(scores[k : k + 1]),
+                    p=p,
+                    votes=(p,),
+                    medians=compared.medians.astype("<f4").tobytes(),
+                    deviations=compared.deviations.astype("<f4").tobytes(),
+                )
+                far = explain(_vector(window), compared.medians, compared.deviations, peers.LEAST_DEVIATION)
+                report(window, Finding(p, level, (peers.NAME, peers.VERSION), (), *far, record), sensed)
+        for score in scores.tolist():
+            self._state.pool.add([score])
 
-    def _sighting(self, closed: ClosedWindow, p: float, past: _Past) -> Sighting:
-        window = closed.window
-        peers = sorted(window.peers.items(), key=lambda peer: (-peer[1], peer[0]))
-        return Sighting(
-            row=closed.row,
-            at=closed.at,
-            kind="anomaly",
-            entity=window.host,
-            score=round(self._limits.fpr / p, 6),
-            first_seen=window.first,
-            last_seen=window.last,
-            peers=tuple(peer for peer, _ in peers[:PEERS] if peer),
-            flow_count=window.flows,
-            flows=tuple(map(_flow, window.sample)),
-            features=_explain(closed.vector, past.vectors),
-            votes=(Vote(model=IsolationForest.name, version=self.version, p=p, vote=p <= self._limits.fpr),),
-            evidence=window.evidence,
-        )
+    def _evidence(self, window: ClosedWindow, **found: Any) -> bytes:
+        """The record from which the score can be computed again; `found` are its other fields."""
+        vector = np.array(_vector(window), "<f4").tobytes()
+        return Evidence(host=_host(window), vector=vector, level=self._tracker.level, **found).dump()
+
+    def _track(self, verdicts: list[Judged], row: int, at: Micros, sensed: Sensed) -> None:
+        """Move the level: false alarms are what was flagged times the share of verdicts that said so."""
+        state = self._state
+        for judged in verdicts:
+            state.right += judged.verdict == "correct"
+            state.wrong += judged.verdict == "incorrect"
+        told = state.right + state.wrong
+        if not state.judged or not told:
+            return
+        before = self._tracker.level
+        self._tracker.learn(state.flagged / state.judged * state.wrong / told, len(verdicts))
+        if self._tracker.level != before:
+            fields: Fields = {
+                "model": CONSENSUS, "level": self._tracker.level, "target": self._tracker.target,
+                "verdicts": self._tracker.verdicts,
+            }  # fmt: skip
+            sensed.notices.append(Notice(row=row, at=at, name="threshold-moved", fields=fields))
+
+    def _update(self, evidence: list[tuple[Judged, Evidence]], row: int, at: Micros, sensed: Sensed) -> None:
+        """Teach the Bayesian model what attacks and false alarms look like."""
+        weight = {"correct": 1.0, "partial": 0.5, "incorrect": -1.0}
+        for place, model in enumerate(self._models):
+            if isinstance(model, Bayes):
+                rows = np.vstack([np.frombuffer(record.vector, "<f4") for _, record in evidence])
+                votes = [weight[judged.verdict] * judged.confidence for judged, _ in evidence]
+                updated = model.updated(rows, votes)
+                self._models[place] = updated
+                self._trained(updated, updated.verdicts, row, at, sensed)
+
+    def _accept(self, record: Evidence, row: int, at: Micros, sensed: Sensed) -> None:
+        """A false alarm: what the host did is usual for it from now on."""
+        past = self._state.hosts.get(record.host, {}).get(record.profile)
+        if past is None or not self._models:
+            return
+        vector = np.frombuffer(record.vector, "<f4")
+        [scores] = score_all(self._models, vector.reshape(1, -1), [record.letters])
+        learned = past.accept(scores, vector, self._tracker.level)
+        fields: Fields = {"profile": record.profile, "host": record.host, "reason": "verdict", "windows": learned}
+        sensed.notices.append(Notice(row=row, at=at, name="baseline-shifted", fields=fields))
 
 
-def _flow(sample: Sample) -> Flow:
-    ts, src, sport, dst, port, proto, out, back = sample
-    return Flow(ts=ts, src_ip=src, src_port=sport, dst_ip=dst, dst_port=port, proto=proto, bytes_out=out, bytes_in=back)
+class _Case(NamedTuple):
+    """A window of a host that has a past to be held against."""
+
+    window: ClosedWindow
+    profile: str
+    scores: NDArray[np.float64]
+    letters: bytes
+    past: Past
+    known: NDArray[np.float64]
+    found: Consensus
 
 
-def _explain(vector: tuple[float, ...], usual: Ring) -> tuple[Feature, ...]:
-    """The features that lie farthest from the host's own medians, the farthest first."""
-    rows = usual.rows().astype(float)
-    medians = np.median(rows, axis=0)
-    deviations = np.maximum(1.4826 * np.median(np.abs(rows - medians), axis=0), LEAST_DEVIATION)
-    distances = np.round(np.abs(np.array(vector) - medians) / deviations, 6)
-    farthest = np.argsort(-distances, kind="stable")[:EXPLAINED].tolist()
-    return tuple(
-        Feature(
-            name=FEATURES[i].name,
-            value=FEATURES[i].shown(vector[i]),
-            unit=FEATURES[i].unit,
-            baseline=FEATURES[i].shown(float(medians[i])),
-        )
-        for i in farthest
-    )
+def _tell(sensed: Sensed, window: ClosedWindow, name: NoticeName, fields: Fields) -> None:
+    sensed.notices.append(Notice(row=window.row, at=window.at, name=name, fields=fields))
+
+
+def _host(window: ClosedWindow) -> str:
+    return window.host
+
+
+def _vector(window: ClosedWindow) -> tuple[float, ...]:
+    return used(window.vector)
+
+
+def _start(window: ClosedWindow) -> Micros:
+    return window.start

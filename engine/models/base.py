@@ -1,16 +1,19 @@
 """What every model is: something that was fitted, scores rows, and is known by the hash of its parameters.
 
 Rules:
-    1. Two verbs: `fit(X, seed) -> Model` and `Model.score(X)`. Score always comes before learn.
+    1. Two verbs: `fit(rows, seed) -> Model` and `Model.score(rows)`. Score always comes before learn.
     2. A higher score is more anomalous. A row's score does not depend on the rows scored with it, to the last bit.
     3. `dump` gives plain bytes (never a pickle); their SHA-256 names the version and is checked on loading.
+    4. A model reads what its family says in `reads`: `vectors` (a matrix, one row each) or `letters` (one `bytes` each,
+       the symbols of a sequence, `b""` when there is none). A score of NaN abstains: there was nothing to judge.
+    5. The same rows and seed give the same model: no threads, no clock, no randomness but the seed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
-from typing import Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +25,8 @@ Matrix: TypeAlias = NDArray[np.float32]
 
 Scores: TypeAlias = NDArray[np.float64]
 
+Reads: TypeAlias = Literal["vectors", "letters"]
+
 
 class ModelDamaged(MyrmidonError):  # noqa: N818 - says what it is
     """The stored bytes of a model do not have the hash they were recorded with: restore the artifact or train anew."""
@@ -32,17 +37,43 @@ class Model(Protocol):
 
     @property
     def name(self) -> str:
-        """What kind of model it is."""
+        """The name of its family."""
+
+    @property
+    def reads(self) -> Reads:
+        """What it reads."""
 
     @property
     def sha256(self) -> str:
         """SHA-256 (hex) of `dump()`."""
 
-    def score(self, rows: Matrix) -> Scores:
-        """One score a row; higher is more anomalous."""
+    def score(self, rows: Any, /) -> Scores:
+        """One score a row; higher is more anomalous, NaN abstains."""
 
     def dump(self) -> bytes:
         """The parameters as plain bytes."""
+
+
+class Family(Protocol):
+    """A kind of model: what an entry point of the group `myrmidon.models` names (a class with these, mostly)."""
+
+    @property
+    def name(self) -> str:
+        """How its votes are named."""
+
+    @property
+    def reads(self) -> Reads:
+        """What its models read."""
+
+    def fit(self, rows: Any, seed: int, /) -> Model:
+        """A model of the rows."""
+
+    def load(self, data: bytes, expected_sha256: str, /) -> Model:
+        """The model of a dump.
+
+        Raises:
+            ModelDamaged: the bytes do not have the expected hash.
+        """
 
 
 Fit: TypeAlias = Callable[[Matrix, int], Model]

@@ -15,8 +15,7 @@ pyod itself gives 165 rows/s one by one, the walk 150k. pyod, scikit-learn and n
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import cache, cached_property
+from functools import cached_property
 from hashlib import sha256
 from typing import Any, ClassVar, Final
 
@@ -24,7 +23,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.models.base import Matrix, Scores, verified
+from engine.models.base import Matrix, Reads, Scores, verified
+from engine.models.compiled import compiled
 
 TREES: Final = 100
 SAMPLES_PER_TREE: Final = 256
@@ -43,6 +43,7 @@ class IsolationForest:
     """A fitted forest as plain arrays."""
 
     name: ClassVar[str] = "isolation-forest"
+    reads: ClassVar[Reads] = "vectors"
 
     def __init__(self, arrays: dict[str, NDArray[Any]], expected: float, offset: float) -> None:
         self._arrays = tuple(np.array(arrays[name], dtype) for name, dtype in _DTYPES.items())
@@ -53,10 +54,15 @@ class IsolationForest:
         """SHA-256 (hex) of `dump()`."""
         return sha256(self.dump()).hexdigest()
 
+    @classmethod
+    def fit(cls, rows: Matrix, seed: int) -> IsolationForest:
+        """Grow a forest on `rows`."""
+        return fit(rows, seed)
+
     def score(self, rows: Matrix) -> Scores:
         """One score a row, as pyod's `decision_function`; above 0 lies the outermost tenth of the training."""
         scores = np.empty(len(rows))
-        _compiled()(np.ascontiguousarray(rows, np.float32), *self._arrays, self._expected, self._offset, scores)
+        compiled(_walk)(np.ascontiguousarray(rows, np.float32), *self._arrays, self._expected, self._offset, scores)
         return scores
 
     def dump(self) -> bytes:
@@ -140,15 +146,3 @@ def _walk(  # noqa: PLR0917 - numba takes arrays one by one
                 node = left[node] if rows[i, feature[node]] <= threshold[node] else right[node]
             total += path[node]
         scores[i] = 2.0 ** (-total / expected) + offset if expected > 0.0 else 0.5 + offset
-
-
-@cache
-def _compiled() -> Callable[..., None]:
-    """The walk as machine code, kept on disk where a place for it can be found."""
-    from numba import njit
-
-    try:
-        compiled: Callable[..., None] = njit(cache=True, nogil=True)(_walk)
-    except RuntimeError:  # neither the package's folder nor a cache folder of the user can be written
-        compiled = njit(nogil=True)(_walk)
-    return compiled

@@ -80,6 +80,9 @@ class Shown:
     def entries(self, _: int) -> np.ndarray:
         return self.vector
 
+    def start(self, _: int) -> int:
+        return self.host_window.start
+
     def letters(self, _: int) -> bytes:
         return self.host_window.letters
 

@@ -1,0 +1,123 @@
+"""Learning from few verdicts: score first, then ask about some rows, then learn; no other label is ever looked at.
+
+Rules:
+    1. The stream comes in blocks. A block is scored and decided before one verdict of it is known.
+    2. Of every block `ASKED` of the rows are asked about: a third near the threshold (uncertain), a third of those that
+       look most novel among what was called normal, a third at random. The probability with which each row was asked
+       about is kept: one over it is the row's weight wherever harmless rows are counted.
+    3. The model learns from all verdicts so far. Its threshold is tracked by the verdicts of each block, on the scores
+       that were given before them (`engine.verdict.tracker`).
+    4. Only what was decided counts. The figures are of the second half of the stream.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.models.base import Matrix
+from engine.models.supervised import Supervised
+from engine.verdict.tracker import Threshold, Tracker
+
+ASKED: Final = 0.05
+LEAST: Final = 8
+"""Verdicts of either kind before a model learns from them."""
+
+FIRST: Final = 1.0
+"""Threshold (log-odds) until there are harmless verdicts enough."""
+
+POOL: Final = 0.1
+"""Uncertain and novel rows are drawn from this share of a block, so that every row's probability is known."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a stream: decisions, scores, and how many verdicts were given."""
+
+    flagged: NDArray[np.bool_]
+    verdicts: int = 0
+    levels: list[float] = field(default_factory=list)
+
+    def figures(self, name: str, attack: NDArray[np.bool_]) -> dict[str, float]:
+        """Accuracy, false- and true-positive rate of the second half."""
+        half = slice(len(attack) // 2, None)
+        flagged, truth = self.flagged[half], attack[half]
+        return {
+            f"{name}_accuracy": round(float(np.mean(flagged == truth)), 4),
+            f"{name}_fpr": round(float(np.mean(flagged[~truth])), 4),
+            f"{name}_tpr": round(float(np.mean(flagged[truth])), 4),
+            f"{name}_verdicts": self.verdicts,
+        }
+
+
+def learn_along(
+    rows: Matrix,
+    novelty: NDArray[np.float64],
+    attack: NDArray[np.bool_],
+    *,
+    promise: float,
+    block: int,
+    seed: int,
+) -> Outcome:
+    """Walk along a stream.
+
+    Args:
+        rows: what the model reads, in the order of the stream.
+        novelty: a p-value a row from models that know no label; the lower, the more novel.
+        attack: what a verdict would say; looked up for the rows that are asked about, and nowhere else.
+        promise: the false-positive rate that the threshold aims at.
+        block: rows that are decided before the next verdicts come.
+        seed: of the draws and of the model.
+    """
+    draw = np.random.default_rng(seed)
+    threshold = Threshold(Tracker.at(promise, most=4.0), FIRST)
+    outcome = Outcome(np.zeros(len(rows), bool))
+    judged: list[int] = []
+    model: Supervised | None = None
+    for begin in range(0, len(rows), block):
+        here = np.arange(begin, min(begin + block, len(rows)))
+        scores = model.score(rows[here]) if model else FIRST + promise - novelty[here]
+        distance = scores - threshold.value()
+        flagged = outcome.flagged[here] = distance >= 0
+        asked, chance = ask(draw, np.abs(distance), novelty[here], flagged, round(ASKED * len(here)))
+        harmless = asked[~attack[here[asked]]]
+        if model:
+            threshold.learn(scores[harmless].tolist(), (1 / chance[harmless]).tolist())
+        judged += here[asked].tolist()
+        told = attack[judged]
+        if min(int(told.sum()), int((~told).sum())) >= LEAST:
+            model = Supervised.fit(rows[judged], told, seed)
+        outcome.levels.append(threshold.tracker.level)
+    outcome.verdicts = len(judged)
+    return outcome
+
+
+def ask(
+    draw: np.random.Generator,
+    uncertainty: NDArray[np.float64],
+    novelty: NDArray[np.float64],
+    flagged: NDArray[np.bool_],
+    count: int,
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Which rows of a block to ask about, and the chance that each row of it had.
+
+    Returns:
+        Index of the rows asked about, ascending, and the expected number of draws of every row of the block.
+    """
+    size, third = len(flagged), count // 3
+    pool = max(third, round(POOL * size))
+    near = np.argsort(uncertainty, kind="stable")[:pool]
+    called_normal = np.flatnonzero(~flagged)
+    novel = called_normal[np.argsort(novelty[called_normal], kind="stable")[:pool]]
+    asked = {*draw.choice(near, min(third, len(near)), replace=False).tolist()}
+    asked |= {*draw.choice(novel, min(third, len(novel)), replace=False).tolist()}
+    others = np.setdiff1d(np.arange(size), sorted(asked))
+    left = count - len(asked)
+    asked |= {*draw.choice(others, left, replace=False).tolist()}
+    chance = np.full(size, left / size)
+    chance[near] += third / max(1, len(near))
+    chance[novel] += third / max(1, len(novel))
+    return np.array(sorted(asked)), chance

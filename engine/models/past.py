@@ -1,0 +1,107 @@
+"""What is known of a host in one profile: its baseline, and the alarm that is on.
+
+Rules:
+    1. The baseline is the first `calibration_windows` windows that were not flagged. From then on it stands: it is
+       shifted by recorded facts only, so that nobody can teach it slowly what an attack looks like.
+    2. An alarm does not teach. When it is over, and the baseline is not full yet, its first window is learned: never
+       learning flagged windows would cut the tail off the calibration, and with it the bar would sink without end.
+    3. A host flagged for `calibration_windows` windows on end has changed: its baseline starts anew.
+    4. A window that a verdict called harmless is learned as often as it takes for the same window to raise no alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import floor
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.anomaly_limits import AnomalyLimits
+from domain.sighting import Feature
+from engine.models.conformal import Ring
+from engine.models.reading import FEATURES
+
+EXPLAINED: Final = 5
+LEAST_DEVIATION: Final = 0.01
+"""Deviation that counts as none: below it a feature that never moved would seem infinitely far off."""
+
+Vector = Sequence[float] | NDArray[np.floating]
+
+
+class Past(msgspec.Struct, array_like=True):
+    """Scores (a column a model) and last vectors of a host's baseline; how long it has been flagged on end."""
+
+    scores: Ring
+    vectors: Ring
+    alarm: int = 0
+    alarm_scores: tuple[float, ...] = ()
+    alarm_vector: tuple[float, ...] = ()
+
+    @classmethod
+    def empty(cls, limits: AnomalyLimits, models: int) -> Past:
+        """Nothing is known yet."""
+        return cls(Ring(limits.calibration_windows, models, "<f4"), Ring(limits.explain_windows, len(FEATURES), "<f4"))
+
+    def known(self) -> NDArray[np.float64]:
+        """The scores of the baseline, a column a model."""
+        return np.asarray(self.scores.rows(), np.float64)
+
+    def learn(self, scores: NDArray[np.float64], vector: Vector) -> None:
+        """The host was not flagged: learn its window, and the first one of an alarm that is over."""
+        if self.alarm:
+            self._add(np.array(self.alarm_scores), self.alarm_vector)
+            self.alarm = 0
+        self._add(scores, vector)
+
+    def flag(self, scores: NDArray[np.float64], vector: Vector) -> bool:
+        """The host is flagged. True if it has been for so long that its baseline starts anew."""
+        if not self.alarm:
+            self.alarm_scores, self.alarm_vector = tuple(scores.tolist()), tuple(map(float, vector))
+        self.alarm += 1
+        if self.alarm < self.scores.size:
+            return False
+        self.scores.clear()
+        self.vectors.clear()
+        self.alarm = 0
+        return True
+
+    def accept(self, scores: NDArray[np.float64], vector: Vector, level: float) -> int:
+        """A verdict said that this window was harmless. Returns how often it was learned."""
+        times = floor(level * (len(self.scores) + 1)) + 1
+        for _ in range(times):
+            self.scores.add(scores)
+            self.vectors.add(vector)
+        self.alarm = 0
+        return times
+
+    def deviation(self, vector: Vector) -> tuple[float, tuple[Feature, ...]]:
+        """How far a window lies from what is usual (see `engine.verdict.severity`), and the features that show it."""
+        rows = self.vectors.rows().astype(float)
+        medians = np.median(rows, axis=0)
+        return explain(vector, medians, 1.4826 * np.median(np.abs(rows - medians), axis=0), LEAST_DEVIATION)
+
+    def _add(self, scores: NDArray[np.float64], vector: Vector) -> None:
+        if len(self.scores) < self.scores.size:
+            self.scores.add(scores)
+            self.vectors.add(vector)
+
+
+def explain(
+    vector: Vector, medians: NDArray[np.floating], deviations: NDArray[np.floating], least: float
+) -> tuple[float, tuple[Feature, ...]]:
+    """The median distance of the features that lie farthest from what is usual, and these features, farthest first."""
+    distances = np.round(np.abs(np.array(vector) - medians) / np.maximum(deviations, least), 6)
+    farthest = np.argsort(-distances, kind="stable")[:EXPLAINED].tolist()
+    shown = tuple(
+        Feature(
+            name=FEATURES[i].name,
+            value=FEATURES[i].shown(vector[i]),
+            unit=FEATURES[i].unit,
+            baseline=FEATURES[i].shown(float(medians[i])),
+        )
+        for i in farthest
+    )
+    return round(float(np.median(distances[farthest])), 2), shown

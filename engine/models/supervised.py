@@ -1,0 +1,77 @@
+"""Learning from verdicts: gradient boosting and randomised trees together, once there are verdicts to learn from.
+
+The score is the mean log-odds of `MEMBERS` pairs, each of gradient boosting (twice) and of extremely randomised trees.
+[Friedman: Greedy function approximation, Annals of Statistics 2001; Geurts, Ernst, Wehenkel: Extremely randomized
+trees, Machine Learning 2006] Its threshold is not of its own making: `engine.verdict.tracker` sets it by the verdicts
+that came after the score.
+
+    >>> rows = np.random.default_rng(1).normal(size=(400, 3)).astype(np.float32)
+    >>> attack = rows[:, 0] > 1
+    >>> model = Supervised.fit(rows, attack, seed=7)
+    >>> model.score(np.array([[3, 0, 0], [-3, 0, 0]], np.float32)).round(1).tolist()
+    [8.0, -10.1]
+
+One thread, one seed: the same verdicts give the same model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.models.base import Matrix, Reads, Scores
+
+MEMBERS: Final = 2
+BOOSTS: Final = 150
+TREES: Final = 100
+LEAST_SHARE: Final = 0.002
+"""Probabilities of the randomised trees are kept this far from 0 and 1: a forest's certainty is that of its size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Supervised:
+    """A fitted ensemble: pairs of scikit-learn estimators (stored by `engine.models.stored`, never pickled)."""
+
+    name: ClassVar[str] = "supervised"
+    reads: ClassVar[Reads] = "vectors"
+    members: tuple[tuple[Any, Any], ...]
+
+    @classmethod
+    def fit(cls, rows: Matrix, attack: NDArray[np.bool_], seed: int) -> Supervised:
+        """Learn from judged rows; both verdicts must be among them."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1):
+            return cls(tuple(_pair(rows, attack, seed + number) for number in range(MEMBERS)))
+
+    def score(self, rows: Matrix) -> Scores:
+        """One score a row: mean log-odds that it is an attack, rounded to 9 places."""
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(limits=1):
+            odds = [_log_odds(*pair, rows) for pair in self.members]
+        return np.asarray(np.round(np.mean(odds, axis=0), 9), np.float64)
+
+
+def _pair(rows: Matrix, attack: NDArray[np.bool_], seed: int) -> tuple[Any, Any]:
+    from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+
+    boosted = HistGradientBoostingClassifier(
+        max_iter=BOOSTS,
+        learning_rate=0.08,
+        max_features=0.4,
+        min_samples_leaf=8,
+        early_stopping=False,
+        random_state=seed,
+    )
+    trees = ExtraTreesClassifier(n_estimators=TREES, max_features=0.5, n_jobs=1, random_state=seed)
+    return boosted.fit(rows, attack), trees.fit(rows, attack)
+
+
+def _log_odds(boosted: Any, trees: Any, rows: Matrix) -> Scores:
+    share = np.clip(trees.predict_proba(rows)[:, 1], LEAST_SHARE, 1 - LEAST_SHARE)
+    # boosting is the sharper of the two, and weighs twice
+    return np.asarray((2.0 * boosted.decision_function(rows) + np.log(share / (1 - share))) / 3.0)

@@ -1,0 +1,170 @@
+"""The rows of one log in a frame, column by column, as the rules of that log need them.
+
+A column is pulled once a frame, whatever the number of rules that look at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import NoneType
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.frame import Frame
+from engine.rules.fields import (
+    CANONICAL_NUMBERS,
+    CANONICAL_TEXTS,
+    EVERYTHING,
+    FLOW_NUMBERS,
+    FLOW_TEXTS,
+    OTHER_NAMES,
+    URL,
+)
+from engine.rules.values import text_of
+
+PLAIN: Final = {str, int, float, NoneType}
+"""Types of values that are told apart by their text as they stand."""
+
+LISTS: Final = PLAIN | {list}
+
+
+def texts_of(log: str) -> frozenset[str]:
+    """Canonical columns of texts in a log."""
+    return FLOW_TEXTS if log == "conn" else CANONICAL_TEXTS
+
+
+def numbers_of(log: str) -> frozenset[str]:
+    """Canonical columns of numbers in a log."""
+    return FLOW_NUMBERS if log == "conn" else CANONICAL_NUMBERS
+
+
+class Table:
+    """Rows of `log` in a frame. `rows` are their indices in the frame, None when it holds no others."""
+
+    def __init__(self, frame: Frame, log: str, rows: NDArray[np.int64] | None) -> None:
+        self.frame = frame
+        self.log = log
+        self.rows = rows
+        self._detail: list[dict[str, Any]] | None = None
+        self._values: dict[str, list[Any]] = {}
+
+    def __len__(self) -> int:
+        return len(self.frame) if self.rows is None else len(self.rows)
+
+    def codes(self, name: str) -> tuple[NDArray[np.int32], list[str]]:
+        """A canonical column of texts: a code a row, and the distinct texts."""
+        codes, values = self.frame.coded(name)
+        return (codes if self.rows is None else codes[self.rows]), values
+
+    def numbers(self, name: str) -> NDArray[Any]:
+        """A canonical column of numbers; `ts` in seconds."""
+        column = self.frame.numbers(name)
+        column = column if self.rows is None else column[self.rows]
+        return column / 1e6 if name == "ts" else column
+
+    def values(self, name: str) -> list[Any]:
+        """Any other column: texts, numbers, None where it is unset, tuples for lists."""
+        if name not in self._values:
+            self._values[name] = self._made(name)
+        return self._values[name]
+
+    def _made(self, name: str) -> list[Any]:
+        if name == URL:
+            return self._urls()
+        if name == EVERYTHING:
+            return self._everything()
+        values = self._pulled(name)
+        kinds = set(map(type, values))
+        if kinds <= PLAIN:
+            return values
+        if kinds <= LISTS:
+            values = [tuple(value) if type(value) is list else value for value in values]
+            with suppress(TypeError):  # a member that is a list or an object
+                hash(tuple(values))
+                return values
+        return [_plain(value) for value in values]
+
+    def value(self, name: str, at: int) -> str:
+        """The text of one cell: `at` is an index into the rows of this table."""
+        if name in texts_of(self.log) or name in numbers_of(self.log):
+            row = at if self.rows is None else int(self.rows[at])
+            value = getattr(self.frame, name)[row]
+            return text_of(value / 1e6 if name == "ts" else value)
+        one = Table(self.frame, self.log, np.array([at if self.rows is None else self.rows[at]], np.int64))
+        value = one.values(name)[0]
+        return ",".join(map(text_of, value)) if isinstance(value, tuple) else text_of(value)
+
+    def detail(self) -> list[dict[str, Any]]:
+        """The fields beyond the canonical columns, a row each."""
+        if self._detail is None:
+            details = self.frame.detail
+            self._detail = details if self.rows is None else [details[row] for row in self.rows.tolist()]
+        return self._detail
+
+    def _pulled(self, name: str) -> list[Any]:
+        values = [detail.get(name) for detail in self.detail()]
+        others = [*OTHER_NAMES.get(self.log, {}).get(name, ()), *([name] if "." in name else [])]
+        for other in others:
+            if None not in values:
+                break
+            if "." not in other:
+                values = [
+                    detail.get(other) if value is None else value
+                    for value, detail in zip(values, self.detail(), strict=True)
+                ]
+                continue
+            get = _getter(other)
+            values = [
+                get(detail) if value is None else value for value, detail in zip(values, self.detail(), strict=True)
+            ]
+        return values
+
+    def _urls(self) -> list[Any]:
+        return [
+            None if not uri else uri if "://" in uri[:12] else f"http://{host or ''}{uri}"
+            for host, uri in zip(map(text_of, self.values("host")), map(text_of, self.values("uri")), strict=True)
+        ]
+
+    def _everything(self) -> list[Any]:
+        ends = zip(self._canonical("src_ip"), self._canonical("dst_ip"), self._canonical("proto"), strict=True)
+        return [
+            tuple(text for value in (*end, *map(_plain, detail.values())) for text in _members(value))
+            for end, detail in zip(ends, self.detail(), strict=True)
+        ]
+
+    def _canonical(self, name: str) -> Sequence[str]:
+        column: list[str] = getattr(self.frame, name)
+        return column if self.rows is None else [column[row] for row in self.rows.tolist()]
+
+
+def _members(value: Any) -> tuple[str, ...]:
+    members = value if isinstance(value, tuple) else (value,)
+    return tuple(text for text in map(text_of, members) if text)
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be hashed and is told from every other by its text."""
+    if isinstance(value, bool):
+        return text_of(value)
+    if isinstance(value, list | tuple):
+        return tuple(text_of(member) for member in value if not isinstance(member, dict | list))
+    return None if isinstance(value, dict) else value
+
+
+def _getter(name: str) -> Callable[[dict[str, Any]], Any]:
+    """A function that looks a dotted name up with underscores, or through nested objects."""
+    first, *rest = name.split(".")
+    flat = name.replace(".", "_")
+
+    def get(detail: dict[str, Any]) -> Any:
+        value = detail.get(flat)
+        if value is None:
+            value = detail.get(first)
+            for part in rest:
+                value = value.get(part) if isinstance(value, dict) else None
+        return value
+
+    return get

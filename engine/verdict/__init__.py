@@ -1,0 +1,1 @@
+"""From scores to verdicts: consensus of the models, a threshold that verdicts track, severity."""
