@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
+import numpy as np
+
 from domain.values import Micros
-from engine.features.tables import SAMPLE, Array
+from engine.features.tables import SAMPLE, Array, Tables
 
 TOP: Final = 20
 """Peers of a window that are named."""
@@ -107,23 +109,17 @@ class ClosedWindow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """The windows of one start, as arrays, from which `window` makes what is shown of one.
+    """The windows of one start, and the tables that they stand in, which change no more.
 
     Attributes:
-        names: the hosts.
+        tables: the tables.
+        slots: the numbers of the windows, in order.
         vectors: their features.
-        windows: their records.
-        peers: numbers of the texts of their top peers, `counts` the flows to each.
-        texts: places of the texts in `blob`.
     """
 
-    names: list[str]
+    tables: Tables
+    slots: Array
     vectors: Array
-    windows: Array
-    peers: Array
-    counts: Array
-    texts: Array
-    blob: Array
 
     def entries(self, k: int) -> Array:
         """The features of the `k`-th window."""
@@ -136,14 +132,13 @@ class Batch:
 
     def letters(self, k: int) -> bytes:
         """Its letters."""
-        return bytes(self.windows["letters"][k].tobytes()[: int(self.windows["flows"][k])])
+        w = self.tables.windows[self.slots[k]]
+        return bytes(w["letters"].tobytes()[: int(w["flows"])])
 
     def window(self, k: int) -> HostWindow:
         """What is shown of it."""
-        w, host = self.windows[k], self.names[k]
-        flows = int(w["flows"])
-        known = self.peers[k] >= 0
-        peers = names_of(self.texts, self.blob, self.peers[k][known])
+        w = self.tables.windows[self.slots[k]]
+        [host], flows = names_of(self.tables, w["text"][None]), int(w["flows"])
         return HostWindow(
             host=host,
             start=int(w["start"]),
@@ -151,23 +146,36 @@ class Batch:
             first=int(w["first"]),
             last=int(w["last"]),
             flows=flows,
-            peers=dict(zip(peers, self.counts[k][known].tolist(), strict=True)),
+            peers=self._peers(k),
             sample=self._sample(w, host, min(flows, SAMPLE)),
             letters=self.letters(k),
         )
 
+    def _peers(self, k: int) -> dict[str, int]:
+        from engine.features.measures import top_peers
+
+        texts, counts = np.empty(TOP, np.int64), np.empty(TOP, np.int64)
+        used = top_peers(self.tables, self.slots[k], texts, counts)
+        return dict(zip(names_of(self.tables, texts[:used]), counts[:used].tolist(), strict=True))
+
     def _sample(self, w: Any, host: str, flows: int) -> list[Sample]:
         ts, sport, dport, out, back = (w[f"shown_{name}"][:flows].tolist() for name in _SHOWN)
-        dst, proto = (names_of(self.texts, self.blob, w[f"shown_{name}"][:flows]) for name in ("dst", "proto"))
+        dst, proto = (names_of(self.tables, w[f"shown_{name}"][:flows]) for name in ("dst", "proto"))
         return list(zip(ts, [host] * flows, sport, dst, dport, proto, out, back, strict=True))
 
 
 _SHOWN: Final = ("ts", "sport", "dport", "out", "back")
 
 
-def names_of(texts: Array, blob: Array, numbers: Array) -> list[str]:
+def names_of(tables: Tables, numbers: Array) -> list[str]:
     """The texts of these numbers."""
-    places = texts[numbers]
-    written = blob.tobytes()
-    ends = (places["begin"] + places["size"]).tolist()
-    return [written[a:b].decode(errors="surrogatepass") for a, b in zip(places["begin"].tolist(), ends, strict=True)]
+    places = tables.texts[numbers]
+    begins, ends = places["begin"], places["begin"] + places["size"]
+    if not len(numbers):
+        return []
+    first = int(begins.min())
+    written = tables.bytes[first : int(ends.max())].tobytes()
+    return [
+        written[begin:end].decode(errors="surrogatepass")
+        for begin, end in zip((begins - first).tolist(), (ends - first).tolist(), strict=True)
+    ]

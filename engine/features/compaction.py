@@ -24,23 +24,15 @@ def kept(t: Tables, clock: int) -> Tables:
     """Fresh tables with all that belongs to starts that are not due at `clock`, in its order."""
     numbers = t.numbers[0]
     made = empty(tuple(int(numbers[name]) for name in LIMITS), sizes_of(t))
-    _keep(t, made, Moved(*(np.full(int(numbers[name]), NONE) for name in Moved._fields)), clock)
-    return made
-
-
-@jit
-def _keep(t: Any, made: Any, moved: Any, clock: Any) -> None:
+    moved = Moved(*(np.full(int(numbers[name]), NONE) for name in Moved._fields))
+    # one kernel after the other: a kernel is compiled once more into each that calls it
     _starts(t, made, clock)
     _windows(t, made, clock, moved)
     _received(t, made, clock, moved)
     _pairs(t, made, moved)
-    for slot in range(made.numbers[0].windows):
-        w = made.windows[slot]
-        moved.texts[w.text] = 0
-        for k in range(min(w.flows, SAMPLE)):
-            moved.texts[w.shown_dst[k]] = moved.texts[w.shown_proto[k]] = 0
     _texts(t, made, moved.texts)
     _rename(made, moved.texts)
+    return made
 
 
 @jit
@@ -79,6 +71,9 @@ def _windows(t: Any, made: Any, clock: Any, moved: Any) -> None:
             moved.windows[old] = new
             made.windows[new] = t.windows[old]
             w = made.windows[new]
+            moved.texts[w.text] = 0
+            for k in range(min(w.flows, SAMPLE)):
+                moved.texts[w.shown_dst[k]] = moved.texts[w.shown_proto[k]] = 0
             for kind in range(2):
                 w.sketch[kind] = _sketch(t, made, moved.sketches, np.int64(w.sketch[kind]))
                 w.head[kind] = w.tail[kind] = NONE

@@ -6,7 +6,7 @@ may lack room for the row (`GROW`). Numbers that make no sense (negative, infini
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from engine.features.jit import jit
 from engine.features.letters import ALPHABET, LETTERS
 from engine.features.lookup import find, insert, mix
 from engine.features.sketch import note
-from engine.features.tables import BINS, CALLERS, NONE, PEERS, PORTS, SAMPLE, SLICES, TEXT, Array
+from engine.features.tables import BINS, CALLERS, NONE, PEERS, PORTS, SAMPLE, SLICES, TEXT
 
 DONE, CLOSE, GROW = 0, 1, 2
 CAP: Final = 1 << 60
@@ -36,16 +36,6 @@ ROW = np.dtype([
 ])  # fmt: skip
 """A row of a frame; `src`, `dst` and `proto` are numbers of its words; `plain`: its status is empty."""
 
-WORD = np.dtype([("id", "u8"), ("begin", "i8"), ("end", "i8"), ("inside", "u1")])
-"""A text of a frame: what it is known by, and where it stands in the blob."""
-
-
-class Words(NamedTuple):
-    """The texts of a frame and their bytes."""
-
-    words: Array
-    blob: Array
-
 
 @jit
 def count(rows: Any, f: Any, t: Any, begin: Any, fresh: Any) -> Any:
@@ -53,7 +43,7 @@ def count(rows: Any, f: Any, t: Any, begin: Any, fresh: Any) -> Any:
 
     Args:
         rows: the frame, as `ROW`.
-        f: its texts, as `Words`.
+        f: its texts, as `texts.Words`.
         t: `Tables`.
         begin: the first row.
         fresh: place for (window, row) of each window that is new.

@@ -1,7 +1,7 @@
-"""The kernel that turns the windows of one start into vectors, in the order of `table.FEATURES`.
+"""The kernels that turn the windows of one start into vectors, in the order of `table.FEATURES`.
 
 Rules:
-    1. One function a family; each gives its features in the order of the table.
+    1. One kernel a family (the behavioural one is `past.recall`); each gives its features in the order of the table.
     2. Distinct values are counted exactly up to the limits. Beyond, a sketch says how many there were (within some 3 %
        of those beyond), and the entropy takes their flows as evenly spread over them.
     3. Quantiles come from counts by powers of two: they lie in the power of two that holds the true one.
@@ -10,149 +10,165 @@ Rules:
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Final, get_args
 
 import numpy as np
 
 from engine.features.jit import jit
 from engine.features.lookup import find
-from engine.features.past import DAY_S, SECOND, deviations, forget_hosts, learn, meet_values, profile_of
+from engine.features.past import DAY_S, SECOND, Past, recall
 from engine.features.sketch import estimate
-from engine.features.table import FEATURES
-from engine.features.tables import BINS, NONE, PEERS, PORTS, SLICES
+from engine.features.table import FEATURES, Family
+from engine.features.tables import BINS, CALLERS, PEERS, PORTS, SLICES, Array, Tables
 from engine.features.topology import survey
 
-_LOGARITHMIC = np.array([feature.log for feature in FEATURES])
 
-
-@jit
-def describe(t: Any, past: Any, slots: Any, g: Any, vectors: Any) -> None:
-    """Fill in the vectors of the windows of one start; their hosts learn them.
+def describe(t: Tables, past: Past, slots: Array) -> Array:
+    """The vectors of the windows of one start; their hosts learn them.
 
     Args:
-        t: `Tables`.
-        past: `Past`.
+        t: the open windows.
+        past: has room for the hosts and for what they know.
         slots: the windows, ordered by host.
-        g: room for their `Graph`.
-        vectors: a row for each window.
+
+    Returns:
+        float64, a row for each window.
     """
-    survey(t, slots, g)
+    graph = survey(t, slots)
+    vectors, distinct = np.empty((len(slots), len(FEATURES))), np.empty((len(slots), 3))
+    _distinct(t, slots, distinct)
+    _temporal(t, slots, vectors[:, _COLUMNS["temporal"]])
+    recall(t, past, slots, (distinct[:, PEERS], graph.core), vectors[:, _COLUMNS["behavioural"]])
+    _of_bytes(t, slots, vectors[:, _COLUMNS["packet/byte"]])
+    _statistical(t, slots, distinct, vectors[:, _COLUMNS["statistical"]])
+    _of_topology(t, slots, distinct, graph, vectors[:, _COLUMNS["topology"]])
+    _scale(vectors)
+    return vectors
+
+
+def _columns(family: Family) -> slice:
+    """The columns of a family, which stand together."""
+    numbers = [number for number, feature in enumerate(FEATURES) if feature.family == family]
+    return slice(numbers[0], numbers[-1] + 1)
+
+
+_COLUMNS: Final = {family: _columns(family) for family in get_args(Family)}
+_LOGARITHMIC: Final = np.array([feature.log for feature in FEATURES])
+
+
+@jit
+def _scale(vectors: Any) -> None:
+    for k in range(vectors.shape[0]):
+        for column in range(vectors.shape[1]):
+            if _LOGARITHMIC[column]:
+                vectors[k, column] = math.log1p(vectors[k, column])
+
+
+@jit
+def _put(out: Any, k: Any, values: Any) -> None:
+    for column in range(len(values)):
+        out[k, column] = values[column]
+
+
+@jit
+def _distinct(t: Any, slots: Any, out: Any) -> None:
+    """Distinct peers, ports and callers of each window."""
     for k in range(len(slots)):
         w = t.windows[slots[k]]
-        p = past.profiles[profile_of(past, w.host, w.start)]
-        peers, ports, core = distinct(t, w, PEERS), distinct(t, w, PORTS), np.float64(g.core[w.text])
-        new_peers, new_ports = meet_values(past, p, t, w, PEERS), meet_values(past, p, t, w, PORTS)
-        values = (
-            temporal(w, t.numbers[0].width)
-            + behavioural(p, w, new_peers / w.exact[PEERS], new_ports / w.exact[PORTS], peers)
-            + of_bytes(w)
-            + statistical(t, w, peers, ports)
-            + of_topology(t, p, w, g, (peers, ports, core, g.reached[k]))
-        )
-        for column in range(len(values)):
-            value = values[column]
-            vectors[k, column] = math.log1p(value) if _LOGARITHMIC[column] else value
-        learn(p, w, peers, core)
-        forget_hosts(past)
+        for kind in range(2):
+            out[k, kind] = w.exact[kind] + _beyond(t, np.int64(w.sketch[kind]))
+        at = find(t.received_index, w.key)
+        out[k, CALLERS] = t.received[at].callers + _beyond(t, np.int64(t.received[at].sketch)) if at >= 0 else 0.0
 
 
 @jit
-def distinct(t: Any, w: Any, kind: Any) -> Any:
-    """Distinct peers or ports of a window."""
-    beyond = estimate(t.sketches, w.sketch[kind]) if w.sketch[kind] >= 0 else 0.0
-    return w.exact[kind] + beyond
+def _beyond(t: Any, sketch: Any) -> Any:
+    """How many distinct values went to a sketch."""
+    return estimate(t.sketches, sketch) if sketch >= 0 else 0.0
 
 
 @jit
-def temporal(w: Any, width: Any) -> Any:
+def _temporal(t: Any, slots: Any, out: Any) -> None:
     """Rates and times."""
-    gaps, mean, spread = w.flows - 1, 0.0, 0.0
-    if gaps and w.gap:
-        mean = w.gap / gaps
-        spread = math.sqrt(max(0.0, w.gap_squares / gaps - mean * mean)) / mean
-    busiest = np.uint32(0)
-    for k in range(SLICES):
-        busiest = max(busiest, w.slices[k])
-    turn = 2.0 * math.pi * ((w.start + width // 2) // SECOND % DAY_S) / DAY_S
-    return (
-        np.float64(w.flows),
-        mean / SECOND,
-        spread,
-        w.steady / (w.flows - 2) if w.flows > 2 else 0.0,
-        busiest / w.flows,
-        w.duration / w.flows,
-        math.sin(turn),
-        math.cos(turn),
-    )
+    for k in range(len(slots)):
+        w = t.windows[slots[k]]
+        gaps, mean, spread = w.flows - 1, 0.0, 0.0
+        if gaps and w.gap:
+            mean = w.gap / gaps
+            spread = math.sqrt(max(0.0, w.gap_squares / gaps - mean * mean)) / mean
+        busiest = np.uint32(0)
+        for part in range(SLICES):
+            busiest = max(busiest, w.slices[part])
+        turn = 2.0 * math.pi * ((w.start + t.numbers[0].width // 2) // SECOND % DAY_S) / DAY_S
+        _put(out, k, (
+            np.float64(w.flows),
+            mean / SECOND,
+            spread,
+            w.steady / (w.flows - 2) if w.flows > 2 else 0.0,
+            busiest / w.flows,
+            w.duration / w.flows,
+            math.sin(turn),
+            math.cos(turn),
+        ))  # fmt: skip
 
 
 @jit
-def behavioural(p: Any, w: Any, new_peers: Any, new_ports: Any, peers: Any) -> Any:
-    """Against the host's own past."""
-    return (new_peers, new_ports, w.failed / w.flows, *deviations(p, w, peers))
-
-
-@jit
-def of_bytes(w: Any) -> Any:
+def _of_bytes(t: Any, slots: Any, out: Any) -> None:
     """Bytes and packets."""
-    return (
-        w.out,
-        w.back,
-        w.out / (w.out + w.back) if w.out + w.back > 0.0 else 0.0,
-        w.sent,
-        w.got,
-        w.out / w.sent if w.sent > 0.0 else 0.0,
-        w.back / w.got if w.got > 0.0 else 0.0,
-        w.empty / w.flows,
-    )
+    for k in range(len(slots)):
+        w = t.windows[slots[k]]
+        _put(out, k, (
+            w.out,
+            w.back,
+            w.out / (w.out + w.back) if w.out + w.back > 0.0 else 0.0,
+            w.sent,
+            w.got,
+            w.out / w.sent if w.sent > 0.0 else 0.0,
+            w.back / w.got if w.got > 0.0 else 0.0,
+            w.empty / w.flows,
+        ))  # fmt: skip
 
 
 @jit
-def statistical(t: Any, w: Any, peers: Any, ports: Any) -> Any:
+def _statistical(t: Any, slots: Any, distinct: Any, out: Any) -> None:
     """How the flows are spread."""
-    most = np.uint32(0)
-    at = np.int64(w.head[PEERS])
-    while at >= 0:
-        most = max(most, t.pairs[at].count)
-        at = np.int64(t.pairs[at].next)
-    return (
-        entropy_of(t, w, PEERS, peers),
-        entropy_of(t, w, PORTS, ports),
-        entropy(w.sizes, w.flows),
-        quantile(w.sizes, w.flows, 0.5),
-        quantile(w.sizes, w.flows, 0.9),
-        w.udp / w.flows,
-        most / w.flows,
-    )
+    for k in range(len(slots)):
+        w, most = t.windows[slots[k]], np.uint32(0)
+        at = np.int64(w.head[PEERS])
+        while at >= 0:
+            most = max(most, t.pairs[at].count)
+            at = np.int64(t.pairs[at].next)
+        _put(out, k, (
+            entropy_of(t, w, PEERS, distinct[k, PEERS]),
+            entropy_of(t, w, PORTS, distinct[k, PORTS]),
+            entropy(w.sizes, w.flows),
+            quantile(w.sizes, w.flows, 0.5),
+            quantile(w.sizes, w.flows, 0.9),
+            w.udp / w.flows,
+            most / w.flows,
+        ))  # fmt: skip
 
 
 @jit
-def of_topology(t: Any, p: Any, w: Any, g: Any, known: Any) -> Any:
-    """Where the host stands in the graph of the window; `known`: its peers, ports, core number and reach."""
-    peers, ports, core, reached = known
-    rare = 0
-    at = np.int64(w.head[PEERS])
-    while at >= 0:
-        rare += g.popular[t.pairs[at].text] == 1
-        at = np.int64(t.pairs[at].next)
-    flows, callers = 0.0, 0.0
-    got = find(t.received_index, w.key)
-    if got >= 0:
-        r = t.received[got]
-        flows, callers = np.float64(r.flows), np.float64(r.callers)
-        callers += estimate(t.sketches, r.sketch) if r.sketch >= 0 else 0.0
-    seen = p.windows[0] + p.windows[1]
-    return (
-        peers,
-        ports,
-        w.inside / w.flows,
-        flows,
-        callers,
-        rare / w.exact[PEERS],
-        reached,
-        core,
-        core - p.core if seen else 0.0,
-    )
+def _of_topology(t: Any, slots: Any, distinct: Any, g: Any, out: Any) -> None:
+    """Where the host stands in the graph of the window; how its core number grew is for its past to say."""
+    for k in range(len(slots)):
+        w, rare = t.windows[slots[k]], 0
+        at = np.int64(w.head[PEERS])
+        while at >= 0:
+            rare += g.popular[t.pairs[at].text] == 1
+            at = np.int64(t.pairs[at].next)
+        got = find(t.received_index, w.key)
+        _put(out, k, (
+            distinct[k, PEERS],
+            distinct[k, PORTS],
+            w.inside / w.flows,
+            np.float64(t.received[got].flows) if got >= 0 else 0.0,
+            distinct[k, CALLERS],
+            rare / w.exact[PEERS],
+            g.reached[k],
+            np.float64(g.core[w.text]),
+        ))  # fmt: skip
 
 
 @jit
@@ -193,32 +209,29 @@ def quantile(sizes: Any, flows: Any, share: Any) -> Any:
 
 
 @jit
-def top_peers(t: Any, slots: Any, texts: Any, counts: Any) -> None:
-    """Fill in the peers of each window that most flows went to: by count, then by name; `NONE` behind the last."""
-    for k in range(len(slots)):
-        at = np.int64(t.windows[slots[k]].head[PEERS])
-        used = 0
-        while at >= 0:
-            used = _enter(t, texts, counts, k, used, t.pairs[at])
-            at = np.int64(t.pairs[at].next)
-        for place in range(used, texts.shape[1]):
-            texts[k, place] = NONE
+def top_peers(t: Any, slot: Any, texts: Any, counts: Any) -> Any:
+    """Fill in the peers of a window that most flows went to, by count, then by name; how many there are."""
+    used, at = np.int64(0), np.int64(t.windows[slot].head[PEERS])
+    while at >= 0:
+        used = _enter(t, texts, counts, used, t.pairs[at])
+        at = np.int64(t.pairs[at].next)
+    return used
 
 
 @jit
-def _enter(t: Any, texts: Any, counts: Any, k: Any, used: Any, p: Any) -> Any:  # noqa: PLR0917
-    """Put a peer in its place among the `used` best of window `k`; how many there are now."""
-    most, place = texts.shape[1], used
+def _enter(t: Any, texts: Any, counts: Any, used: Any, p: Any) -> Any:
+    """Put a peer in its place among the `used` best; how many there are now."""
+    place = used
     while place and (
-        counts[k, place - 1] < p.count or (counts[k, place - 1] == p.count and _before(t, p.text, texts[k, place - 1]))
+        counts[place - 1] < p.count or (counts[place - 1] == p.count and _before(t, p.text, texts[place - 1]))
     ):
         place -= 1
-    if place == most:
+    if place == len(texts):
         return used
-    for at in range(min(used, most - 1), place, -1):
-        texts[k, at], counts[k, at] = texts[k, at - 1], counts[k, at - 1]
-    texts[k, place], counts[k, place] = p.text, p.count
-    return min(used + 1, most)
+    for at in range(min(used, len(texts) - 1), place, -1):
+        texts[at], counts[at] = texts[at - 1], counts[at - 1]
+    texts[place], counts[place] = p.text, p.count
+    return min(used + 1, len(texts))
 
 
 @jit

@@ -21,7 +21,7 @@ import numpy as np
 from engine.features.jit import jit
 from engine.features.lookup import carry_over, find, insert, mix, remove
 from engine.features.services import CLASSES
-from engine.features.tables import NONE, PLACE, Array
+from engine.features.tables import NONE, PEERS, PLACE, PORTS, Array
 
 MEMORY: Final = 48
 """Windows over which a mean forgets: 4 hours of 5 minutes."""
@@ -313,30 +313,46 @@ def moved(mean: Any, value: Any, windows: Any) -> Any:
 
 
 @jit
-def deviations(p: Any, w: Any, peers: Any) -> Any:
-    """How far a window lies from its host's usual; all are 0 for a host without a past.
+def recall(t: Any, past: Any, slots: Any, measured: Any, out: Any) -> None:
+    """Hold each window against its host's past, which it then becomes part of.
 
-    Returns:
-        flows, bytes sent and peers in doublings, the mix of services, the service that grew most in doublings, the
-        hour of the day.
+    Args:
+        t: `Tables`.
+        past: `Past`.
+        slots: the windows, in the order in which they are learned.
+        measured: the distinct peers of each window, the core number of each text.
+        out: a row of the behavioural features for each window.
     """
+    peers, cores = measured
+    for k in range(len(slots)):
+        w = t.windows[slots[k]]
+        p = past.profiles[profile_of(past, w.host, w.start)]
+        out[k, 0] = meet_values(past, p, t, w, PEERS) / w.exact[PEERS]
+        out[k, 1] = meet_values(past, p, t, w, PORTS) / w.exact[PORTS]
+        out[k, 2] = w.failed / w.flows
+        deviations(p, w, peers[k], np.float64(cores[w.text]), out[k])
+        learn(p, w, peers[k], np.float64(cores[w.text]))
+        forget_hosts(past)
+
+
+@jit
+def deviations(p: Any, w: Any, peers: Any, core: Any, out: Any) -> None:
+    """How far a window lies from its host's usual: the features from `flows_growth` on; 0 for a host without a past."""
     seen = p.windows[0] + p.windows[1]
+    for column in range(3, 10):
+        out[column] = 0.0
     if not seen:
-        return 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        return
     part = working(w.start)
     part = part if p.windows[part] else 1 - part
-    shift, grown = 0.0, 0.0
+    out[3] = doublings(w.flows) - p.flows[part]
+    out[4] = doublings(w.out) - p.out[part]
+    out[5] = doublings(peers) - p.peers[part]
     for k in range(CLASSES):
-        shift += abs(w.services[k] / w.flows - p.mix[k])
-        grown = max(grown, doublings(w.services[k]) - p.levels[k])
-    return (
-        doublings(w.flows) - p.flows[part],
-        doublings(w.out) - p.out[part],
-        doublings(peers) - p.peers[part],
-        shift / 2.0,
-        grown,
-        unusual_hour(p, w.start, seen),
-    )
+        out[6] += abs(w.services[k] / w.flows - p.mix[k]) / 2.0
+        out[7] = max(out[7], doublings(w.services[k]) - p.levels[k])
+    out[8] = unusual_hour(p, w.start, seen)
+    out[9] = core - p.core
 
 
 @jit

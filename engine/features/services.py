@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -39,6 +40,7 @@ BY_PORT: Final = _by_port()
 BY_NAME: Final = {name: number for number, (_, names) in enumerate(SERVICES.values()) for name in names}
 
 
+@lru_cache(4096)
 def named(service: str) -> int:
     """The class that a flow's `service` names, `UNNAMED` if it names none.
 

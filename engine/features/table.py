@@ -15,6 +15,9 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
+VERSION: Final = 2
+"""Of the features and of the state behind them: raised when a value may differ or a dump is laid out differently."""
+
 Family = Literal["temporal", "behavioural", "packet/byte", "statistical", "topology"]
 
 
@@ -62,6 +65,8 @@ FEATURES: Final = (
                 "flows of the service that grew most, against that service's own mean"),
     FeatureRule("unusual_hour", "", "behavioural", False, ("ts",),
                 "1 at an hour of the day at which it never was active, 0 at a usual one; 0 during its first day"),
+    FeatureRule("core_growth", "edges", "behavioural", False, ("src_ip", "dst_ip"),
+                "its core number (below) less its own mean"),
     FeatureRule("bytes_out", "bytes", "packet/byte", True, ("src_bytes",), "bytes it sent"),
     FeatureRule("bytes_in", "bytes", "packet/byte", True, ("dst_bytes",), "bytes it was sent back"),
     FeatureRule("out_share", "", "packet/byte", False, ("src_bytes", "dst_bytes"), "share of the bytes that it sent"),
@@ -94,7 +99,6 @@ FEATURES: Final = (
                 "hosts within two steps along the flows of the window"),
     FeatureRule("core", "edges", "topology", True, ("src_ip", "dst_ip"),
                 "core number in the graph of the window: edges of each in the densest group it is in"),
-    FeatureRule("core_growth", "edges", "topology", False, ("src_ip", "dst_ip"), "that number less its own mean"),
 )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ REGISTERS: Final = 1024
 TEXT: Final = 256
 """Bytes of a text that are kept."""
 
-PEERS, PORTS, CALLERS = 0, 1, 2
+PEERS, PORTS, CALLERS = np.int64(0), np.int64(1), np.int64(2)
 """Kinds of distinct values: of a window its peers and ports, of a host that received flows its callers."""
 
 PLACE = np.dtype([("key", "u8"), ("entry", "i8")])

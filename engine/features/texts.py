@@ -8,57 +8,72 @@ a probability of 3e-8.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from engine.features.inside import Inside
 from engine.features.jit import jit
+from engine.features.tables import Array
 
-ASK = 2
+ASK: Final = 2
 """Not an IPv4 address: whether it is inside is for `Inside` to say."""
 
-
-class Texts(NamedTuple):
-    """Distinct texts of a frame: text `i` is `blob[ends[i]:ends[i + 1]]`."""
-
-    blob: NDArray[np.uint8]
-    ends: NDArray[np.int64]
-    ids: NDArray[np.uint64]
+WORD = np.dtype([("id", "u8"), ("begin", "i8"), ("end", "i8"), ("inside", "u1")])
+"""A text: what it is known by, where it stands in the blob, whether it is an address of ours."""
 
 
-def texts_of(values: list[str]) -> Texts:
-    """The texts as bytes, and their identities."""
-    joined = "".join(values)
-    if joined.isascii():
-        encoded, sizes = joined.encode(), map(len, values)
-    else:
-        parts = [value.encode(errors="surrogatepass") for value in values]
-        encoded, sizes = b"".join(parts), map(len, parts)
-    ends = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(np.fromiter(sizes, np.int64, len(values)), out=ends[1:])
-    blob = np.frombuffer(encoded or b"\0", np.uint8)
-    ids = np.empty(len(values), np.uint64)
-    _identify(blob, ends, ids)
-    return Texts(blob, ends, ids)
+class Words(NamedTuple):
+    """Texts and their bytes."""
+
+    words: Array
+    blob: Array
 
 
-class InsideTexts:
-    """Which of a frame's texts are addresses of ours: IPv4 by a kernel, all else by `Inside`."""
+class Reader:
+    """Makes words of texts. IPv4 addresses are told by a kernel, all else by `Inside`."""
 
     def __init__(self, networks: Iterable[str]) -> None:
         self._inside = Inside(networks)
-        ranges = self._inside.ranges(4)
-        self._ranges = np.array(ranges or [(1, 0)], np.uint64)
+        self._ranges = np.array(self._inside.ranges(4) or [(1, 0)], np.uint64)
 
-    def __call__(self, texts: Texts, values: list[str]) -> NDArray[np.uint8]:
-        """1 for each text that lies inside, else 0."""
-        answers = np.empty(len(values), np.uint8)
-        _within(texts.blob, texts.ends, self._ranges, answers)
-        for place in np.flatnonzero(answers == ASK).tolist():
-            answers[place] = self._inside[values[place]]
-        return answers
+    def __call__(self, texts: list[str]) -> Words:
+        """The texts as words, in their order."""
+        written, words = "\n".join(texts).encode(errors="surrogatepass"), np.empty(len(texts), WORD)
+        blob = np.frombuffer(written or b"\0", np.uint8)
+        if written.count(b"\n") == len(texts) - 1:
+            _split(blob, len(written), words)
+        else:
+            sizes = np.array([len(text.encode(errors="surrogatepass")) for text in texts])
+            words["end"] = np.cumsum(sizes) + np.arange(len(texts))
+            words["begin"] = words["end"] - sizes
+        _know(blob, self._ranges, words)
+        for place in np.flatnonzero(words["inside"] == ASK).tolist():
+            words["inside"][place] = self._inside[texts[place]]
+        return Words(words, blob)
+
+
+@jit
+def _split(blob: Any, size: Any, words: Any) -> None:
+    """Where the words stand that line ends separate."""
+    word, begin = 0, 0
+    for at in range(size + 1):
+        if at == size or blob[at] == 10:
+            words[word].begin, words[word].end = begin, at
+            word, begin = word + 1, at + 1
+
+
+@jit
+def _know(blob: Any, ranges: Any, words: Any) -> None:
+    """What each word is known by, and whether it is inside."""
+    for k in range(len(words)):
+        w = words[k]
+        w.id = siphash(blob, w.begin, w.end)
+        number = _ipv4(blob, w.begin, w.end)
+        w.inside = ASK if number < 0 else 0
+        for r in range(len(ranges) if number >= 0 else 0):
+            if (np.uint64(number) & ranges[r, 1]) == ranges[r, 0]:
+                w.inside = 1
 
 
 @jit
@@ -97,12 +112,6 @@ def siphash(data: Any, begin: Any, end: Any) -> Any:
 
 
 @jit
-def _identify(blob: Any, ends: Any, ids: Any) -> None:
-    for i in range(len(ids)):
-        ids[i] = siphash(blob, ends[i], ends[i + 1])
-
-
-@jit
 def _ipv4(blob: Any, begin: Any, end: Any) -> Any:
     """The address as a number, -1 if the text is none: four decimal parts without leading zeros."""
     number, part, digits, parts = np.int64(0), np.int64(0), 0, 0
@@ -119,13 +128,3 @@ def _ipv4(blob: Any, begin: Any, end: Any) -> Any:
         if parts > 4:
             return np.int64(-1)
     return number if parts == 4 else np.int64(-1)
-
-
-@jit
-def _within(blob: Any, ends: Any, ranges: Any, answers: Any) -> None:
-    for i in range(len(answers)):
-        number = _ipv4(blob, ends[i], ends[i + 1])
-        answers[i] = ASK if number < 0 else 0
-        for k in range(len(ranges) if number >= 0 else 0):
-            if (np.uint64(number) & ranges[k, 1]) == ranges[k, 0]:
-                answers[i] = 1

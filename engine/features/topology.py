@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.features.jit import jit
 from engine.features.lookup import find, mix
-from engine.features.tables import NONE, PEERS, Array
+from engine.features.tables import NONE, PEERS, Array, Tables
 
 STEPS: Final = 4096
 """Second steps that are taken from one host."""
@@ -48,22 +48,19 @@ class Graph(NamedTuple):
     reached: Array
 
 
-def room(nodes: int, pairs: int, windows: int) -> Graph:
-    """Room for a graph of so many nodes and edges, of so many windows."""
-    near, ends = np.zeros(2 * pairs, np.int32), np.zeros((pairs, 2), np.int32)
+def survey(t: Tables, slots: Array) -> Graph:
+    """The graph of the windows `slots`."""
+    nodes, pairs = int(t.numbers["texts"][0]), int(t.windows["exact"][slots, PEERS].sum())
     counts = {name: np.zeros(nodes, np.int64) for name in ("popular", "core", "order", "place")}
     bins = {name: np.zeros(nodes + 2, np.int64) for name in ("begin", "bins", "fill")}
     marks = {name: np.full(nodes, NONE, np.int64) for name in ("window", "seen")}
-    return Graph(ends=ends, near=near, reached=np.zeros(windows), **counts, **bins, **marks)
-
-
-@jit
-def survey(t: Any, slots: Any, g: Any) -> None:
-    """Fill in the graph of the windows `slots`."""
-    made = _edges(t, slots, g)
-    _neighbours(g, made)
+    ends, near = np.empty((pairs, 2), np.int64), np.empty(2 * pairs, np.int64)
+    g = Graph(ends=ends, near=near, reached=np.zeros(len(slots)), **counts, **bins, **marks)
+    # one kernel after the other: a kernel is compiled once more into each that calls it
+    _neighbours(g, _edges(t, slots, g))
     _core_numbers(g)
     _reach(t, slots, g)
+    return g
 
 
 @jit
@@ -122,7 +119,7 @@ def _core_numbers(g: Any) -> None:
         node = g.order[k]
         for at in range(g.begin[node], g.begin[node + 1]):
             if g.core[g.near[at]] > g.core[node]:
-                _lower(g, np.int64(g.near[at]))
+                _lower(g, g.near[at])
 
 
 @jit

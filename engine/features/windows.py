@@ -30,15 +30,14 @@ import numpy as np
 from domain.anomaly_limits import AnomalyLimits
 from domain.values import SECOND, Micros
 from engine.features import tables
-from engine.features.closed import TOP, Batch, ClosedWindow, HostWindow, Sample, names_of
+from engine.features.closed import Batch, ClosedWindow, HostWindow, Sample, names_of
 from engine.features.services import BY_PORT, named
-from engine.features.table import FEATURES
 from engine.features.tables import Array
 from engine.frame import Frame
 
 if TYPE_CHECKING:
-    from engine.features.counting import Words
     from engine.features.past import Past
+    from engine.features.texts import Words
 
 __all__ = ["ClosedWindow", "HostWindow", "HostWindows", "Sample"]
 
@@ -81,11 +80,10 @@ class HostWindows:
         self, limits: AnomalyLimits, local_networks: Iterable[str], pairs: int = PAIRS, sketches: int = SKETCHES
     ) -> None:
         # numba comes with the kernels: who never counts a row does not pay for it
-        from engine.features import compaction, counting, measures, past, texts, topology
+        from engine.features import compaction, counting, measures, past, texts
 
         self._counting, self._measures, self._compaction, self._pasts = counting, measures, compaction, past
-        self._topology = topology
-        self._texts, self._inside = texts, texts.InsideTexts(local_networks)
+        self._words = texts.Reader(local_networks)
         width = limits.window_s * SECOND
         span = width + (limits.window_s if limits.grace_s is None else limits.grace_s) * SECOND
         self._limits = (width, span, limits.max_hosts, limits.max_distinct, CALLERS, pairs, sketches)
@@ -147,14 +145,6 @@ class HostWindows:
         rows["service"] = np.where(classes < 0, BY_PORT[rows["dport"] & 0xFFFF], classes)
         return rows, self._words([*src.values, *dst.values, *proto.values])
 
-    def _words(self, values: list[str]) -> Words:
-        """The frame's texts: who they are, where they stand, and whether they lie inside."""
-        texts = self._texts.texts_of(values)
-        words = np.empty(len(values), self._counting.WORD)
-        words["id"], words["begin"], words["end"] = texts.ids, texts.ends[:-1], texts.ends[1:]
-        words["inside"] = self._inside(texts, values)
-        return self._counting.Words(words, texts.blob)
-
     def _close(self, row: int, clock: Micros) -> list[ClosedWindow]:
         """Close all that is due at `clock`."""
         t = self._tables
@@ -167,16 +157,11 @@ class HostWindows:
 
     def _close_start(self, slots: Array, row: int, clock: Micros) -> list[ClosedWindow]:
         """Close the windows `slots`, which are those of one start."""
-        t = self._tables
-        found = names_of(t.texts, t.bytes, t.windows["text"][slots])
+        t, most = self._tables, self._host_values
+        found = names_of(t, t.windows["text"][slots])
         order = sorted(range(len(found)), key=found.__getitem__)
-        names, slots = [found[k] for k in order], slots[order]
-        windows, most = t.windows[slots], self._host_values
-        self._past = self._pasts.roomy(self._past, len(slots), int(np.minimum(windows["exact"], most).sum()))
-        vectors = np.empty((len(slots), len(FEATURES)))
-        graph = self._topology.room(int(t.numbers["texts"][0]), int(windows["exact"][:, 0].sum()), len(slots))
-        self._measures.describe(t, self._past, slots, graph, vectors)
-        peers, counts = np.empty((len(slots), TOP), np.int32), np.empty((len(slots), TOP), np.uint32)
-        self._measures.top_peers(t, slots, peers, counts)
-        batch = Batch(names, vectors, windows, peers, counts, t.texts, t.bytes)
-        return [ClosedWindow(row, clock, name, batch, number) for number, name in enumerate(names)]
+        slots = slots[order]
+        values = np.minimum(t.windows["exact"][slots], most).sum()
+        self._past = self._pasts.roomy(self._past, len(slots), int(values))
+        batch = Batch(t, slots, self._measures.describe(t, self._past, slots))
+        return [ClosedWindow(row, clock, found[k], batch, number) for number, k in enumerate(order)]
