@@ -12,7 +12,7 @@ Rules:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -140,12 +140,14 @@ def ids(*values: object) -> list[str]:
     return [str(value) for value in values]
 
 
-def joined(some: Iterable[str], *more: str) -> list[str]:
+def joined(some: Sequence[str], *more: str) -> list[str]:
     """`some` and then those of `more` that are not yet in it.
 
     >>> joined(["a", "b"], "b", "c")
     ['a', 'b', 'c']
     """
+    if len(more) == 1:  # the usual case: a long list and one that may be new
+        return [*some] if more[0] in some else [*some, *more]
     return list(dict.fromkeys((*some, *more)))
 
 
