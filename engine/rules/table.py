@@ -108,7 +108,7 @@ class Table:
         values = [detail.get(name) for detail in self.detail()]
         others = [*OTHER_NAMES.get(self.log, {}).get(name, ()), *([name] if "." in name else [])]
         for other in others:
-            if None not in values:
+            if None not in values and "." not in other:
                 break
             if "." not in other:
                 values = [
@@ -118,7 +118,8 @@ class Table:
                 continue
             get = _getter(other)
             values = [
-                get(detail) if value is None else value for value, detail in zip(values, self.detail(), strict=True)
+                get(detail) if value is None or isinstance(value, dict) else value
+                for value, detail in zip(values, self.detail(), strict=True)
             ]
         return values
 
