@@ -102,6 +102,10 @@ class Table:
         value = self._cell(name, self.detail()[at])
         return ",".join(map(text_of, value)) if isinstance(value, list | tuple) else text_of(value)
 
+    def cell(self, name: str, at: int) -> Any:
+        """One value of a column that is not canonical: a text, a number, None, or a tuple."""
+        return _plain(self._cell(name, self.detail()[at]))
+
     def _cell(self, name: str, detail: dict[str, Any]) -> Any:
         """One value of a column that is not canonical, read by itself: the columns may not have been pulled."""
         if name == URL:

@@ -127,6 +127,14 @@ def test_what_was_not_told_is_told_by_the_first_row_after_a_while_or_at_the_end(
     assert [sighting.flow_count for sighting in watch.finish(3, START + 3)] == [3]
 
 
+def test_a_sample_record_tells_the_field_that_made_the_rule_match():
+    selection = "a:\n" + "".join(f"  - {name}|contains: jndi\n" for name in ("uri", "user_agent", "referrer"))
+    text = rule(f"{selection}b: {{status_code: 500}}\ncondition: a and not b", log="product: zeek, service: http")
+    detail = {"method": "GET", "host": "a.example", "uri": "/x", "user_agent": "${jndi:x}", "referrer": "fine"}
+    (sighting,) = watch_of(rules(text)).sense(Rows().add(0, log="http", detail=detail).frame())
+    assert sighting.flows[0].note == "user_agent=${jndi:x} GET http://a.example/x"
+
+
 def stream() -> tuple[RuleSet, Frame]:
     """Correlations and a rule of their own over a stream with silences in it."""
     ruleset, frame = many(9)
