@@ -173,7 +173,6 @@ def _rule(document: Document) -> tuple[Rule | Ignored, list[RuleError]]:
     # what a single item is to blame for was said with its line already
     parsed = SigmaRule.from_dict({**data, "detection": HARMLESS} if errors else data, collect_errors=True)
     errors += [document.error(_message(error), _place_of(error, document)) for error in parsed.errors]
-    errors += [] if parsed.title else [document.error("a rule needs a title")]
     if errors:
         return _nothing(document), errors
     log = parsed.logsource

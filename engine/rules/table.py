@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import cache
 from types import NoneType
 from typing import Any, Final
 
@@ -31,6 +32,10 @@ PLAIN: Final = {str, int, float, NoneType}
 LISTS: Final = PLAIN | {list}
 
 
+NAMES: Final = CANONICAL_TEXTS | CANONICAL_NUMBERS
+FLOW_NAMES: Final = FLOW_TEXTS | FLOW_NUMBERS
+
+
 def texts_of(log: str) -> frozenset[str]:
     """Canonical columns of texts in a log."""
     return FLOW_TEXTS if log == "conn" else CANONICAL_TEXTS
@@ -50,6 +55,7 @@ class Table:
         self.rows = rows
         self._detail: list[dict[str, Any]] | None = None
         self._values: dict[str, list[Any]] = {}
+        self._canonical_names = FLOW_NAMES if log == "conn" else NAMES
 
     def __len__(self) -> int:
         return len(self.frame) if self.rows is None else len(self.rows)
@@ -89,13 +95,26 @@ class Table:
 
     def value(self, name: str, at: int) -> str:
         """The text of one cell: `at` is an index into the rows of this table."""
-        if name in texts_of(self.log) or name in numbers_of(self.log):
+        if name in self._canonical_names:
             row = at if self.rows is None else int(self.rows[at])
             value = getattr(self.frame, name)[row]
             return text_of(value / 1e6 if name == "ts" else value)
-        one = Table(self.frame, self.log, np.array([at if self.rows is None else self.rows[at]], np.int64))
-        value = one.values(name)[0]
-        return ",".join(map(text_of, value)) if isinstance(value, tuple) else text_of(value)
+        value = self._cell(name, self.detail()[at])
+        return ",".join(map(text_of, value)) if isinstance(value, list | tuple) else text_of(value)
+
+    def cell(self, name: str, at: int) -> Any:
+        """One value of a column that is not canonical: a text, a number, None, or a tuple."""
+        return _plain(self._cell(name, self.detail()[at]))
+
+    def _cell(self, name: str, detail: dict[str, Any]) -> Any:
+        """One value of a column that is not canonical, read by itself: the columns may not have been pulled."""
+        if name == URL:
+            return url_of(text_of(self._cell("host", detail)), text_of(self._cell("uri", detail)))
+        value = detail.get(name)
+        if value is None or isinstance(value, dict):
+            names = [*OTHER_NAMES.get(self.log, {}).get(name, ()), *([name] if "." in name else [])]
+            value = next((found for other in names if (found := _getter(other)(detail)) is not None), None)
+        return None if isinstance(value, dict) else value
 
     def detail(self) -> list[dict[str, Any]]:
         """The fields beyond the canonical columns, a row each."""
@@ -108,7 +127,7 @@ class Table:
         values = [detail.get(name) for detail in self.detail()]
         others = [*OTHER_NAMES.get(self.log, {}).get(name, ()), *([name] if "." in name else [])]
         for other in others:
-            if None not in values:
+            if None not in values and "." not in other:
                 break
             if "." not in other:
                 values = [
@@ -118,15 +137,13 @@ class Table:
                 continue
             get = _getter(other)
             values = [
-                get(detail) if value is None else value for value, detail in zip(values, self.detail(), strict=True)
+                get(detail) if value is None or isinstance(value, dict) else value
+                for value, detail in zip(values, self.detail(), strict=True)
             ]
         return values
 
     def _urls(self) -> list[Any]:
-        return [
-            None if not uri else uri if "://" in uri[:12] else f"http://{host or ''}{uri}"
-            for host, uri in zip(map(text_of, self.values("host")), map(text_of, self.values("uri")), strict=True)
-        ]
+        return list(map(url_of, map(text_of, self.values("host")), map(text_of, self.values("uri"))))
 
     def _everything(self) -> list[Any]:
         ends = zip(self._canonical("src_ip"), self._canonical("dst_ip"), self._canonical("proto"), strict=True)
@@ -138,6 +155,17 @@ class Table:
     def _canonical(self, name: str) -> Sequence[str]:
         column: list[str] = getattr(self.frame, name)
         return column if self.rows is None else [column[row] for row in self.rows.tolist()]
+
+
+def url_of(host: str, uri: str) -> str | None:
+    """The whole address of a request.
+
+    >>> url_of("a.example", "/x"), url_of("a.example", "http://b.example/x"), url_of("a.example", "")
+    ('http://a.example/x', 'http://b.example/x', None)
+    """
+    if not uri:
+        return None
+    return uri if "://" in uri[:12] else f"http://{host}{uri}"
 
 
 def _members(value: Any) -> tuple[str, ...]:
@@ -154,6 +182,7 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, dict) else value
 
 
+@cache
 def _getter(name: str) -> Callable[[dict[str, Any]], Any]:
     """A function that looks a dotted name up with underscores, or through nested objects."""
     first, *rest = name.split(".")

@@ -51,6 +51,8 @@ def _address_test(alternatives: tuple[ours.Alternative, ...]) -> ours.Condition:
         match alternative:
             case ours.Literal(text=text, place="exact" | "start") if text.startswith("/"):
                 rest.append(alternative)
+            case ours.Wildcards(pieces=((str() as text, *_), *_), open_start=False) if text.startswith("/"):
+                rest.append(alternative)
             case ours.Pattern(regex=regex) if "^" in regex or r"\A" in regex:
                 whole.append(alternative)
                 rest.append(alternative)

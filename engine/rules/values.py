@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +70,9 @@ class View:
         """Add to `found` the tests that hold for each text (None: the field is absent)."""
         if self._read is not None:
             texts = [None if text is None else self._read(text) for text in texts]
+        elif None not in texts:
+            self._find(cast("Sequence[str]", texts), found)
+            return
         # many texts share a path or an extension: it is looked at once
         places: dict[str | None, list[int]] = defaultdict(list)
         for i, text in enumerate(texts):

@@ -31,7 +31,9 @@ from engine.frame import Frame
 from engine.rules.correlation import Correlator, Firing, Match
 from engine.rules.matcher import Matcher
 from engine.rules.ruleset import RuleSet
+from engine.rules.sigma import Rule
 from engine.rules.table import Table
+from engine.rules.witness import Witness
 
 NOTE: Final = 160
 """Characters of the note of a sample record."""
@@ -52,6 +54,9 @@ NOTES: Final[dict[str, tuple[str, ...]]] = {
     "conn": ("conn_state",),
 }
 """What of a record is told beside its addresses, by log."""
+
+SAID: Final = NOTES | {"http": ("method", "host", "uri")}
+"""Columns whose values a note holds."""
 
 ABOUT: Final[tuple[tuple[str, str], ...]] = (
     ("certificate", "certificate.serial"), ("certificate", "fingerprint"), ("file", "sha256"), ("file", "sha1"),
@@ -102,6 +107,7 @@ class RuleWatch:
         self.ruleset = ruleset
         self._matcher = Matcher(ruleset.rules)
         self._correlator = Correlator(ruleset.rules, ruleset.correlations, self._thresholds.limits.entities)
+        self._witnesses: dict[str, Witness] = {}
         self._reporter.hits = {rule.key: rule.hit for rule in ruleset.every}
 
     @property
@@ -156,12 +162,21 @@ class RuleWatch:
         matches.sort(key=lambda match: match[:2])
         for row, number, table, at in matches:
             rule = self.ruleset.rules[number]
-            match = Match(rule=rule.key, row=row, table=table, at=at, flow=flow_at(frame, row, note_of(table, at)))
+            match = Match(
+                rule=rule.key, row=row, table=table, at=at, flow=flow_at(frame, row, self._note(rule, table, at))
+            )
             if not rule.silent:
                 yield match, rule.hit, None
             for firing in self._correlator.take(match, frame.clock[row]):
                 if not firing.correlation.silent:
                     yield firing.match, firing.correlation.hit, firing
+
+    def _note(self, rule: Rule, table: Table, at: int) -> str:
+        """What the record is about, and which of its fields made the rule match."""
+        if rule.key not in self._witnesses:
+            self._witnesses[rule.key] = Witness(rule)
+        said = self._witnesses[rule.key].of(table, at, SAID.get(table.log, ()))
+        return f"{said} {note_of(table, at)}".strip()[:NOTE]
 
     def _close(self, frame: Frame, row: int, found: list[Sighting]) -> None:
         """Closing reports that fall due up to a row: each by the first row that reaches its time."""
