@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, Any, Final
 
@@ -22,7 +23,7 @@ from domain.thresholds import Thresholds
 from domain.values import SECOND, Micros
 from engine.behaviours import Behaviour, all_behaviours
 from engine.frame import Frame
-from engine.sensed import Sensed
+from engine.sensed import Judged, Sensed
 from engine.senses import Parts, Senses
 from engine.wire import pack, unpack
 
@@ -58,6 +59,12 @@ class Beside:
         """At the end of a feed: what was seen and not told yet."""
         self._begin("finish", (row, at))
         answer: list[Sighting] = self._answer(list[Sighting])
+        return answer
+
+    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
+        """Learn from verdicts."""
+        self._begin("learn", (msgspec.to_builtins(verdicts, builtin_types=(bytes,)), row, at))
+        answer: Sensed = self._answer(Sensed)
         return answer
 
     def dump(self) -> Parts:
@@ -149,6 +156,8 @@ def main() -> None:
         match verb:
             case "sense":
                 answer = senses.sense(unpack(told))
+            case "learn":
+                answer = senses.learn(*msgspec.convert(told, tuple[list[Judged], int, int]))
             case "finish":
                 answer = senses.finish(*told)
             case "dump":

@@ -25,7 +25,7 @@ from domain.values import SECOND, Micros
 from engine.behaviours import BEHAVIOURS, Behaviour, all_behaviours
 from engine.beside import Beside, share
 from engine.frame import Frame
-from engine.sensed import Sensed
+from engine.sensed import Judged, Sensed
 from engine.senses import Anomaly, Parts, Senses, in_order
 
 
@@ -79,6 +79,16 @@ class Pipeline:
         here, there = self._here.sense(frame), self._beside.end()
         there.sightings = in_order([*here.sightings, *there.sightings])
         return there
+
+    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
+        """Learn from verdicts, at the end of a ledger entry; gives notices and blobs.
+
+        Args:
+            verdicts: in log order.
+            row: number of the entry's last row.
+            at: the feed's clock there.
+        """
+        return (self._beside or self._here).learn(verdicts, row, at) if verdicts else Sensed()
 
     def finish(self, row: int, at: Micros) -> list[Sighting]:
         """At the end of a feed: what the behaviours saw and did not tell yet.

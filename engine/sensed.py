@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from domain.sighting import Sighting
-from domain.values import Micros
+from domain.values import Micros, Verdict
 
 NoticeName = Literal[
     "baseline-warming", "model-trained", "baseline-learned", "baseline-shifted", "threshold-moved", "votes-counted"
@@ -24,6 +24,21 @@ class Notice:
     at: Micros
     name: NoticeName
     fields: dict[str, str | int | float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A verdict of an operator, as the engine learns from it.
+
+    Attributes:
+        entity: whom the threat was about.
+        detail: the stored evidence of its sighting (the bytes that `Sighting.detail` names); empty when there is none.
+    """
+
+    entity: str
+    verdict: Verdict
+    confidence: float
+    detail: bytes = b""
 
 
 @dataclass(slots=True, kw_only=True)

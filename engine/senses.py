@@ -21,7 +21,7 @@ from domain.values import KINDS, Micros
 from engine.behaviours import Behaviour
 from engine.behaviours.watch import spans
 from engine.frame import COLUMNS, Frame
-from engine.sensed import Sensed
+from engine.sensed import Judged, Sensed
 
 FAST: Final = 1
 """zlib level of a dump: it is written often and read seldom."""
@@ -45,6 +45,9 @@ class Anomaly(Protocol):
 
     def sense(self, frame: Frame) -> Sensed:
         """Sightings, notices and scores of the rows of a frame."""
+
+    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
+        """Learn from verdicts; `row` and `at` say where the stream stands."""
 
     def dump(self) -> bytes:
         """The whole state."""
@@ -79,6 +82,10 @@ class Senses:
         sensed = self._anomaly.sense(frame) if self._anomaly else Sensed()
         sensed.sightings = in_order([*found, *sensed.sightings])
         return sensed
+
+    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
+        """Let the anomaly side learn from verdicts."""
+        return self._anomaly.learn(verdicts, row, at) if self._anomaly else Sensed()
 
     def finish(self, row: int, at: Micros) -> list[Sighting]:
         """At the end of a feed: what the behaviours saw and did not tell yet."""

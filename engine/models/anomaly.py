@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 
 from domain.anomaly_limits import AnomalyLimits
 from domain.sighting import Vote
-from domain.values import DAY, Micros, Verdict
+from domain.values import DAY, Micros
 from engine.features.windows import ClosedWindow, HostWindows
 from engine.frame import Frame
 from engine.models import peers
@@ -45,7 +45,7 @@ from engine.models.registry import family_of
 from engine.models.shown import Finding, report
 from engine.models.voting import Tally
 from engine.models.warmup import Begin, Kept, WarmUp, WarmUpState, begin_here, unpacked
-from engine.sensed import Notice, NoticeName, Sensed
+from engine.sensed import Judged, Notice, NoticeName, Sensed
 from engine.verdict.consensus import Consensus, consensus
 from engine.verdict.null import Null
 from engine.verdict.tracker import Tracker
@@ -55,15 +55,6 @@ CONSENSUS: Final = "consensus"
 ALL_HOSTS: Final = "hosts"
 
 Fields: TypeAlias = dict[str, str | int | float]
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict of an operator, as the detector learns from it; `detail` is the stored evidence of the threat."""
-
-    entity: str
-    verdict: Verdict
-    confidence: float
-    detail: bytes = b""
 
 
 class _State(msgspec.Struct):

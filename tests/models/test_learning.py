@@ -12,10 +12,11 @@ import pytest
 from domain.anomaly_limits import AnomalyLimits
 from domain.values import DAY, HOUR, SECOND, level_of, risk_of
 from engine.features.table import FEATURES
-from engine.models.anomaly import AnomalyDetector, Judged
+from engine.models.anomaly import AnomalyDetector
 from engine.models.base import ModelDamaged
 from engine.models.evidence import Evidence, EvidenceDamaged, recompute
 from engine.models.profiles import profile_of
+from engine.sensed import Judged
 from tests.anomaly.stream import LOCAL, START, closed, stationary
 
 LIMITS = AnomalyLimits(warmup_windows=64, min_host_windows=20, calibration_windows=40, fpr=0.05)
