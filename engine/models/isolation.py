@@ -83,13 +83,6 @@ class IsolationForest:
         return cls(arrays, stored.expected, stored.offset)
 
 
-def prepare() -> None:
-    """Load the compiled walk now, not at the first score: about a second and 120 MiB, which then stay as they are."""
-    leaf = {"roots": [0], "feature": [0], "threshold": [0], "left": [-1], "right": [-1], "path": [0]}
-    arrays = {name: np.array(values) for name, values in leaf.items()}
-    IsolationForest(arrays, 1.0, 0.0).score(np.zeros((1, 1), np.float32))
-
-
 def fit(rows: Matrix, seed: int) -> IsolationForest:
     """Grow a forest on `rows`."""
     return flatten(grow(rows, seed))

@@ -9,7 +9,7 @@ that came after the score.
     >>> attack = rows[:, 0] > 1
     >>> model = Supervised.fit(rows, attack, seed=7)
     >>> model.score(np.array([[3, 0, 0], [-3, 0, 0]], np.float32)).round(1).tolist()
-    [8.0, -10.1]
+    [8.8, -10.4]
 
 One thread, one seed: the same verdicts give the same model.
 """
@@ -17,12 +17,15 @@ One thread, one seed: the same verdicts give the same model.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
 from typing import Any, ClassVar, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.models.base import Matrix, Reads, Scores
+from engine.models.stored import dump_estimators, load_estimators
 
 MEMBERS: Final = 2
 BOOSTS: Final = 150
@@ -31,7 +34,7 @@ LEAST_SHARE: Final = 0.002
 """Probabilities of the randomised trees are kept this far from 0 and 1: a forest's certainty is that of its size."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Supervised:
     """A fitted ensemble: pairs of scikit-learn estimators (stored by `engine.models.stored`, never pickled)."""
 
@@ -54,6 +57,30 @@ class Supervised:
         with threadpool_limits(limits=1):
             odds = [_log_odds(*pair, rows) for pair in self.members]
         return np.asarray(np.round(np.mean(odds, axis=0), 9), np.float64)
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 (hex) of `dump()`."""
+        return sha256(self._bytes).hexdigest()
+
+    def dump(self) -> bytes:
+        """The estimators as bytes."""
+        return self._bytes
+
+    @cached_property
+    def _bytes(self) -> bytes:
+        # made once: a second dump of the same estimators has other bytes (times, identities)
+        return dump_estimators(self.members)
+
+    @classmethod
+    def load(cls, data: bytes, expected_sha256: str) -> Supervised:
+        """The ensemble of a dump.
+
+        Raises:
+            ModelDamaged: the bytes do not have the expected hash.
+            ArtifactRefused: they hold something that is not trusted.
+        """
+        return cls(tuple(tuple(pair) for pair in load_estimators(data, expected_sha256, cls.name)))
 
 
 def _pair(rows: Matrix, attack: NDArray[np.bool_], seed: int) -> tuple[Any, Any]:

@@ -11,10 +11,10 @@ Rules:
     >>> tracker = Tracker.at(0.01)
     >>> tracker.learn(0.03)      # three times as many false alarms as promised
     >>> tracker.level
-    0.006
+    0.008
     >>> tracker.learn(0.0)
     >>> tracker.level
-    0.008
+    0.009
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Final
 
 import msgspec
 
-STEP: Final = 0.2
+STEP: Final = 0.1
 LEAST: Final = 0.25
 """The level stays above a quarter of the target, and below `most` times it: verdicts neither silence nor drown it."""
 
@@ -65,24 +65,28 @@ def weighted_error(flagged: Sequence[bool], weights: Sequence[float]) -> float:
     return sum(w for w, hit in zip(weights, flagged, strict=True) if hit) / total if total else 0.0
 
 
-RECENT: Final = 1 / 3
+RECENT: Final = 0.5
 """Share of the harmless verdicts, the last ones, that a threshold rests on: models and traffic move on."""
 
-FEWEST: Final = 100
+FEWEST: Final = 30
 LEAST_WINDOW: Final = 200
+
+PRIOR: Final = 3.0
+"""Weight of the first threshold, in harmless rows beyond it: a quantile is as sure as what lies beyond it."""
 
 
 class Threshold(msgspec.Struct, array_like=True):
     """The score from which a model's word counts: the quantile, at the tracked level, of what harmless rows scored.
 
     Every score in it was given before the model knew the verdict; a row weighs one over the probability with which it
-    was asked about.
+    was asked about. Few verdicts move it little: it lies between `first` and the quantile, as much nearer to the latter
+    as (effectively) more rows lie beyond it. [Kish: Survey sampling, 1965, for the effective number]
 
     >>> threshold = Threshold(Tracker.at(0.01), first=1.0)
-    >>> threshold.value()                        # too few verdicts yet
+    >>> threshold.value()                                   # too few verdicts yet
     1.0
     >>> threshold.learn([s / 1000 for s in range(1000)], [1.0] * 1000)
-    >>> threshold.value()                        # one in a hundred of the last third reaches it
+    >>> round(threshold.value(), 3)                         # 5 of the last 500 lie beyond .995
     0.997
     """
 
@@ -96,10 +100,13 @@ class Threshold(msgspec.Struct, array_like=True):
         if len(self.scores) < FEWEST:
             return self.first
         recent = max(LEAST_WINDOW, int(len(self.scores) * RECENT))
-        pairs = sorted(zip(self.scores[-recent:], self.weights[-recent:], strict=True), reverse=True)
+        scores, weights = self.scores[-recent:], self.weights[-recent:]
+        pairs = sorted(zip(scores, weights, strict=True), reverse=True)
         reached = list(accumulate(weight for _, weight in pairs))
         place = bisect_left(reached, self.tracker.level * reached[-1] * (1.0 - 1e-9))
-        return pairs[min(place, len(pairs) - 1)][0]
+        beyond = self.tracker.level * reached[-1] ** 2 / sum(weight * weight for weight in weights)
+        sure = beyond / (beyond + PRIOR)
+        return sure * pairs[min(place, len(pairs) - 1)][0] + (1.0 - sure) * self.first
 
     def learn(self, scores: Sequence[float], weights: Sequence[float]) -> None:
         """Take in what harmless rows had scored before their verdicts; the tracker learns of the false alarms."""

@@ -90,12 +90,12 @@ class Shown:
         return self.host_window
 
 
-def stationary(hosts: int, windows: int, seed: int) -> Iterator[ClosedWindow]:
-    """Window after window of hosts that each keep a level and a spread of their own."""
+def stationary(hosts: int, windows: int, seed: int, *, together: bool = False) -> Iterator[ClosedWindow]:
+    """Window after window of hosts that each keep a level and a spread; each at a row of its own, or all `together`."""
     draw = np.random.default_rng(seed)
     level = draw.normal(4, 2, (hosts, len(FEATURES)))
     spread = draw.uniform(0.1, 1.0, (hosts, 1))
     for k in range(windows):
         vectors = level + spread * draw.standard_t(5, level.shape)
         for h in range(hosts):
-            yield closed(k * hosts + h + 1, f"10.0.1.{h}", vectors[h], START + k * 300 * SECOND)
+            yield closed(k * hosts + 1 + h * (not together), f"10.0.1.{h}", vectors[h], START + k * 300 * SECOND)

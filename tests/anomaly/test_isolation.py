@@ -8,6 +8,7 @@ from engine.features.table import FEATURES
 from engine.models.base import Matrix, ModelDamaged, version_of
 from engine.models.isolation import IsolationForest, fit, flatten, grow
 from engine.models.training import TrainingFailed, fit_apart
+from engine.models.warmup import Windows
 
 
 def sample(rows: int, seed: int) -> Matrix:
@@ -57,25 +58,30 @@ def test_a_forest_whose_bytes_were_changed_is_refused(forest: IsolationForest) -
 
 
 def test_a_forest_fitted_in_a_process_of_its_own_is_the_same_to_the_last_bit(forest: IsolationForest) -> None:
-    assert fit_apart(sample(512, 1), seed=7).dump() == forest.dump()
+    models = {model.name: model for model in fit_apart(Windows(sample(512, 1), [b""] * 512), seed=7)}
+    assert models["isolation-forest"].dump() == forest.dump()
 
 
 def test_a_training_that_fails_apart_says_why() -> None:
     with pytest.raises(TrainingFailed, match=r"training failed .*NaN"):
-        fit_apart(np.full((10, 2), np.nan, np.float32), seed=7)
+        fit_apart(Windows(np.full((10, 2), np.nan, np.float32), [b""] * 10), seed=7)
 
 
 def test_a_process_that_fits_apart_and_scores_never_holds_the_learning_libraries() -> None:
     code = (
-        "import sys, numpy as np; from engine.models import isolation, training; isolation.prepare();"
-        "training.fit_apart(np.eye(40, dtype=np.float32), 1).score(np.eye(40, dtype=np.float32));"
-        "print(sorted({'pyod', 'sklearn', 'numba'} & set(sys.modules)))"
+        "import sys, numpy as np; from engine.models import evidence, training, warmup;"
+        "eye, words = np.eye(40, dtype=np.float32), [b'abcdef'] * 40;"
+        "evidence.score_all(training.fit_apart(warmup.Windows(eye, words), 1), eye, words);"
+        "print(sorted({'pyod', 'sklearn', 'hmmlearn', 'numba'} & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "['numba']"
 
 
 def test_the_learning_libraries_are_imported_only_when_something_is_fitted_or_scored() -> None:
-    code = "import sys, engine.models.anomaly; print(sorted({'pyod', 'sklearn', 'numba', 'scipy'} & set(sys.modules)))"
+    code = (
+        "import sys, engine.models.anomaly;"
+        "print(sorted({'pyod', 'sklearn', 'hmmlearn', 'numba', 'scipy'} & set(sys.modules)))"
+    )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "[]"
