@@ -128,7 +128,7 @@ class Batch:
 
     def start(self, k: int) -> Micros:
         """Where it begins."""
-        return int(self.windows["start"][k])
+        return int(self.tables.windows["start"][self.slots[k]])
 
     def letters(self, k: int) -> bytes:
         """Its letters."""
