@@ -149,7 +149,9 @@ def done(name: object, what: str) -> tuple[str, Fact]:
     return f"incident/{uid(name)}", made[what]
 
 
-RULES = o.RulesLoaded(feed="zeek", version="r2", sha256="0" * 64, rules=2, names=("A", "B"), ignored=1, errors=())
+RULES = o.RulesLoaded(
+    feed="zeek", row=0, version="r2", sha256="0" * 64, rules=2, names=("A", "B"), ignored=1, errors=()
+)
 
 
 def story() -> list[Draft]:
