@@ -13,7 +13,7 @@ else
 endif
 
 test: env                      ## all tests, real PostgreSQL included (from a wheel, on a free port)
-	$(V)/python -m pytest -q -m "not faults"
+	$(V)/python -m pytest -q -m "not faults" -n auto --maxprocesses 4 --dist loadfile
 
 faults: env                    ## the long kill -9 campaign: 50 random moments on each store
 	$(V)/python -m pytest -q -m faults

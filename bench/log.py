@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import random
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from itertools import count
 from pathlib import Path
@@ -20,9 +20,10 @@ from uuid import UUID, uuid5
 from adapters.log.base import ChainedLog
 from adapters.log.chain import Row
 from adapters.log.memory import MemoryLog
+from bench.rate import Rate, rate_of
 from domain.events import Fact
 from domain.facts.threat import ThreatContinued
-from domain.journal import Draft
+from domain.journal import Draft, follow
 from domain.sighting import Feature, Vote
 from domain.values import NAMESPACE, SECOND
 
@@ -142,23 +143,28 @@ def _reading(file: Path, events: int) -> dict[str, float]:
     from adapters.log.sqlite import SQLiteLog
 
     with closing(SQLiteLog(file, count().__next__)) as log:
-        plain = median(events / _drain(log, None) for _ in range(ROUNDS))
-        folded = median(events / _drain(log, _evolve) for _ in range(ROUNDS))
-        began = perf_counter()
-        if not log.verify().ok:
-            raise RuntimeError(f"{file} does not verify")
-        walked = events / (perf_counter() - began)
-    return {"decode_per_second": plain, "decode_evolve_per_second": folded, "verify_per_second": walked}
+        plain = _median(rate_of(events, lambda: _drain(log, None)) for _ in range(ROUNDS))
+        folded = _median(rate_of(events, lambda: _drain(log, _evolve)) for _ in range(ROUNDS))
+        walked = rate_of(events, lambda: _verify(log))
+    return plain.figures("decode") | folded.figures("decode_evolve") | walked.figures("verify")
 
 
-def _drain(log: ChainedLog, evolve: Callable[[int, Fact], int] | None) -> float:
-    began, after, state = perf_counter(), 0, 0
-    while facts := log.read(after):
-        after = facts[-1].position
+def _median(rates: Iterable[Rate]) -> Rate:
+    wall, cpu = zip(*rates, strict=True)
+    return Rate(median(wall), median(cpu))
+
+
+def _drain(log: ChainedLog, evolve: Callable[[int, Fact], int] | None) -> None:
+    state = 0
+    for facts in follow(log):
         if evolve:
             for fact in facts:
                 state = evolve(state, fact.fact)
-    return perf_counter() - began
+
+
+def _verify(log: ChainedLog) -> None:
+    if not log.verify().ok:
+        raise RuntimeError("the log of the benchmark does not verify")
 
 
 def _evolve(state: int, fact: Fact) -> int:
@@ -184,6 +190,8 @@ def _draft(number: int, rng: random.Random) -> Draft:
         level="high",
         confidence=0.9,
         techniques=(),
+        rules=(),
+        detail="",
         last_seen=number * SECOND,
         peers=("203.0.113.7",),
         votes=(Vote(model="behaviour", version="1", p=None, vote=True),),

@@ -17,6 +17,7 @@ PROTOCOL = (
     "write_flows(seed) as one Zeek conn.log on disk; `myrmidon run --until-eof` in a fresh process and home a size; "
     "rows/s over the whole run (features, detections, facts, chain, views included); peak RSS as the kernel counts it; "
     "log figures are medians of 5 interleaved rounds against the raw database in the same run; "
+    "`..._per_cpu_second` counts the processor time of this process alone, for machines that others use too; "
     "views and replay over a log of 10,000 threats, each continued once"
 )
 

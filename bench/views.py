@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
-from time import perf_counter
 from typing import Final
 
 from adapters.log import open_log
@@ -11,6 +11,7 @@ from adapters.views import Views
 from agents.detector.decide import Sight, State, Versions, decide, evolve
 from agents.detector.policy import Policy
 from agents.responder.policy import Policy as ResponderPolicy
+from bench.rate import rate_of
 from domain.journal import Draft
 from domain.sighting import Feature, Flow, Sighting
 from domain.values import HOUR, SECOND, event_id
@@ -30,22 +31,21 @@ def measure(folder: Path, *, threats: int) -> dict[str, float]:
         drafts = [draft for number in range(threats) for draft in _threat(number)]
         for begin in range(0, len(drafts), 1000):
             journal.append(drafts[begin : begin + 1000])
-        started = perf_counter()
-        Intake(journal, ResponderPolicy()).catch_up()
-        intake = perf_counter() - started
-        with Views.open(str(folder), journal) as views:
-            started = perf_counter()
-            views.catch_up(journal)
-            followed = perf_counter() - started
-            replayed = views.replay(journal)
+        gc.collect()
+        gc.freeze()  # the input is not part of the work
+        taken = rate_of(len(drafts), Intake(journal, ResponderPolicy()).catch_up)
         events = journal.fingerprint().events
+        with Views.open(str(folder), journal) as views:
+            followed = rate_of(events, lambda: views.catch_up(journal))
+            replayed = views.replay(journal)
     finally:
+        gc.unfreeze()
         journal.close()
     if not replayed["equal"]:
         raise RuntimeError("the replay gave other views than the live ones")
     return {
-        "intake_threat_facts_per_second": round(len(drafts) / intake, 1),
-        "views_events_per_second": round(events / followed, 1),
+        **taken.figures("intake_threat_facts"),
+        **followed.figures("views_events"),
         "replay_events_per_second": replayed["events_per_second"],
         "views_events": events,
     }

@@ -14,6 +14,7 @@ import typer
 from cli.context import context_of
 from cli.output import clean, emit, fail, table, when
 from cli.reading import moment, now, one, opened, opened_log
+from cli.rescore import rescore
 from domain.moments import rfc3339
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
         ("as-of", as_of),
         ("explain", explain),
         ("log", log),
+        ("rescore", rescore),
     ):
         group.command(name)(command)
     app.add_typer(group, name="audit")

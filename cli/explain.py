@@ -54,6 +54,7 @@ def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
         "versions": {
             name.removesuffix("_version"): row[name] for name in ("model_version", "rules_version", "settings_version")
         },
+        "rules": row["rules"],
         "techniques": [{"id": name, "name": TECHNIQUES.get(name, "")} for name in row["techniques"]],
         "flows": threat["flows"],
         "verdicts": threat["verdicts"],
@@ -235,12 +236,18 @@ def _threat_note(story: dict[str, Any]) -> str:
         ["Why", *(f"  - {why['says']}" for why in story["why"] if why["value"] or why["needed"])],
         ["How sure", *_wrapped(_sure(threat)), *(_vote(vote) for vote in threat["votes"])],
         ["Decided by", *_wrapped("; ".join(f"{name} {version or '-'}" for name, version in story["versions"].items()))],
+        ["Rules", *(line for hit in story["rules"] for line in _wrapped(_rule(hit)))],
         ["ATT&CK", *(f"  {known['id']:<10} {known['name']}" for known in story["techniques"])],
         [f"Flows that show it ({len(threat['flows'])} of {threat['flow_count']:,})", *map(_flow, threat["flows"])],
         ["How it came about", *map(_link, story["chain"])],
         ["Operators said", *map(_verdict, threat["verdicts"])],
     ]
     return "\n\n".join("\n".join(section) for section in sections if len(section) > 1)
+
+
+def _rule(hit: dict[str, Any]) -> str:
+    written = f"by {hit['author'] or 'an unnamed author'}" + (f", {hit['licence']}" if hit["licence"] else "")
+    return f"{hit['title']} ({hit['level']}), {written}; {hit['id']} {hit['version']} {hit['reference']}".rstrip()
 
 
 def _incident_note(story: dict[str, Any]) -> str:

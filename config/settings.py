@@ -66,6 +66,18 @@ class RunSettings(BaseModel):
     )
 
 
+class RulesSettings(BaseModel):
+    """Where Sigma rules come from. What they say has a version of its own, the rule-set version."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dir: str = Field(default="", description="Folder of your own rules: every `*.yml` in it and below. Empty: none.")
+    shipped: bool = Field(default=True, description="Whether the rules that come with the house are loaded too.")
+    reload_every: float = Field(
+        default=5.0, gt=0.0, description="Seconds between two looks at whether the rules have changed, in a live run."
+    )
+
+
 class Settings(BaseSettings):
     """All settings, typed and checked."""
 
@@ -78,6 +90,7 @@ class Settings(BaseSettings):
     detector: DetectorPolicy = DetectorPolicy()
     thresholds: Thresholds = Thresholds()
     responder: ResponderPolicy = ResponderPolicy()
+    rules: RulesSettings = RulesSettings()
     seed: int = 0
     """Seed of everything that is fitted."""
 

@@ -25,6 +25,7 @@ from domain.facts.operation import (
     JobFinished,
     JobStarted,
     ModelTrained,
+    RulesLoaded,
     SettingChanged,
 )
 from domain.facts.telemetry import BaselineLearned, BatchScored, FeedClosed, FeedFault, FeedOpened, LogReleased
@@ -51,6 +52,7 @@ Fact: TypeAlias = (
     | IncidentReopened
     | NoteAdded
     | ModelTrained
+    | RulesLoaded
     | ThresholdMoved
     | VotesCounted
     | SettingChanged
@@ -64,7 +66,7 @@ Fact: TypeAlias = (
 FACTS: Final[dict[str, type[Fact]]] = {cls.kind: cls for cls in get_args(Fact)}
 """Every fact by the name it has on disk."""
 
-VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1)
+VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1) | {"threat-detected": 2, "threat-continued": 2}
 """Schema version under which each kind is written today; older ones are lifted by the codec's upcasters."""
 
 SENSED: Final[frozenset[str]] = frozenset(kind for kind, cls in FACTS.items() if not cls.decided)

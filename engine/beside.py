@@ -63,7 +63,7 @@ class Beside:
 
     def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
         """Learn from verdicts."""
-        self._begin("learn", (msgspec.to_builtins(verdicts, builtin_types=(bytes,)), row, at))
+        self._begin("learn", (list(verdicts), row, at))
         answer: Sensed = self._answer(Sensed)
         return answer
 
@@ -157,7 +157,7 @@ def main() -> None:
             case "sense":
                 answer = senses.sense(unpack(told))
             case "learn":
-                answer = senses.learn(*msgspec.convert(told, tuple[list[Judged], int, int]))
+                answer = senses.learn(*msgspec.convert(told, tuple[list[Judged], int, Micros]))
             case "finish":
                 answer = senses.finish(*told)
             case "dump":

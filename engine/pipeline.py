@@ -23,8 +23,11 @@ from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND, Micros
 from engine.behaviours import BEHAVIOURS, Behaviour, all_behaviours
+from engine.behaviours.places import Places
 from engine.beside import Beside, share
 from engine.frame import Frame
+from engine.rules.ruleset import RuleSet
+from engine.rules.watch import RuleWatch
 from engine.sensed import Judged, Sensed
 from engine.senses import Anomaly, Parts, Senses, in_order
 
@@ -37,7 +40,7 @@ class Pipeline:
     """All that senses, behind one door. `beside` takes half of the work to a process of its own."""
 
     READS: ClassVar[frozenset[str]] = frozenset().union(*(behaviour.reads for behaviour in BEHAVIOURS))
-    """Log types that a detection reads; rows of the others are counted as skipped."""
+    """Log types that the behaviours read."""
 
     def __init__(
         self,
@@ -47,16 +50,44 @@ class Pipeline:
         behaviours: Sequence[Behaviour] | None = None,
         anomaly: Anomaly | None = None,
         beside: Beside | None = None,
+        rules: RuleSet | None = None,
     ) -> None:
-        every = all_behaviours(thresholds) if behaviours is None else behaviours
-        names = "|".join(f"{behaviour.name}:{behaviour.version}" for behaviour in every)
-        self.rules_version = sha256(names.encode()).hexdigest()[:16]
+        every = list(all_behaviours(thresholds) if behaviours is None else behaviours)
+        self._names = "|".join(f"{behaviour.name}:{behaviour.version}" for behaviour in every)
+        self._rules = RuleWatch(rules or RuleSet(), thresholds, Places(thresholds.local_networks))
         self._beside = beside
         closing = thresholds.limits.closing_seconds * SECOND
         if beside is not None:
-            self._here = Senses(share(thresholds, beside=False), None, closing)
+            self._here = Senses([*share(thresholds, beside=False), self._rules], None, closing)
         else:
-            self._here = Senses(every, anomaly or _default_anomaly(thresholds, seed), closing)
+            anomaly = anomaly or _default_anomaly(thresholds, seed)
+            self._here = Senses([*every, self._rules], anomaly, closing)
+
+    @property
+    def rules_version(self) -> str:
+        """Version of all that decides by rules: the behaviours and the rule set."""
+        names = f"{self._names}|{self._rules.name}:{self._rules.version}:{self.rules.version}"
+        return sha256(names.encode()).hexdigest()[:16]
+
+    @property
+    def rules(self) -> RuleSet:
+        """The rule set in force."""
+        return self._rules.ruleset
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """Log types that a detection reads now; rows of the others are counted as skipped."""
+        return self.READS | self._rules.reads
+
+    def swap_rules(self, ruleset: RuleSet, row: int, at: Micros) -> list[Sighting]:
+        """Go on with another rule set from the next row on; what rules that are gone did not tell yet is told.
+
+        Args:
+            ruleset: the new rules.
+            row: number of the feed's last row.
+            at: the feed's clock there.
+        """
+        return self._rules.swap(ruleset, row, at)
 
     @property
     def model_version(self) -> str:
@@ -81,14 +112,14 @@ class Pipeline:
         return there
 
     def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
-        """Learn from verdicts, at the end of a ledger entry; gives notices and blobs.
+        """Learn from what people said of sightings; gives what became true by it.
 
         Args:
-            verdicts: in log order.
-            row: number of the entry's last row.
+            verdicts: in the order in which they were given.
+            row: number of the feed's last row.
             at: the feed's clock there.
         """
-        return (self._beside or self._here).learn(verdicts, row, at) if verdicts else Sensed()
+        return (self._beside or self._here).learn(verdicts, row, at)
 
     def finish(self, row: int, at: Micros) -> list[Sighting]:
         """At the end of a feed: what the behaviours saw and did not tell yet.

@@ -47,7 +47,7 @@ class Anomaly(Protocol):
         """Sightings, notices and scores of the rows of a frame."""
 
     def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
-        """Learn from verdicts; `row` and `at` say where the stream stands."""
+        """Learn from verdicts; gives what became true by them."""
 
     def dump(self) -> bytes:
         """The whole state."""
@@ -83,13 +83,13 @@ class Senses:
         sensed.sightings = in_order([*found, *sensed.sightings])
         return sensed
 
-    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
-        """Let the anomaly side learn from verdicts."""
-        return self._anomaly.learn(verdicts, row, at) if self._anomaly else Sensed()
-
     def finish(self, row: int, at: Micros) -> list[Sighting]:
         """At the end of a feed: what the behaviours saw and did not tell yet."""
         return in_order([sighting for behaviour in self._behaviours for sighting in behaviour.finish(row, at)])
+
+    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
+        """What people said of sightings, learned right after row `row`."""
+        return self._anomaly.learn(verdicts, row, at) if self._anomaly else Sensed()
 
     def dump(self) -> Parts:
         """The whole working state."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from sys import intern
 from typing import Any, Final, overload
 
 import msgspec
@@ -80,7 +81,8 @@ def unpack(data: bytes) -> Frame:
         name: np.frombuffer(part, kind) for (name, kind), part in zip(NUMBERS.items(), sent.numbers, strict=True)
     }
     columns: dict[str, Any] = {name: array.tolist() for name, array in arrays.items()}
-    for name, (codes, values) in zip(TEXTS, sent.texts, strict=True):
+    for name, (codes, texts) in zip(TEXTS, sent.texts, strict=True):
+        values = list(map(intern, texts))  # what is remembered of many frames is one text
         coded = arrays[name] = Coded(np.frombuffer(codes, np.int32), values)
         columns[name] = [values[code] for code in coded.codes.tolist()]
     rows = len(sent.sizes)

@@ -11,7 +11,7 @@ from sqlmodel import Field
 from domain.facts.telemetry import BatchScored, FeedClosed, FeedFault, FeedOpened, LogReleased
 from domain.journal import Recorded
 from domain.moments import rfc3339
-from projections.view import Handler, Row, Rows, View, ViewTable, joined, known, plain
+from projections.view import Handler, Row, Rows, View, ViewTable, joined, known, plain, value_of
 
 
 class Feed(ViewTable, table=True):
@@ -65,7 +65,7 @@ def _opened(_: Rows, fact: FeedOpened, recorded: Recorded) -> Iterable[Row]:
 
 def _scored(rows: Rows, fact: BatchScored, recorded: Recorded) -> Iterable[Row]:
     row = known(rows, fact.feed, "feed")
-    reasons = dict(row["skipped_by"])
+    reasons = dict(value_of(row, "skipped_by"))
     for reason, count in fact.skipped_by.items():
         reasons[reason] = reasons.get(reason, 0) + count
     yield {
@@ -84,7 +84,7 @@ def _scored(rows: Rows, fact: BatchScored, recorded: Recorded) -> Iterable[Row]:
 
 def _released(rows: Rows, fact: LogReleased, _: Recorded) -> Iterable[Row]:
     row = known(rows, fact.feed, "feed")
-    yield {**row, "released": joined(row["released"], fact.log)}
+    yield {**row, "released": joined(value_of(row, "released"), fact.log)}
 
 
 def _faulted(rows: Rows, fact: FeedFault, recorded: Recorded) -> Iterable[Row]:
@@ -129,6 +129,7 @@ IGNORED: Final = frozenset(
         "incident-reopened",
         "note-added",
         "model-trained",
+        "rules-loaded",
         "baseline-warming",
         "baseline-shifted",
         "threshold-moved",
@@ -149,6 +150,8 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"skipped_by", "released", "last_fault"}),
+    named_by=("feed",),
+    opens=frozenset({"feed-opened"}),
 )
 
 

@@ -9,7 +9,15 @@ from sqlalchemy import BigInteger, Select, select
 from sqlmodel import Field
 
 from domain.facts.model import BaselineWarming
-from domain.facts.operation import FollowerFault, HealthReported, JobFailed, JobFinished, JobStarted, ModelTrained
+from domain.facts.operation import (
+    FollowerFault,
+    HealthReported,
+    JobFailed,
+    JobFinished,
+    JobStarted,
+    ModelTrained,
+    RulesLoaded,
+)
 from domain.facts.telemetry import BaselineLearned
 from domain.journal import Recorded
 from domain.moments import rfc3339
@@ -17,7 +25,7 @@ from projections.view import Handler, Row, Rows, View, ViewTable, plain
 
 
 class Part(ViewTable, table=True):
-    """A part of the system: `region/<name>`, `follower/<name>`, `job/<name>`, `model/<name>`, `baseline/<profile>`."""
+    """A part: `region/<name>`, `follower/<name>`, `job/<name>`, `model/<name>`, `baseline/<name>`, `rules/<feed>`."""
 
     __tablename__ = "health"
 
@@ -84,6 +92,11 @@ def _learned(rows: Rows, fact: BaselineLearned, recorded: Recorded) -> Iterable[
     return _told(rows, recorded, ("baseline", fact.profile), "learned", detail)
 
 
+def _loaded(rows: Rows, fact: RulesLoaded, recorded: Recorded) -> Iterable[Row]:
+    detail = {"version": fact.version, "rules": fact.rules, "ignored": fact.ignored, "errors": fact.errors}
+    return _told(rows, recorded, ("rules", fact.feed), "faulty" if fact.errors else "loaded", detail)
+
+
 ON: Final[dict[str, Handler]] = {
     "health-reported": _reported,
     "follower-fault": _faulted,
@@ -91,6 +104,7 @@ ON: Final[dict[str, Handler]] = {
     "job-finished": _finished,
     "job-failed": _failed,
     "model-trained": _trained,
+    "rules-loaded": _loaded,
     "baseline-warming": _warming,
     "baseline-learned": _learned,
 }

@@ -22,7 +22,7 @@ from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros
 from projections import threats
-from projections.view import Handler, Row, Rows, View, ViewTable, at_least, holds, ids, joined, known, plain
+from projections.view import Handler, Row, Rows, View, ViewTable, at_least, holds, ids, joined, known, plain, value_of
 
 TIMELINE: Final = 200
 """Entries of a timeline at most: the first, and then the latest."""
@@ -72,7 +72,7 @@ def _linked(rows: Rows, fact: ThreatLinked, recorded: Recorded) -> Iterable[Row]
     row = known(rows, fact.incident, "incident")
     yield {
         **_went_on(row, recorded, f"{fact.reason}: {fact.title}"),
-        "threats": joined(row["threats"], str(fact.threat)),
+        "threats": joined(value_of(row, "threats"), str(fact.threat)),
         "entities": fact.entities,
         "title": plain(fact.title) if fact.risk > row["risk"] else row["title"],
         "level": fact.level,
@@ -85,9 +85,9 @@ def _merged(rows: Rows, fact: IncidentMerged, recorded: Recorded) -> Iterable[Ro
     yield {**_went_on(row, recorded, f"into {fact.into}"), "status": "merged", "merged_into": str(fact.into)}
     yield {
         **_went_on(older, recorded, f"took in {fact.incident}"),
-        "threats": joined(older["threats"], *row["threats"]),
-        "entities": joined(older["entities"], *row["entities"]),
-        "notes": [*older["notes"], *row["notes"]],
+        "threats": joined(value_of(older, "threats"), *value_of(row, "threats")),
+        "entities": joined(value_of(older, "entities"), *value_of(row, "entities")),
+        "notes": [*value_of(older, "notes"), *value_of(row, "notes")],
     }
 
 
@@ -107,13 +107,13 @@ def _resolved(rows: Rows, fact: IncidentResolved, recorded: Recorded) -> Iterabl
 
 def _reopened(rows: Rows, fact: IncidentReopened, recorded: Recorded) -> Iterable[Row]:
     row = _went_on(known(rows, fact.incident, "incident"), recorded, f"by threat {fact.threat}")
-    yield {**row, "status": "open", "resolution": None, "threats": joined(row["threats"], str(fact.threat))}
+    yield {**row, "status": "open", "resolution": None, "threats": joined(value_of(row, "threats"), str(fact.threat))}
 
 
 def _noted(rows: Rows, fact: NoteAdded, recorded: Recorded) -> Iterable[Row]:
     row = _went_on(known(rows, fact.incident, "incident"), recorded, fact.text)
     note = {"at": recorded.occurred_at, "by": recorded.actor, "text": fact.text}
-    yield {**row, "notes": [*row["notes"], note]}
+    yield {**row, "notes": [*value_of(row, "notes"), note]}
 
 
 def _entry(recorded: Recorded, text: str) -> Row:
@@ -128,7 +128,7 @@ def _entry(recorded: Recorded, text: str) -> Row:
 
 def _went_on(row: Row, recorded: Recorded, text: str) -> Row:
     """The row with one more entry in its timeline."""
-    kept = row["timeline"]
+    kept = value_of(row, "timeline")
     if len(kept) >= TIMELINE:
         kept = [kept[0], *kept[2:]]
     latest = max(row["updated_at"], recorded.occurred_at)
@@ -158,6 +158,7 @@ IGNORED: Final = frozenset(
         "threat-continued",
         "verdict-given",
         "model-trained",
+        "rules-loaded",
         "baseline-warming",
         "baseline-shifted",
         "threshold-moved",
@@ -178,6 +179,8 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"entities", "threats", "notes", "timeline"}),
+    named_by=("incident", "into"),
+    opens=frozenset({"incident-opened"}),
 )
 
 

@@ -13,7 +13,7 @@ from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros, Verdict
-from projections.view import Handler, Row, Rows, View, ViewTable, at_least, holds, known, plain
+from projections.view import Handler, Row, Rows, View, ViewTable, at_least, holds, known, plain, value_of
 
 STATUS: Final[dict[Verdict, str]] = {"correct": "confirmed", "incorrect": "dismissed", "partial": "open"}
 """Status of a threat after its last verdict; `open` before the first."""
@@ -72,7 +72,6 @@ def _detected(_: Rows, fact: ThreatDetected, recorded: Recorded) -> Iterable[Row
         "model_version": fact.model_version,
         "rules_version": fact.rules_version,
         "settings_version": fact.settings_version,
-        "rules": fact.rules,
         "verdicts": [],
     }
 
@@ -97,6 +96,7 @@ def _totals(fact: ThreatDetected | ThreatContinued) -> Row:
         "row": fact.row,
         "peers": fact.peers,
         "techniques": fact.techniques,
+        "rules": fact.rules,
         "votes": fact.votes,
         "features": fact.features,
         "flows": fact.flows,
@@ -113,7 +113,7 @@ def _judged(rows: Rows, fact: VerdictGiven, recorded: Recorded) -> Iterable[Row]
         "at": recorded.occurred_at,
         "position": recorded.position,
     }
-    yield {**row, "status": STATUS[fact.verdict], "verdicts": [*row["verdicts"], verdict]}
+    yield {**row, "status": STATUS[fact.verdict], "verdicts": [*value_of(row, "verdicts"), verdict]}
 
 
 def _belongs(rows: Rows, fact: IncidentOpened | ThreatLinked | IncidentReopened, _: Recorded) -> Iterable[Row]:
@@ -143,6 +143,7 @@ IGNORED: Final = frozenset(
         "incident-resolved",
         "note-added",
         "model-trained",
+        "rules-loaded",
         "baseline-warming",
         "baseline-shifted",
         "threshold-moved",
@@ -163,6 +164,8 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"peers", "techniques", "rules", "votes", "features", "flows", "verdicts"}),
+    named_by=("threat",),
+    opens=frozenset({"threat-detected"}),
 )
 
 

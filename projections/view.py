@@ -5,13 +5,14 @@ Rules:
     2. A handler is pure: it reads rows by key and returns the rows that changed, whole. It never changes one in place.
     3. A handler that raises parks the fact's stream for its view: the rest of that stream is left out, nothing else.
     4. Live database, replay and as-of fold with the same `fold`; equal digests are no coincidence.
-    5. A row in memory holds plain values: JSON columns (`View.json`) are parsed there and canonical text at rest.
+    5. JSON columns (`View.json`) are canonical text at rest. In a row that a handler reads they may still be that text,
+       unread (`msgspec.Raw`): a handler looks at one with `value_of`, and passes on unread what it does not change.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -55,7 +56,12 @@ class MissingRow(LookupError):  # noqa: N818 - names what is the matter
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """A table, its key, its JSON columns, and what it does at each kind of fact."""
+    """A table, its key, its JSON columns, and what it does at each kind of fact.
+
+    Attributes:
+        named_by: fields of facts that hold the key of a row that their handler reads.
+        opens: kinds whose handler makes a row without reading an older one.
+    """
 
     name: str
     table: Table
@@ -63,6 +69,8 @@ class View:
     on: Mapping[str, Handler]
     ignored: frozenset[str]
     json: frozenset[str]
+    named_by: tuple[str, ...] = ()
+    opens: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +110,19 @@ def _apply(view: View, rows: Store, parked: dict[str, Parked], recorded: Recorde
         rows[row[view.key]] = row
 
 
+def named(view: View, facts: Iterable[Recorded]) -> Iterable[str]:
+    """Keys of the rows that these facts read and do not make themselves, as far as their fields tell."""
+    wanted: dict[object, bool] = {}
+    for recorded in facts:
+        fact = recorded.fact
+        if fact.kind in view.on:
+            for field_ in view.named_by:
+                key = getattr(fact, field_, None)
+                if key is not None:
+                    wanted.setdefault(key, fact.kind not in view.opens)
+    return (str(key) for key, read in wanted.items() if read)
+
+
 def known(rows: Rows, key: object, what: str) -> Row:
     """The row of `key`.
 
@@ -119,12 +140,14 @@ def ids(*values: object) -> list[str]:
     return [str(value) for value in values]
 
 
-def joined(some: Iterable[str], *more: str) -> list[str]:
+def joined(some: Sequence[str], *more: str) -> list[str]:
     """`some` and then those of `more` that are not yet in it.
 
     >>> joined(["a", "b"], "b", "c")
     ['a', 'b', 'c']
     """
+    if len(more) == 1:  # the usual case: a long list and one that may be new
+        return [*some] if more[0] in some else [*some, *more]
     return list(dict.fromkeys((*some, *more)))
 
 
@@ -153,16 +176,36 @@ def plain(text: str) -> str:
 
 
 _ENCODER: Final = msgspec.json.Encoder(order="sorted")
+_DECODE: Final = msgspec.json.Decoder().decode
 
 
 def at_rest(view: View, row: Row) -> Row:
     """The row as the table holds it: JSON columns as canonical text."""
-    return {name: _text(value) if name in view.json else value for name, value in row.items()}
+    rest = row.copy()
+    for name in view.json:
+        rest[name] = _ENCODER.encode(row[name]).decode()
+    return rest
+
+
+def unread(view: View, row: Row) -> Row:
+    """A row at rest as handlers get it: most facts look at few of its JSON columns."""
+    for name in view.json:
+        row[name] = msgspec.Raw(row[name])
+    return row
+
+
+def value_of(row: Row, name: str) -> Any:
+    """The value of a JSON column, read now if it was not yet."""
+    value = row[name]
+    return _DECODE(value) if type(value) is msgspec.Raw else value
 
 
 def in_memory(view: View, row: Mapping[str, Any]) -> Row:
-    """The row as handlers and readers see it: JSON columns parsed."""
-    return {name: msgspec.json.decode(value) if name in view.json else value for name, value in row.items()}
+    """The row as readers see it: JSON columns parsed."""
+    made = dict(row)
+    for name in view.json:
+        made[name] = _DECODE(row[name])
+    return made
 
 
 def _text(value: Any) -> str:

@@ -8,16 +8,17 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from adapters.artifacts import Artifacts
-from adapters.feeds import FeedSpec, Telemetry, UsageError, open_telemetry
+from adapters.feeds import EVERY_LOG, FeedSpec, Telemetry, UsageError, open_telemetry
 from adapters.lease import LeaseTaken, take
 from adapters.log import open_log
 from adapters.log.base import ChainedLog
 from adapters.log.checkpoint import write_checkpoint
+from adapters.rulebook import Rulebook
 from adapters.views import Views
 from config.home import Home
 from config.settings import Settings, load_settings
 from domain.values import Micros
-from engine.pipeline import Pipeline
+from engine.rules.ruleset import RuleSet
 from scheduler.health import HealthWatch
 from scheduler.hunt import Hunt
 from scheduler.intake import Intake
@@ -25,6 +26,7 @@ from scheduler.jobs import Clockwork, Job
 from scheduler.recovery import History, OrderBook, Recorded, Snapshot, histories, order_path, save_snapshot
 from scheduler.restore import restore
 from scheduler.runner import Pace, Runner, Stats
+from scheduler.verdicts import Verdicts
 
 AGENTS = ("detector", "responder")
 """Agents that a run can be asked for; the projections follow in every run."""
@@ -84,7 +86,13 @@ def running(
         for name in [*(f"agent-{agent}" for agent in agents), *(f"feed-{spec.name}" for spec in specs)]:
             stack.enter_context(take(home.log_location, name))
         known = histories(journal, [spec.name for spec in specs])
-        hunts = {spec.name: Hunt(spec.name, spec.kind, settings, artifacts) for spec in specs}
+        verdicts = Verdicts(journal, artifacts)
+        book = Rulebook(settings.rules.dir, shipped=settings.rules.shipped)
+        rules = book.load()
+        hunts = {
+            spec.name: Hunt(spec.name, spec.kind, settings, artifacts, rules=rules, verdicts=verdicts.between)
+            for spec in specs
+        }
         for hunt in hunts.values():
             stack.callback(hunt.close_pipeline)
         recorded = {spec.name: Recorded.of(spec.name, journal.cursor(spec.name)) for spec in specs}
@@ -99,7 +107,7 @@ def running(
             stack.callback(order.close)
         telemetry = open_telemetry(
             specs,
-            reads=Pipeline.READS,
+            reads=EVERY_LOG,
             follow=not until_eof,
             batch_rows=settings.run.batch_rows,
             batch_wait=settings.run.batch_wait,
@@ -118,6 +126,7 @@ def running(
             known=frozenset(name for name, history in known.items() if history.opened),
             gaps=gaps,
             orders=orders,
+            verdicts=verdicts,
             responder=Intake(journal, settings.responder) if "responder" in agents else None,
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
@@ -126,7 +135,22 @@ def running(
             ),
             idle=idle,
             tell=tell,
+            new_rules=_now_and_then(book.changed, settings.rules.reload_every) if not until_eof else lambda: None,
         )
+
+
+def _now_and_then(look: Callable[[], RuleSet | None], seconds: float) -> Callable[[], RuleSet | None]:
+    """Look at most every so many seconds."""
+    due = time.monotonic() + seconds
+
+    def changed() -> RuleSet | None:
+        nonlocal due
+        if time.monotonic() < due:
+            return None
+        due = time.monotonic() + seconds
+        return look()
+
+    return changed
 
 
 class _ViewsFollower:

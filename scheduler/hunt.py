@@ -11,17 +11,18 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID, uuid5
 
 import msgspec
 
-from adapters.artifacts import Artifacts
+from adapters.artifacts import ArtifactError, Artifacts
 from agents.detector import decide as detector
 from agents.detector.ledger import Ledger, Rows
 from agents.learner import decide as learner
 from config.settings import Settings
 from domain.events import Fact
+from domain.facts.operation import RulesLoaded
 from domain.facts.telemetry import FeedClosed, FeedFault, FeedOpened, LogReleased
 from domain.journal import Draft
 from domain.sighting import Sighting
@@ -29,7 +30,8 @@ from domain.values import NAMESPACE, Micros, event_id
 from engine.beside import Beside
 from engine.frame import Frame
 from engine.pipeline import Pipeline
-from engine.sensed import Notice, Sensed
+from engine.rules.ruleset import RuleSet
+from engine.sensed import Judged, Notice, Sensed
 from scheduler.recovery import GAP, History, Recorded
 
 LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
@@ -41,6 +43,10 @@ LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
     "votes-counted": learner.VotesTaken,
 }
 """What the engine noticed, by name, and the learner's command that records it."""
+
+
+Learned: TypeAlias = Callable[[str, int, int], list[Judged]]
+"""Verdicts on threats of a feed between two log positions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +61,16 @@ class Step:
 class Hunt:
     """Pipeline, decider state and ledger of one feed."""
 
-    def __init__(self, feed: str, source: str, settings: Settings, artifacts: Artifacts) -> None:
+    def __init__(
+        self,
+        feed: str,
+        source: str,
+        settings: Settings,
+        artifacts: Artifacts,
+        *,
+        rules: RuleSet | None = None,
+        verdicts: Learned = lambda _feed, _after, _upto: [],
+    ) -> None:
         self.feed = feed
         self.ledger = Ledger(feed=feed)
         self.rows = 0
@@ -63,21 +78,37 @@ class Hunt:
         self._source = source
         self._settings = settings
         self._artifacts = artifacts
-        self._pipeline = new_pipeline(settings)
+        self._verdicts = verdicts
+        self._folded = 0
+        self._folds: dict[int, int] = {}
+        self._wanted = rules or RuleSet()
+        self._pipeline = new_pipeline(settings, self._wanted)
         self._state = detector.State()
         self._versions = self._live_versions()
         self._root = uuid5(NAMESPACE, f"feed|{feed}")
         self._order = 0
         self._closings: deque[int] = deque()
         self._ends: set[int] = set()
+        self._swaps: deque[tuple[int, str]] = deque()
+        self._again = False
+        """Rows are read again: what they decide is recorded already."""
 
     def expect(self, history: History) -> None:
         """Close entries where the log says they closed, as long as rows are read again."""
         self._closings, self._ends = deque(history.closings), history.ends
+        if history.opened:
+            self._again = True
+            self._folds = dict(zip(history.closings, history.folds, strict=False))
+            self._swaps = deque(history.rules)
+            first = self._swaps.popleft()[1] if history.rules and history.rules[0][0] == 0 else ""
+            self._use(first)
 
     def adopt(self, recorded: Recorded, history: History) -> None:
         """Stand at the recorded cursor: what the log knows is taken from there and not from what was derived again."""
-        self._closings, self._ends = deque(), set()
+        self._closings, self._ends, self._swaps, self._again = deque(), set(), deque(), False
+        self._folds, self._folded = {}, history.folds[-1] if history.folds else 0
+        if history.rules:
+            self._use(history.rules[-1][1])
         self._state = history.state
         self.rows, self.threats = recorded.rows, history.threats
         self.ledger.number = history.number
@@ -89,10 +120,14 @@ class Hunt:
         """The hunt's position, for the log; `resume` is what the telemetry needs to go on there."""
         return Recorded(rows=self.rows, consumed=self.ledger.cursor, totals=self.totals(), resume=resume)
 
-    def open(self) -> Draft:
-        """The fact that the feed was opened: recorded once, however often the feed is read on."""
+    def open(self) -> list[Draft]:
+        """The facts that the feed was opened, and under which rules: recorded once, however often it is read on."""
         opened = FeedOpened(feed=self.feed, source=self._source, settings_version=self._settings.settings_version)
-        return self._draft(opened, self._root, 0, "detector", 0)
+        return [self._draft(opened, self._root, 0, "detector", 0), self._loaded()]
+
+    def offer(self, rules: RuleSet) -> None:
+        """Go on under these rules from the next ledger entry on."""
+        self._wanted = rules
 
     def take(self, frame: Frame, folded: Callable[[], int]) -> list[Step]:
         """What the rows of a frame decide. `folded` gives the log position of the last verdict or setting folded."""
@@ -104,6 +139,7 @@ class Hunt:
             end = self._room(frame, begin)
             if end > begin:
                 part = frame if end - begin == size else frame.slice(begin, end)
+                _skip_unread(part, self._pipeline.reads)
                 steps += self._sense(part)
                 self.ledger.take(_ledger_rows(part))
                 self.rows, self._order = part.row[-1], part.order[-1]
@@ -141,14 +177,64 @@ class Hunt:
         if not self.ledger.received:
             return []
         number, clock = self.ledger.number, self.ledger.clock
+        folded = self._folds.get(self.rows, folded) if self._again else folded
         if self.ledger.candidates:
             self._artifacts.put("\n".join(self.ledger.candidates).encode())
         facts = self.ledger.close(self._settings.detector, self._versions, folded)
-        self._versions = self._live_versions()
         self._state = detector.forget(self._settings.detector, self._state, clock)
         cause = uuid5(self._root, f"entry|{number}")
         drafts = [self._draft(fact, cause, index, "detector", clock) for index, fact in enumerate(facts)]
+        drafts += self._learn(folded)
+        drafts += self._change_rules()
+        self._versions = self._live_versions()
         return [Step(order=self._order, row=self.rows, draft=draft) for draft in drafts]
+
+    def _learn(self, folded: int) -> list[Draft]:
+        """Learn from the verdicts that were folded with this entry."""
+        judged = self._verdicts(self.feed, self._folded, folded) if folded > self._folded else []
+        self._folded = max(folded, self._folded)
+        if not judged:
+            return []
+        sensed = self._pipeline.learn(judged, self.rows, self.ledger.clock)
+        for blob in sensed.blobs:
+            self._artifacts.put(blob)
+        return [draft for notice in sensed.notices for draft in self._notice(notice)]
+
+    def _change_rules(self) -> list[Draft]:
+        """At the end of an entry: the rules that the log says came then, or those that were offered since."""
+        if self._again:
+            wanted = self._stored(self._swaps.popleft()[1]) if self._swaps and self._swaps[0][0] <= self.rows else None
+        else:
+            wanted = self._wanted
+        if wanted is None or wanted.version == self._pipeline.rules.version:
+            return []
+        told = self._pipeline.swap_rules(wanted, self.rows, self.ledger.clock)
+        drafts = [draft for sighting in told for draft in self._sight(sighting)]
+        return [*drafts, self._loaded()]
+
+    def _loaded(self) -> Draft:
+        rules = self._pipeline.rules
+        loaded = RulesLoaded(
+            feed=self.feed,
+            version=rules.version,
+            sha256=self._artifacts.put(rules.pack()),
+            rules=len(rules),
+            names=rules.names,
+            ignored=len(rules.ignored),
+            errors=tuple(map(str, rules.errors)),
+        )
+        cause = uuid5(self._root, f"rules|{self.rows}|{rules.version}")
+        return self._draft(loaded, cause, 0, "detector", self.ledger.clock)
+
+    def _stored(self, sha256: str) -> RuleSet:
+        return RuleSet.unpack(self._artifacts.get(sha256)) if sha256 else RuleSet()
+
+    def _use(self, sha256: str) -> None:
+        """Go on under recorded rules, without a word; "" are those of a log that was begun without any."""
+        rules = self._stored(sha256)
+        if rules.version != self._pipeline.rules.version:
+            self._pipeline.swap_rules(rules, self.rows, self.ledger.clock)
+            self._versions = self._live_versions()
 
     def fault(self, fault: FeedFault) -> Step:
         """A fault that is not of a row: a file that could not be read, rows that are gone."""
@@ -183,6 +269,8 @@ class Hunt:
                 "layout": self._layout(),
                 "ledger": ledger,
                 "rows": self.rows,
+                "folded": self._folded,
+                "rules": self._artifacts.put(self._pipeline.rules.pack()),
                 "versions": asdict(self._versions),
             }
         )
@@ -192,13 +280,19 @@ class Hunt:
         """Go on from a dump. False, and nothing changed, when it was made by another version of the detections."""
         size = int.from_bytes(data[:4], "big")
         saved: dict[str, Any] = msgspec.msgpack.decode(data[4 : 4 + size])
+        try:
+            self._use(saved["rules"])
+        except ArtifactError:
+            return False
         if saved["layout"] != self._layout():
             return False
         ledger = saved["ledger"]
         ledger["faults"] = {(log, reason): (row, text, n) for log, reason, row, text, n in ledger["faults"]}
         ledger["cursor"] = {source: tuple(position) for source, position in ledger["cursor"].items()}
         self.ledger = Ledger(**ledger)
-        self.rows = saved["rows"]
+        self.rows, self._folded = saved["rows"], saved["folded"]
+        while self._swaps and (self._swaps[0][0] < self.rows or self._swaps[0] == (self.rows, saved["rules"])):
+            self._swaps.popleft()
         self._versions = detector.Versions(**saved["versions"])
         self._pipeline.load(data[4 + size :])
         return True
@@ -238,7 +332,7 @@ class Hunt:
         drafts = []
         for fact in detector.decide(self._settings.detector, command, self._state):
             self._state = detector.evolve(self._state, fact)
-            ordinal = self._state.active[sighting.entity, sighting.kind].facts
+            ordinal = self._state.active[sighting.entity, sighting.topic].facts
             self.threats += ordinal == 1
             drafts.append(self._draft(fact, fact.threat, ordinal, "detector", sighting.at))
         return drafts
@@ -262,9 +356,21 @@ class Hunt:
         return event_id(self._root, f"feed/{self.feed}", FeedOpened.kind, 0)
 
 
-def new_pipeline(settings: Settings) -> Pipeline:
+def new_pipeline(settings: Settings, rules: RuleSet) -> Pipeline:
     """The engine as the settings want it."""
-    return Pipeline(settings.thresholds, seed=settings.seed, beside=Beside(settings.thresholds, settings.seed))
+    beside = Beside(settings.thresholds, settings.seed)
+    return Pipeline(settings.thresholds, seed=settings.seed, beside=beside, rules=rules)
+
+
+def _skip_unread(frame: Frame, reads: frozenset[str]) -> None:
+    """Rows of log types that no loaded detection reads are not scored, and say why."""
+    if set(frame.log) <= reads:
+        return
+    frame.status = [
+        status or ("" if log in reads else f"skipped: no detection reads {log}")
+        for status, log in zip(frame.status, frame.log, strict=True)
+    ]
+    frame.late = [late and not status for late, status in zip(frame.late, frame.status, strict=True)]
 
 
 def _stream(fact: Fact, feed: str) -> str:
@@ -275,6 +381,8 @@ def _stream(fact: Fact, feed: str) -> str:
         return f"model/{feed}.{getattr(fact, 'model')}"  # noqa: B009 - the union has no common field
     if fact.kind in {"baseline-warming", "baseline-learned", "baseline-shifted"}:
         return f"baseline/{feed}.{getattr(fact, 'profile')}"  # noqa: B009 - the union has no common field
+    if fact.kind == "rules-loaded":
+        return f"rules/{feed}"
     return f"feed/{feed}"
 
 

@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+from adapters.collector import collector_paused
 from agents.responder import decide as responder
 from agents.responder.policy import Policy
 from agents.responder.state import INCIDENT_FACTS, Event, State, Threat, evolve, judge, learn
@@ -27,7 +28,6 @@ class Intake:
         self._journal = journal
         self._policy = policy
         self._batch = batch
-        self._expected: dict[str, int] = {}
         self._fold()
 
     def _fold(self) -> None:
@@ -48,18 +48,20 @@ class Intake:
     def catch_up(self) -> int:
         """Handle everything recorded since the last time; returns the number of facts appended."""
         appended = 0
-        while facts := self._journal.read(self.position, self._batch):
-            appended += self._handle(facts)
+        with collector_paused():
+            while facts := self._journal.read(self.position, self._batch):
+                appended += self._handle(facts)
         return appended
 
     def _handle(self, facts: list[Recorded]) -> int:
-        self._expected = {}
         drafts = [draft for recorded in facts for draft in self._supervised(recorded)]
         position = facts[-1].position
         try:
             # a position alone is not worth a commit of its own: it is recorded with the next decision
             if drafts:
-                self._journal.append(drafts, expected=self._expected, progress=Progress(tracking={NAME: position}))
+                # an operator may have been faster: what they did is read later, but this comes after it in the stream
+                expected = self._journal.versions({draft.stream: None for draft in drafts})
+                self._journal.append(drafts, expected=expected, progress=Progress(tracking={NAME: position}))
         except Conflict:
             self._fold()
             return 0
@@ -99,8 +101,6 @@ class Intake:
         drafts = []
         for index, event in enumerate(responder.decide(self._policy, command, self.state)):
             stream = f"incident/{event.incident}"
-            # an operator may have been faster: what they did is read later, but this comes after it in the stream
-            self._expected.setdefault(stream, self._journal.version(stream))
             known = self.state.incidents.get(event.incident)
             occurred_at = max(recorded.occurred_at, known.changed_at if known else 0)
             evolve(self.state, event, occurred_at)

@@ -26,6 +26,8 @@ import msgspec
 
 from adapters.artifacts import write_whole
 from agents.detector import decide as detector
+from domain.events import Fact
+from domain.facts.operation import RulesLoaded
 from domain.facts.telemetry import BatchScored, FeedClosed, FeedFault, FeedOpened
 from domain.facts.threat import ThreatContinued, ThreatDetected
 from domain.journal import Cursor, Journal, JournalError, follow
@@ -82,16 +84,20 @@ class History:
         ends: numbers of the rows after which the feed came to its end.
         number: of the next ledger entry.
         state: threats that may go on.
+        folds: up to which log position each of these entries folded what people said.
+        rules: numbers of the rows from behind which a rule set was in force, and the artifact that holds it.
     """
 
     opened: UUID | None = None
     source: str = ""
     closings: list[int] = field(default_factory=list)
+    folds: list[int] = field(default_factory=list)
     ends: set[int] = field(default_factory=set)
     number: int = 1
     rows: int = 0
     threats: int = 0
     state: detector.State = field(default_factory=detector.State)
+    rules: list[tuple[int, str]] = field(default_factory=list)
 
 
 def histories(journal: Journal, feeds: Sequence[str]) -> dict[str, History]:
@@ -101,30 +107,41 @@ def histories(journal: Journal, feeds: Sequence[str]) -> dict[str, History]:
     for facts in follow(journal):
         for recorded in facts:
             fact = recorded.fact
-            match fact:
-                case FeedOpened(feed=feed) if feed in found:
-                    found[feed].opened, found[feed].source = recorded.event_id, fact.source
-                case BatchScored(feed=feed) if feed in found:
-                    _closed(found[feed], fact)
-                case FeedClosed(feed=feed) if feed in found:
-                    found[feed].ends.add(fact.received)
-                case FeedFault(feed=feed, reason=reason) if feed in found and reason == GAP:
-                    found[feed].rows += fact.count
-                case ThreatDetected(feed=feed) if feed in found:
-                    owner[fact.threat] = feed
-                    found[feed].threats += 1
-                    found[feed].state = detector.evolve(found[feed].state, fact)
-                case ThreatContinued(threat=threat) if threat in owner:
-                    history = found[owner[threat]]
-                    history.state = detector.evolve(history.state, fact)
-                case _:
-                    pass
+            feed = owner.get(fact.threat, "") if isinstance(fact, ThreatContinued) else getattr(fact, "feed", "")
+            history = found.get(feed)
+            if history is None:
+                continue
+            if isinstance(fact, ThreatDetected):
+                owner[fact.threat] = feed
+            _fold(history, recorded.event_id, fact)
     return found
+
+
+def _fold(history: History, event: UUID, fact: Fact) -> None:
+    match fact:
+        case FeedOpened():
+            history.opened, history.source = event, fact.source
+        case BatchScored():
+            _closed(history, fact)
+        case FeedClosed():
+            history.ends.add(fact.received)
+        case RulesLoaded():
+            history.rules.append((history.rows, fact.sha256))
+        case FeedFault(reason=reason) if reason == GAP:
+            history.rows += fact.count
+        case ThreatDetected():
+            history.threats += 1
+            history.state = detector.evolve(history.state, fact)
+        case ThreatContinued():
+            history.state = detector.evolve(history.state, fact)
+        case _:
+            pass
 
 
 def _closed(history: History, entry: BatchScored) -> None:
     history.rows += entry.received
     history.closings.append(history.rows)
+    history.folds.append(entry.folded)
     history.number = entry.number + 1
 
 

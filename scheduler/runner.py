@@ -19,8 +19,10 @@ from adapters.feeds import Pulse, Telemetry
 from domain.facts.telemetry import FeedFault, LogReleased
 from domain.journal import Cursor, Journal, Progress
 from engine.frame import Frame
+from engine.rules.ruleset import RuleSet
 from scheduler.hunt import Hunt, Step
 from scheduler.recovery import OrderBook
+from scheduler.verdicts import Verdicts
 
 UNUSABLE = "a file of the feed could not be used"
 """Reason of a fault; its sample is the file's name: paths enter no decided fact."""
@@ -68,19 +70,20 @@ class Runner:
     known: frozenset[str]
     gaps: dict[str, int]
     orders: dict[str, OrderBook]
+    verdicts: Verdicts
     responder: Agent | None
     views: Follower | None
     pace: Pace
     save: Callable[[Hunt, bytes], None]
     idle: Callable[[], None] = lambda: None
     tell: Callable[[Stats], None] = lambda _stats: None
+    new_rules: Callable[[], RuleSet | None] = lambda: None
+    """The rules anew when they have changed since it was last asked."""
     stats: Stats = field(default_factory=Stats)
     stopped: bool = False
     _since_snapshot: int = 0
     _since_views: int = 0
     _since_record: int = 0
-    _folded: int = 0
-    _scanned: int = 0
 
     def run(self) -> None:
         """Work until the feeds end or the telemetry is stopped; leaves a snapshot and everything followed up."""
@@ -95,7 +98,7 @@ class Runner:
 
     def _open(self) -> None:
         """Begin where the log says the feeds stand; what was rebuilt is kept at once, to be rebuilt only once."""
-        self.journal.append([hunt.open() for feed, hunt in self.hunts.items() if feed not in self.known])
+        self.journal.append([d for feed, hunt in self.hunts.items() if feed not in self.known for d in hunt.open()])
         steps = [step for feed, hunt in self.hunts.items() for step in hunt.skip(self.gaps.get(feed, 0))]
         if steps:
             self._record(steps)
@@ -107,6 +110,9 @@ class Runner:
         self.telemetry.stop()
 
     def _pulse(self, pulse: Pulse) -> None:
+        if (rules := self.new_rules()) is not None:
+            for hunt in self.hunts.values():
+                hunt.offer(rules)
         steps = [step for feed, frame in pulse.frames.items() for step in self._hunt(feed, frame)]
         steps += [self._released(feed, log, row) for feed, log, row in pulse.released]
         rows = sum(len(frame) for frame in pulse.frames.values())
@@ -126,7 +132,7 @@ class Runner:
         hunt = self.hunts[feed]
         self.orders[feed].add(frame.source)
         self.stats.clock = frame.clock[-1]
-        steps = hunt.take(frame, self._last_input)
+        steps = hunt.take(frame, self.verdicts.folded)
         self.stats.threats = sum(each.threats for each in self.hunts.values())
         return steps
 
@@ -173,7 +179,7 @@ class Runner:
         for feed, hunt in self.hunts.items():
             if self.until_eof and not self.stopped:
                 steps += hunt.finish()
-                steps += hunt.close_entry(self._last_input())
+                steps += hunt.close_entry(self.verdicts.folded())
                 steps += [hunt.fault(fault) for fault in self._problems(feed)]
                 steps.append(hunt.close())
         self._record(steps)
@@ -194,12 +200,3 @@ class Runner:
     def _released(self, feed: str, log: str, row: int) -> Step:
         hunt = self.hunts[feed]
         return hunt.state(LogReleased(feed=feed, log=log, after_row=row), f"released|{log}|{row}")
-
-    def _last_input(self) -> int:
-        """Log position of the newest verdict or setting: what the next ledger entry has folded."""
-        while facts := self.journal.read(self._scanned, 1000):
-            for recorded in facts:
-                if recorded.fact.kind in {"verdict-given", "setting-changed"}:
-                    self._folded = recorded.position
-            self._scanned = facts[-1].position
-        return self._folded

@@ -18,8 +18,10 @@ from threading import Lock
 from typing import Protocol
 from uuid import UUID
 
+from adapters.collector import collector_paused
 from adapters.log.chain import EMPTY, Row, Tail, seal
-from adapters.log.plan import Content, Heads, Known, Plan, check_expected, content_of, plan, recorded_of
+from adapters.log.plan import Content, Heads, Known, Plan, check_expected, content_of, plan
+from adapters.log.reading import recorded_all
 from adapters.log.watch import Watch
 from domain.journal import (
     Conflict,
@@ -106,8 +108,8 @@ class ChainedLog(ABC):
     def _tail(self) -> Tail: ...
 
     @abstractmethod
-    def version(self, stream: str) -> int:
-        """Version of the stream's last fact; 0 when it has none."""
+    def _heads_of(self, streams: Sequence[str]) -> Heads:
+        """Version and rank of the last row of each stream that has one."""
 
     @abstractmethod
     def tracked(self, follower: str) -> int:
@@ -168,16 +170,28 @@ class ChainedLog(ABC):
 
     def read(self, after: int = 0, limit: int = 1000, *, upto: int | None = None) -> list[Recorded]:
         """Facts with position > `after` (and <= `upto`), in order."""
-        return [recorded_of(row) for row in self._rows(after, limit, upto)]
+        with collector_paused():
+            return recorded_all(self._rows(after, limit, upto))
 
     def read_stream(self, stream: str, after: int = 0) -> list[Recorded]:
         """Facts of one stream with version > `after`, in order."""
-        return [recorded_of(row) for row in self._rows_of(stream, after)]
+        with collector_paused():
+            return recorded_all(self._rows_of(stream, after))
 
     def find(self, event_id: UUID) -> Recorded | None:
         """The fact recorded under an id."""
         row = self._row(event_id.bytes)
-        return recorded_of(row) if row else None
+        return recorded_all([row])[0] if row else None
+
+    def version(self, stream: str) -> int:
+        """Version of the stream's last fact; 0 when it has none."""
+        return self.versions((stream,))[stream]
+
+    def versions(self, streams: Iterable[str]) -> dict[str, int]:
+        """`version` of several streams, with one question."""
+        asked = list(streams)
+        found = self._heads_of(asked) if asked else {}
+        return {stream: found.get(stream, (0, 0))[0] for stream in asked}
 
     def fingerprint(self) -> Fingerprint:
         """Counts and fingerprints as of now, in constant time."""

@@ -66,14 +66,13 @@ class MemoryLog(ChainedLog):
     def _row(self, event_id: bytes) -> Row | None:
         return self._ids.get(event_id)
 
+    def _heads_of(self, streams: Sequence[str]) -> Heads:
+        with self._lock:
+            last = {stream: self._streams[stream][-1] for stream in streams if stream in self._streams}
+        return {stream: (row[1], row[2]) for stream, row in last.items()}
+
     def _tail(self) -> Tail:
         return self._end
-
-    def version(self, stream: str) -> int:
-        """Version of the stream's last fact; 0 when it has none."""
-        with self._lock:
-            rows = self._streams.get(stream)
-            return rows[-1][1] if rows else 0
 
     def tracked(self, follower: str) -> int:
         """Position up to which the follower has read; 0 at first."""
@@ -98,8 +97,7 @@ class _Staged:
         return self._log._end
 
     def heads(self, streams: Sequence[str]) -> Heads:
-        last = {stream: self._log._streams[stream][-1] for stream in streams if stream in self._log._streams}
-        return {stream: (row[1], row[2]) for stream, row in last.items()}
+        return self._log._heads_of(streams)
 
     def known(self, event_ids: Sequence[bytes]) -> Known:
         found = (self._log._ids[event_id] for event_id in event_ids if event_id in self._log._ids)

@@ -10,16 +10,13 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from msgspec import convert
-
 from adapters.log.chain import MODULUS, Row, Tail, Unsealed, seal
-from adapters.log.codec import decode, decode_tags, encode, encode_tags
+from adapters.log.codec import encode, encode_tags
 from domain.events import SENSED, VERSIONS
-from domain.journal import Conflict, Contradiction, Draft, JournalError, Recorded
+from domain.journal import Conflict, Contradiction, Draft, JournalError
 
 Content: TypeAlias = tuple[bytes, str, str, int, int, str, bytes, bytes, str, str, bytes]
 """What a draft says: event id, stream, kind, schema version, occurred_at, actor, causation, correlation, region, tags,
@@ -33,13 +30,6 @@ Heads: TypeAlias = dict[str, tuple[int, int]]
 
 Known: TypeAlias = dict[bytes, tuple[int, Content]]
 """Event id -> position and content of a recorded fact."""
-
-
-_new: Final = object.__new__
-(_put_position, _put_event_id, _put_stream, _put_version, _put_fact, _put_occurred_at, _put_recorded_at, _put_actor,
- _put_causation, _put_correlation, _put_region, _put_tags) = (
-    vars(Recorded)[field.name].__set__ for field in fields(Recorded)
-)  # fmt: skip
 
 
 class Plan(NamedTuple):
@@ -73,26 +63,6 @@ def content_in(row: Row) -> Content:
     """The same columns of a stored row."""
     _, _, _, schema, occurred, _, event_id, stream, kind, actor, causation, correlation, region, _, tags, body, _ = row
     return event_id, stream, kind, schema, occurred, actor, causation, correlation, region, tags, body
-
-
-def recorded_of(row: Row) -> Recorded:
-    """A stored row as the house sees it, made without the slow `__init__` of a frozen dataclass."""
-    (position, version, _, schema, occurred, recorded, event_id, stream, kind, actor, causation, correlation, region, _,
-     tags, body, _) = row  # fmt: skip
-    made = _new(Recorded)
-    _put_position(made, position)
-    _put_event_id(made, convert(event_id, UUID))
-    _put_stream(made, stream)
-    _put_version(made, version)
-    _put_fact(made, decode(kind, schema, body))
-    _put_occurred_at(made, occurred)
-    _put_recorded_at(made, recorded)
-    _put_actor(made, actor)
-    _put_causation(made, convert(causation, UUID) if causation else None)
-    _put_correlation(made, convert(correlation, UUID) if correlation else None)
-    _put_region(made, region)
-    _put_tags(made, decode_tags(tags))
-    return made
 
 
 def check_expected(expected: Mapping[str, int], contents: Sequence[Content], known: Known, heads: Heads) -> None:

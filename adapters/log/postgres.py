@@ -213,8 +213,7 @@ class _Writing:
         return _tail_in(found)
 
     def heads(self, streams: Sequence[str]) -> Heads:
-        found = self._sql.execute(self._as(_HEADS), (list(streams),)).fetchall()
-        return {stream: (version, rank) for stream, version, rank in found}
+        return _heads_in(self._sql.execute(self._as(_HEADS), (list(streams),)))
 
     def known(self, event_ids: Sequence[bytes]) -> Known:
         found = self._sql.execute(self._as(f"{_SELECT} WHERE event_id = ANY(%s)"), (list(event_ids),)).fetchall()
@@ -274,10 +273,8 @@ class PostgresLog(ChainedLog):
         """Let go of connections."""
         self.recorder.close()
 
-    def version(self, stream: str) -> int:
-        """Version of the stream's last fact; 0 when it has none."""
-        query = "SELECT coalesce(max(version), 0) FROM {schema}.events WHERE stream = %s"
-        return int(self._all(query, stream)[0][0])
+    def _heads_of(self, streams: Sequence[str]) -> Heads:
+        return _heads_in(self._all(_HEADS, list(streams)))
 
     def tracked(self, follower: str) -> int:
         """Position up to which the follower has read; 0 at first."""
@@ -373,3 +370,7 @@ def _line(error: Exception) -> str:
 def _tail_in(row: Any) -> Tail:
     position, events, head, digest = row
     return Tail(position, events, head, int.from_bytes(digest, "big"))
+
+
+def _heads_in(found: Iterable[tuple[str, int, int]]) -> Heads:
+    return {stream: (version, rank) for stream, version, rank in found}

@@ -172,8 +172,7 @@ class _Writing:
         return _tail_in(self._sql.execute(_TAIL).fetchone())
 
     def heads(self, streams: Sequence[str]) -> Heads:
-        found = self._sql.execute(_HEADS, (json.dumps(streams),)).fetchall()
-        return {stream: (version, rank) for stream, version, rank in found}
+        return _heads_in(self._sql.execute(_HEADS, (json.dumps(streams),)))
 
     def known(self, event_ids: Sequence[bytes]) -> Known:
         found: list[Row] = []
@@ -227,9 +226,8 @@ class SQLiteLog(ChainedLog):
         """Let go of files and connections."""
         self.recorder.close()
 
-    def version(self, stream: str) -> int:
-        """Version of the stream's last fact; 0 when it has none."""
-        return int(self._one("SELECT coalesce(max(version), 0) FROM events WHERE stream = ?", stream)[0])
+    def _heads_of(self, streams: Sequence[str]) -> Heads:
+        return _heads_in(self._all(_HEADS, json.dumps(streams)))
 
     def tracked(self, follower: str) -> int:
         """Position up to which the follower has read; 0 at first."""
@@ -301,6 +299,10 @@ class SQLiteLog(ChainedLog):
 def _tail_in(row: tuple[int, int, bytes, bytes]) -> Tail:
     position, events, head, digest = row
     return Tail(position, events, head, int.from_bytes(digest, "big"))
+
+
+def _heads_in(found: Iterable[tuple[str, int, int]]) -> Heads:
+    return {stream: (version, rank) for stream, version, rank in found}
 
 
 def _readable(sql: sqlite3.Cursor) -> Iterator[Row]:

@@ -9,9 +9,8 @@ Rules:
 
 from __future__ import annotations
 
-import gc
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -26,27 +25,21 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    bindparam,
     collate,
     func,
     insert,
     select,
-    text,
     update,
 )
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 
+from adapters.views.rows import LiveRows
 from domain.errors import MyrmidonError
 from domain.journal import Journal, Recorded
 from projections.catalog import VIEWS, digest_parked
-from projections.view import Parked, Row, View, ViewTable, at_rest, digest, fold, in_memory
+from projections.view import Parked, Row, View, ViewTable, digest, fold, in_memory, named
 
 REMEDY: Final = "run `myrmidon projections rebuild`"
-ASKED: Final = 500
-"""Keys in one question."""
-CACHED: Final = 4_096
-"""Rows of a view kept between batches."""
 
 _BOOK: Final = MetaData()
 PROGRESS: Final = Table(
@@ -88,84 +81,6 @@ class Progress:
     hash: str
 
 
-class LiveRows:
-    """The rows of one view in the database: loaded on demand, kept for a while, written by `flush`."""
-
-    def __init__(self, view: View, dialect: str) -> None:
-        self.view = view
-        self._one = select(view.table).where(view.table.c[view.key] == bindparam("wanted"))
-        self._upsert, self._bind = (_upsert_all if dialect == "postgresql" else _upsert)(view)
-        self._connection: Connection | None = None
-        self._kept: dict[str, Row | None] = {}
-        self._changed: dict[str, None] = {}
-
-    def begin(self, connection: Connection) -> None:
-        """Use this transaction from here on."""
-        self._connection = connection
-        if len(self._kept) > CACHED:
-            self._kept.clear()
-
-    def get(self, key: str, /) -> Row | None:
-        """The row of that key, from memory or the database."""
-        if key not in self._kept:
-            assert self._connection is not None, "begin comes first"  # noqa: S101 - an invariant of this class
-            found = self._connection.execute(self._one, {"wanted": key}).mappings().first()
-            self._kept[key] = None if found is None else in_memory(self.view, dict(found))
-        return self._kept[key]
-
-    def expect(self, keys: Iterable[str]) -> None:
-        """Load the rows of these keys that are not in memory, with one question instead of one a row."""
-        assert self._connection is not None, "begin comes first"  # noqa: S101 - an invariant of this class
-        missing = [key for key in keys if key not in self._kept]
-        column = self.view.table.c[self.view.key]
-        for begin in range(0, len(missing), ASKED):
-            wanted = missing[begin : begin + ASKED]
-            self._kept.update(dict.fromkeys(wanted))
-            for found in self._connection.execute(select(self.view.table).where(column.in_(wanted))).mappings():
-                self._kept[found[self.view.key]] = in_memory(self.view, dict(found))
-
-    def __setitem__(self, key: str, row: Row, /) -> None:
-        self._kept[key] = row
-        self._changed[key] = None
-
-    def flush(self, connection: Connection) -> None:
-        """Write what changed."""
-        if rows := [at_rest(self.view, row) for key in self._changed if (row := self._kept[key]) is not None]:
-            connection.execute(self._upsert, self._bind(rows))
-        self._changed.clear()
-
-    def forget(self) -> None:
-        """The database is not what it was: keep nothing."""
-        self._kept.clear()
-        self._changed.clear()
-
-
-def _named(recorded: Recorded) -> Iterator[str]:
-    """The keys that a fact names: most rows it concerns stand under one of them."""
-    for field in ("threat", "incident", "into", "feed"):
-        value = getattr(recorded.fact, field, None)
-        if value is not None:
-            yield str(value)
-
-
-def _upsert(view: View) -> tuple[Any, Callable[[list[Row]], Any]]:
-    """SQLite: a statement for one row, executed for many."""
-    statement = sqlite.insert(view.table)
-    others = {column.name: statement.excluded[column.name] for column in view.table.c if column.name != view.key}
-    return statement.on_conflict_do_update(index_elements=[view.key], set_=others), lambda rows: rows
-
-
-def _upsert_all(view: View) -> tuple[Any, Callable[[list[Row]], Any]]:
-    """PostgreSQL: all rows as one value of one statement, which is one answer to wait for instead of one a row."""
-    name, others = view.table.name, [column.name for column in view.table.c if column.name != view.key]
-    assigned = ", ".join(f'"{other}" = excluded."{other}"' for other in others)
-    statement = text(
-        f"INSERT INTO {name} SELECT * FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json)) "
-        f"ON CONFLICT ({view.key}) DO UPDATE SET {assigned}"
-    )
-    return statement, lambda rows: {"rows": msgspec.json.encode(rows).decode()}
-
-
 class Generation:
     """A database of views and how it follows a log."""
 
@@ -197,7 +112,7 @@ class Generation:
         if progress.position >= (end if upto is None else min(end, upto)):
             return None
         try:
-            with collector_paused(), self._transaction(writing=True) as connection:
+            with self._transaction(writing=True) as connection:
                 progress = self._progress(connection, lock=True)
                 facts = journal.read(progress.position, batch, upto=upto)
                 return self._apply(connection, progress, facts, journal.log_id) if facts else None
@@ -211,13 +126,12 @@ class Generation:
         if progress.position != self._kept_at:
             self._reload(connection)
         before = {name: set(parked) for name, parked in self._parked.items()}
-        named = dict.fromkeys(key for recorded in facts for key in _named(recorded))
         for name, view in VIEWS.items():
             rows, parked = self._rows[name], self._parked[name]
             rows.begin(connection)
-            rows.expect(named)
+            rows.expect(named(view, facts))
             fold(view, rows, parked, facts)
-            rows.flush(connection)
+            rows.flush()
         fresh = [
             fault
             for name, parked in self._parked.items()
@@ -311,18 +225,6 @@ class Generation:
                     yield connection
         except DBAPIError as error:
             raise ViewError(f"views generation {self.number}: {error.orig}: {REMEDY}") from error
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Facts and rows hold no cycles: to look for some while millions of them go by costs a third of the time."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def hash_of(recorded: Recorded) -> str:

@@ -94,6 +94,7 @@ class Files:
             connection.isolation_level = None
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")  # a lost commit is lost with its position: it is redone
+            connection.execute("PRAGMA cache_size=-32768")  # KiB: a batch of rows stays in memory until its commit
             return connection
 
         engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=1, max_overflow=4)
@@ -155,7 +156,8 @@ class Schemas:
         schema = f"{self._prefix}{generation}"
         return create_engine(
             "postgresql+psycopg://",
-            creator=lambda: self._connect(options=f"-csearch_path={schema}"),
+            # a commit that a crash of the server loses is lost with its position: it is redone
+            creator=lambda: self._connect(options=f"-csearch_path={schema} -csynchronous_commit=off"),
             pool_size=1,
             max_overflow=4,
         )

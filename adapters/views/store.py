@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from sqlalchemy import select
 
-from adapters.views.generation import Generation, Progress, collector_paused
+from adapters.collector import collector_paused
+from adapters.views.generation import Generation, Progress
 from adapters.views.places import Place, place_of
 from domain.journal import Journal, Recorded, follow
 from projections import feeds, health, incidents, threats
@@ -68,16 +69,18 @@ class Views:
         Raises:
             ViewMismatch: the views are not of this log and must be rebuilt.
         """
-        while (parked := self._refresh().step(journal, batch, upto)) is not None:
-            for fault in parked:
-                self._report(fault)
+        with collector_paused():
+            while (parked := self._refresh().step(journal, batch, upto)) is not None:
+                for fault in parked:
+                    self._report(fault)
         return self.progress().position
 
     def rebuild(self, journal: Journal, batch: int = 1000) -> dict[str, Any]:
         """Build the next generation beside the live one up to the end of the log, swap it in, keep the last one."""
         last, fresh = self._place.current(), self._build(journal.log_id)
-        while fresh.step(journal, batch, None) is not None:
-            pass
+        with collector_paused():
+            while fresh.step(journal, batch, None) is not None:
+                pass
         self._place.point(fresh.number)
         self._live.close()
         self._live = fresh

@@ -3,10 +3,11 @@
 Rules:
     1. A sighting below the threshold decides nothing (it stays a candidate in the ledger).
     2. The first one of an entity and kind is a `threat-detected`; what follows within the quiet gap continues it, and
-       so does whatever begins with the same evidence row: it would have the same id.
+       so does whatever begins with the same evidence row: it would have the same id. Matches of two rules are two
+       threats of an entity: there the rule belongs to the kind (its *topic*).
     3. A continuation holds the new totals, so that the newest fact alone says how the threat stands. Evidence less
        grave than what was seen before leaves title, score, risk and evidence as they were.
-    4. The id of a threat derives from the feed's name, the entity, the kind and the first evidence row: nothing else.
+    4. The id of a threat derives from the feed's name, the entity, the topic and the first evidence row: nothing else.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from uuid import UUID
 from agents.detector.policy import Policy
 from agents.detector.title import techniques_of, title_of
 from domain.facts.threat import ThreatContinued, ThreatDetected
-from domain.sighting import Sighting
-from domain.values import Micros, ThreatKind, confidence_of, level_of, risk_of, threat_id
+from domain.sighting import Sighting, topic_of
+from domain.values import RULE_RISK, Micros, confidence_of, level_of, risk_of, threat_id
 
 Event: TypeAlias = ThreatDetected | ThreatContinued
 
@@ -54,9 +55,9 @@ class Active:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """The threats of one feed that are going on, by entity and kind."""
+    """The threats of one feed that are going on, by entity and topic."""
 
-    active: dict[tuple[str, ThreatKind], Active] = field(default_factory=dict)
+    active: dict[tuple[str, str], Active] = field(default_factory=dict)
 
 
 def decide(policy: Policy, command: Sight, state: State) -> list[Event]:
@@ -64,7 +65,7 @@ def decide(policy: Policy, command: Sight, state: State) -> list[Event]:
     seen = command.sighting
     if seen.score < policy.threshold:
         return []
-    known = state.active.get((seen.entity, seen.kind))
+    known = state.active.get((seen.entity, seen.topic))
     detected = _detect(command)
     if known is None or (seen.first_seen - known.last_seen > policy.quiet_gap and detected.threat != known.threat):
         return [detected]
@@ -73,7 +74,7 @@ def decide(policy: Policy, command: Sight, state: State) -> list[Event]:
 
 def evolve(state: State, event: Event) -> State:
     """The state after a fact. The mapping is shared with the old state: hold on to the new one only."""
-    key = (event.entity, event.threat_kind)
+    key = (event.entity, topic_of(event.threat_kind, event.rules))
     match event:
         case ThreatDetected():
             state.active[key] = Active(threat=event.threat, facts=1, last_seen=event.last_seen, gravest=event)
@@ -90,11 +91,17 @@ def forget(policy: Policy, state: State, now: Micros) -> State:
     return State(active={key: threat for key, threat in state.active.items() if threat.last_seen >= horizon})
 
 
+def risk_at(seen: Sighting) -> float:
+    """The risk of a sighting: by its kind, or by the gravest of the rules that matched."""
+    levels = sorted((rule.level for rule in seen.rules), key=RULE_RISK.__getitem__)
+    return risk_of(seen.kind, seen.score, levels[-1] if levels else None)
+
+
 def _detect(command: Sight) -> ThreatDetected:
     seen, versions = command.sighting, command.versions
-    risk = risk_of(seen.kind, seen.score)
+    risk = risk_at(seen)
     return ThreatDetected(
-        threat=threat_id(command.feed, seen.entity, seen.kind, seen.evidence),
+        threat=threat_id(command.feed, seen.entity, seen.topic, seen.evidence),
         feed=command.feed,
         entity=seen.entity,
         threat_kind=seen.kind,
@@ -108,7 +115,8 @@ def _detect(command: Sight) -> ThreatDetected:
         last_seen=seen.last_seen,
         peers=seen.peers,
         techniques=techniques_of(seen),
-        rules=(),
+        rules=seen.rules,
+        detail=seen.detail,
         votes=seen.votes,
         features=seen.features,
         flow_count=seen.flow_count,
@@ -135,6 +143,8 @@ def _continue(command: Sight, known: Active) -> ThreatContinued:
             level=grave.level,
             confidence=grave.confidence,
             techniques=grave.techniques,
+            rules=grave.rules,
+            detail=grave.detail,
             last_seen=last_seen,
             peers=grave.peers,
             votes=grave.votes,
@@ -143,7 +153,7 @@ def _continue(command: Sight, known: Active) -> ThreatContinued:
             flows=grave.flows,
             row=seen.row,
         )
-    risk = risk_of(seen.kind, seen.score)
+    risk = risk_at(seen)
     return ThreatContinued(
         threat=known.threat,
         entity=seen.entity,
@@ -154,6 +164,8 @@ def _continue(command: Sight, known: Active) -> ThreatContinued:
         level=level_of(risk),
         confidence=confidence_of(seen.score),
         techniques=techniques_of(seen),
+        rules=seen.rules,
+        detail=seen.detail,
         last_seen=last_seen,
         peers=seen.peers,
         votes=seen.votes,

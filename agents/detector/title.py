@@ -17,6 +17,7 @@ TAILS: Final[dict[ThreatKind, str]] = {
     "dns-tunnel": "{flows} queries",
     "generated-domains": "{flows} queries",
     "anomaly": "{flows} flows in the window",
+    "rule-match": "{rules}, {records}, {hosts} on the other side",
 }
 
 
@@ -36,6 +37,8 @@ def techniques_of(seen: Sighting) -> tuple[str, ...]:
             return ("T1071.001",) if port in WEB else ("T1071", "T1571")
         case "password-guessing":
             return ("T1110.003",) if len(seen.peers) > 1 else ("T1110.001",)
+        case "rule-match":
+            return tuple(dict.fromkeys(technique for rule in seen.rules for technique in rule.techniques))
         case _:
             return KINDS[seen.kind].techniques
 
@@ -56,6 +59,8 @@ def title_of(seen: Sighting) -> str:
         flows=seen.flow_count,
         peer=peer,
         hosts="1 host" if len(seen.peers) == 1 else f"{len(seen.peers)} hosts",
+        rules=" and ".join(f"“{rule.title}” ({rule.level})" for rule in seen.rules),
+        records="1 record" if seen.flow_count == 1 else f"{seen.flow_count} records",
         service=service_of(flow) if flow else "an unknown service",
     )
     return f"{seen.entity} {KINDS[seen.kind].says}: {tail}"

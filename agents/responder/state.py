@@ -65,6 +65,7 @@ class Incident:
     Attributes:
         last_seen: event time of its latest evidence.
         changed_at: event time of its latest fact: none of its facts occurs earlier.
+        threats: in the order in which they joined (keys only: there may be very many).
         resolved_at, resolved_after: when it was resolved, and the latest evidence of that moment.
     """
 
@@ -78,7 +79,7 @@ class Incident:
     changed_at: Micros = 0
     resolved_at: Micros = 0
     resolved_after: Micros = 0
-    threats: list[UUID] = field(default_factory=list)
+    threats: dict[UUID, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -170,8 +171,7 @@ def _raise(incident: Incident, level: Level, risk: float) -> None:
 
 def _join(state: State, incident: UUID, threat: UUID) -> None:
     held = state.incidents[incident]
-    if threat not in held.threats:
-        held.threats.append(threat)
+    held.threats[threat] = None
     state.by_threat[threat] = incident
     known = state.threats.get(threat)
     if known is not None:

@@ -22,6 +22,30 @@ class ModelTrained:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulesLoaded:
+    """A rule set took effect; it is live from the next row on.
+
+    Attributes:
+        feed: whose rows it judges from here on.
+        version: hash of what its rules say; every entry and threat of that time names it.
+        sha256: of the artifact that holds the texts of the rules, from which they can be loaded again.
+        rules: how many are live; `names` are their titles.
+        ignored: rules about records that are not read here.
+        errors: rules that are wrong and were left out, by file and line.
+    """
+
+    kind: ClassVar[str] = "rules-loaded"
+    decided: ClassVar[bool] = True
+    feed: str
+    version: str
+    sha256: str
+    rules: int
+    names: tuple[str, ...]
+    ignored: int
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SettingChanged:
     """An operator changed a setting; it takes effect at the next `batch-scored`."""
 

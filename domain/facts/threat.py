@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
-from domain.sighting import Feature, Flow, Vote
+from domain.sighting import Feature, Flow, RuleHit, Vote
 from domain.values import Level, Micros, ThreatKind, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreatDetected:
-    """An entity showed enough of one kind. Holds all that explains it: who, what, when, how sure, by which versions."""
+    """An entity showed enough of one kind. Holds all that explains it: who, what, when, how sure, by which versions.
+
+    `detail` is the SHA-256 of the stored record that its score can be computed from again; empty when there is none.
+    """
 
     kind: ClassVar[str] = "threat-detected"
     decided: ClassVar[bool] = True
@@ -30,7 +33,8 @@ class ThreatDetected:
     last_seen: Micros
     peers: tuple[str, ...]
     techniques: tuple[str, ...]
-    rules: tuple[str, ...]
+    rules: tuple[RuleHit, ...]
+    detail: str
     votes: tuple[Vote, ...]
     features: tuple[Feature, ...]
     flow_count: int
@@ -56,6 +60,8 @@ class ThreatContinued:
     level: Level
     confidence: float
     techniques: tuple[str, ...]
+    rules: tuple[RuleHit, ...]
+    detail: str
     last_seen: Micros
     peers: tuple[str, ...]
     votes: tuple[Vote, ...]

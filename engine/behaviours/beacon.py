@@ -10,6 +10,7 @@ either. Calls through an HTTP proxy are read from its CONNECT requests: there th
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import BeaconThresholds, Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Trail, flow_at, held_back
+from engine.behaviours.memory import Fading, FlowTuple, Generations, Memory, Trail, flow_at, held_back
 from engine.behaviours.names import registered
 from engine.behaviours.outcomes import TCP_FAILED
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
@@ -29,7 +30,8 @@ KEPT: Final = 64
 """Last intervals and sizes kept per pair."""
 
 STRIDE: Final = 4
-"""Statistics are looked at with every fourth call, once decided with each."""
+FAR: Final = 16
+"""Statistics are looked at with every 4th call, every 16th when no beat is in sight; once decided with each."""
 
 PORT: Final = re.compile(r"[0-9]{1,5}")
 RETRY: Final = 10 * SECOND
@@ -38,15 +40,20 @@ CLIENTS: Final = 64
 
 
 class Beat(msgspec.Struct, array_like=True):
-    """One client and one peer's service."""
+    """One client and one peer's service; its statistics are looked at when `calls` comes to `look`."""
 
     calls: int = 0
+    look: int = STRIDE
     answered: int = 0
     last: int = 0
     intervals: list[int] = []
     sizes: list[int] = []
     ports: dict[int, int] = {}
     trail: Trail = msgspec.field(default_factory=Trail)
+
+
+Glimpse = tuple[FlowTuple, bool, str]
+"""The only call of a pair so far: its sample, whether it was answered, and the hash of its row."""
 
 
 class Crowd(msgspec.Struct, array_like=True):
@@ -66,7 +73,7 @@ class Beacon(Watch):
     name = "beacon"
     kinds = ("beacon",)
     reads = frozenset({"conn", "dns", "http"})
-    version = 3
+    version = 4
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.beacon
@@ -75,8 +82,13 @@ class Beacon(Watch):
         self._window = 6 * self._set.longest_interval_seconds * SECOND
         self._places = places
         cap = thresholds.limits.entities
-        self.memory: Memory[tuple[str, str, int, str], Beat] = Memory(cap, tuple[str, str, int, str], Beat)
+        self.memory: Fading[tuple[str, str, int, str], Beat] = Fading(
+            cap, tuple[str, str, int, str], Beat, span=self._window, quiet=thresholds.limits.quiet_seconds * SECOND
+        )
         self._reporter = Reporter("beacon", self.version, self._window, thresholds.limits, self.memory)
+        self._once: Generations[tuple[str, str, int, str], Glimpse] = Generations(
+            cap, tuple[str, str, int, str], Glimpse, span=self._window
+        )
         self._clients: Memory[str, Crowd] = Memory(cap, str, Crowd)
         self._callers = Crowd()
         self._trusted: Memory[str, str] = Memory(cap, str, str)
@@ -115,10 +127,19 @@ class Beacon(Watch):
 
     def _call(self, frame: Frame, i: int, key: tuple[str, str, int, str], found: list[Sighting]) -> None:
         ts = frame.ts[i]
-        beat = self.memory.get(key) or self.memory.put(key, Beat())
+        beat = self.memory.young.get(key) or self.memory.get(key)
+        if beat is None:
+            # most pairs meet once: a beat is kept from the second call on
+            glimpse = self._once.get(key)
+            if glimpse is None or ts - glimpse[0][0] > self._window:
+                seen = flow_at(frame, i, frame.conn_state[i])
+                self._once.put(key, (seen, self._is_answered(frame, i, key), sha256(frame.raw[i]).hexdigest()))
+                return
+            del self._once.young[key]
+            beat = self.memory.put(key, _first(glimpse, key[1]))
         fresh = self._reporter.fresh(beat.trail, ts)
         if fresh is not beat.trail:
-            beat = self.memory.entries[key] = Beat(trail=fresh)
+            beat = self.memory.young[key] = Beat(trail=fresh)
         if self._is_retry(beat, frame.src_port[i], ts):
             return
         gap = ts - beat.last
@@ -132,10 +153,14 @@ class Beacon(Watch):
         beat.calls += 1
         if beat.calls == 2:
             self._meet(key[0], key[1])
-        beat.answered += key[3] == "proxy" or (frame.dst_bytes[i] > 0 and frame.conn_state[i] not in TCP_FAILED)
+        beat.answered += self._is_answered(frame, i, key)
         beat.trail.add(flow_at(frame, i, frame.conn_state[i]), key[1], frame.raw[i])
-        if 2 * len(beat.intervals) >= self._set.calls and (beat.calls % STRIDE == 0 or beat.trail.step >= 1):
+        if beat.calls >= beat.look or beat.trail.step >= 1:
             self._judge(frame, i, key, beat, found)
+
+    @staticmethod
+    def _is_answered(frame: Frame, i: int, key: tuple[str, str, int, str]) -> bool:
+        return key[3] == "proxy" or (frame.dst_bytes[i] > 0 and frame.conn_state[i] not in TCP_FAILED)
 
     def _meet(self, client: str, peer: str) -> None:
         """Whoever calls a second time is a client of the peer."""
@@ -158,6 +183,9 @@ class Beacon(Watch):
 
     def _judge(self, frame: Frame, i: int, key: tuple[str, str, int, str], beat: Beat, found: list[Sighting]) -> None:
         limits, trail = self._set, beat.trail
+        beat.look = beat.calls + STRIDE
+        if 2 * len(beat.intervals) < limits.calls:
+            return
         calls, span = len(beat.intervals) + 1, (trail.last - trail.first) / SECOND
         calls = beat.calls if len(beat.intervals) == KEPT else calls
         least = limits.dead_span_seconds if beat.answered * 10 < beat.calls else limits.span_seconds
@@ -165,6 +193,7 @@ class Beacon(Watch):
         needed = limits.calls * max(1.0, spread / limits.interval_spread)
         score = held_back(min(calls / needed, span / least), spread / limits.loosest_spread)
         if score < 0.5:
+            beat.look = beat.calls + (FAR if len(beat.intervals) == KEPT else STRIDE)
             return
         size, deviation = _spread(sorted(beat.sizes))
         slowness = middle / (1.1 * limits.longest_interval_seconds * SECOND)
@@ -191,15 +220,29 @@ class Beacon(Watch):
             2.0 if crowd >= max(limits.common_clients, limits.common_share * len(self._callers.members)) else 0.0,
         )
 
+    def _generations(self) -> tuple[Generations[Any, Any], ...]:
+        return (self.memory, self._once)
+
     def _dump(self) -> Any:
-        return (self.memory.dump(), self._clients.dump(), self._callers, self._trusted.dump())
+        return (self.memory.dump(), self._once.dump(), self._clients.dump(), self._callers, self._trusted.dump())
 
     def _load(self, state: Any) -> None:
-        memory, clients, callers, trusted = state
+        memory, once, clients, callers, trusted = state
         self.memory.load(memory)
+        self._once.load(once)
         self._trusted.load(trusted)
         self._clients.load(clients)
         self._callers = msgspec.convert(callers, Crowd)
+
+
+def _first(glimpse: Glimpse, peer: str) -> Beat:
+    """The beat after its first call."""
+    flow, answered, evidence = glimpse
+    ts, port, sent = flow[0], flow[2], flow[6]
+    beat = Beat(calls=1, answered=int(answered), last=ts, sizes=[sent], ports={port: ts} if port else {})
+    beat.trail.add(flow, peer, b"")
+    beat.trail.evidence = evidence
+    return beat
 
 
 def _keep(values: list[int], value: int) -> None:

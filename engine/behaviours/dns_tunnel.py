@@ -14,7 +14,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Trail, flow_at
+from engine.behaviours.memory import Fading, Trail, flow_at
 from engine.behaviours.names import entropy, registered
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
@@ -54,7 +54,7 @@ class DnsTunnel(Watch):
     name = "dns-tunnel"
     kinds = ("dns-tunnel",)
     reads = frozenset({"dns"})
-    version = 3
+    version = 4
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.dns_tunnel
@@ -62,7 +62,10 @@ class DnsTunnel(Watch):
         self._window = self._set.window_seconds * SECOND
         self._cap = thresholds.limits.members
         self._places = places
-        self.memory: Memory[tuple[str, str], Channel] = Memory(thresholds.limits.entities, tuple[str, str], Channel)
+        self.memory: Fading[tuple[str, str], Channel] = Fading(
+            thresholds.limits.entities, tuple[str, str], Channel, span=self._window,
+            quiet=thresholds.limits.quiet_seconds * SECOND,
+        )  # fmt: skip
         self._reporter = Reporter("dns-tunnel", self.version, self._window, thresholds.limits, self.memory)
 
     def _sense(self, frame: Frame, found: list[Sighting]) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Trail, flow_at, held_back
+from engine.behaviours.memory import Fading, Memory, Trail, flow_at, held_back
 from engine.behaviours.outcomes import TCP_OPENED
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
@@ -59,23 +59,27 @@ class Exfiltration(Watch):
     name = "exfiltration"
     kinds = ("exfiltration",)
     reads = frozenset({"conn"})
-    version = 3
+    version = 4
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.exfiltration
         self._window = self._set.window_seconds * SECOND
         self._places = places
         cap = thresholds.limits.entities
-        self.memory: Memory[tuple[str, str], Upload] = Memory(cap, tuple[str, str], Upload)
+        quiet = thresholds.limits.quiet_seconds * SECOND
+        self.memory: Fading[tuple[str, str], Upload] = Fading(
+            cap, tuple[str, str], Upload, span=self._window, quiet=quiet
+        )
         self._reporter = Reporter("exfiltration", self.version, self._window, thresholds.limits, self.memory)
         self._habits: Memory[str, Habit] = Memory(cap, str, Habit)
         self._clients: Memory[str, dict[str, None]] = Memory(cap, str, dict[str, None])
 
     def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         rows = zip(frame.log, frame.src_ip, frame.dst_ip, frame.src_bytes, strict=True)
-        places, known, large = self._places, self.memory.entries, self._set.smallest_flow_bytes
+        places, large = self._places, self._set.smallest_flow_bytes
+        young, old = self.memory.young, self.memory.old
         for i, (log, src, dst, sent) in enumerate(rows):
-            if log != "conn" or (sent < large and (src, dst) not in known):
+            if log != "conn" or (sent < large and (src, dst) not in young and (src, dst) not in old):
                 continue
             if places[src] == INSIDE and places[dst] == OUTSIDE and _taken_in(frame, i):
                 self._count(frame, i, (src, dst), found)

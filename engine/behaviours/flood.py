@@ -17,7 +17,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Trail, flow_at, held_back
+from engine.behaviours.memory import Fading, Trail, flow_at, held_back
 from engine.behaviours.outcomes import TCP_FAILED, TCP_OPENED
 from engine.behaviours.places import INSIDE, NOWHERE, Places
 from engine.behaviours.reporter import Reporter
@@ -76,7 +76,7 @@ class Flood(Watch):
     name = "flood"
     kinds = ("flood",)
     reads = frozenset({"conn"})
-    version = 3
+    version = 4
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.flood
@@ -84,9 +84,10 @@ class Flood(Watch):
         self._places = places
         self._burst = Burst()
         self._unit = f"in {self._set.window_seconds} s"
-        self.memory: Memory[tuple[str, str, int, str], Rain] = Memory(
-            thresholds.limits.entities, tuple[str, str, int, str], Rain
-        )
+        self.memory: Fading[tuple[str, str, int, str], Rain] = Fading(
+            thresholds.limits.entities, tuple[str, str, int, str], Rain, span=thresholds.limits.repeat_seconds * SECOND,
+            quiet=thresholds.limits.quiet_seconds * SECOND,
+        )  # fmt: skip
         self._reporter = Reporter("flood", self.version, self._window, thresholds.limits, self.memory)
 
     def _sense(self, frame: Frame, found: list[Sighting]) -> None:
@@ -94,7 +95,8 @@ class Flood(Watch):
             frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, frame.conn_state,
             strict=True,
         )  # fmt: skip
-        known, places, most = self.memory.entries, self._places, self._set.answered_connections
+        places, most = self._places, self._set.answered_connections
+        young, old = self.memory.young, self.memory.old
         for i, (log, proto, src, dst, port, taken, state) in enumerate(rows):
             if log != "conn":
                 continue
@@ -104,8 +106,8 @@ class Flood(Watch):
                 if place != NOWHERE and (state != "OTH" or proto != "tcp" or _stray(frame, i)):
                     self._count(frame, i, key, found)
                 continue
-            if key in known:
-                rain = known[key]
+            rain = young.get(key) or old.get(key)
+            if rain:
                 rain.turn(frame.ts[i] // self._window)
                 rain.total += 1
             if proto == "tcp":

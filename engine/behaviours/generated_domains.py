@@ -12,7 +12,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Trail, flow_at, held_back, prune
+from engine.behaviours.memory import Fading, Trail, flow_at, held_back, prune
 from engine.behaviours.names import registered, strangeness
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
@@ -36,14 +36,16 @@ class GeneratedDomains(Watch):
     name = "generated-domains"
     kinds = ("generated-domains",)
     reads = frozenset({"dns"})
-    version = 3
+    version = 4
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.generated_domains
         self._window = self._set.window_seconds * SECOND
         self._cap = thresholds.limits.members
         self._places = places
-        self.memory: Memory[str, Misses] = Memory(thresholds.limits.entities, str, Misses)
+        self.memory: Fading[str, Misses] = Fading(
+            thresholds.limits.entities, str, Misses, span=self._window, quiet=thresholds.limits.quiet_seconds * SECOND
+        )
         self._reporter = Reporter("generated-domains", self.version, self._window, thresholds.limits, self.memory)
 
     def _sense(self, frame: Frame, found: list[Sighting]) -> None:

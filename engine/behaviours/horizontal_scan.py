@@ -17,7 +17,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Trail, flow_at, held_back, prune
+from engine.behaviours.memory import Fading, Trail, flow_at, held_back, prune
 from engine.behaviours.outcomes import ANSWERED, FAILED, NEITHER, TCP_FAILED, TCP_OPENED, outcome_at
 from engine.behaviours.places import NOWHERE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
@@ -27,6 +27,9 @@ from engine.frame import Frame
 COUNTED: Final = frozenset({"tcp", "udp", "icmp"})
 WEB: Final = frozenset({80, 443})
 QUIC: Final = 443
+REFRESH: Final = 8
+"""The time when a host was last seen is kept to an eighth of the window."""
+
 KNOWN: Final = 128
 """So many hosts that answered stay known to a source for good; of more, only those of the window do."""
 
@@ -45,7 +48,7 @@ class HorizontalScan(Watch):
     name = "horizontal-scan"
     kinds = ("horizontal-scan",)
     reads = frozenset({"conn"})
-    version = 4
+    version = 5
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.horizontal_scan
@@ -53,29 +56,33 @@ class HorizontalScan(Watch):
         self._peers = frozenset(self._set.peer_ports)
         self._cap = thresholds.limits.members
         self._places = places
-        self.memory: Memory[tuple[str, int, str], Sweep] = Memory(
-            thresholds.limits.entities, tuple[str, int, str], Sweep
-        )
+        self.memory: Fading[tuple[str, int, str], Sweep] = Fading(
+            thresholds.limits.entities, tuple[str, int, str], Sweep, span=self._window,
+            quiet=thresholds.limits.quiet_seconds * SECOND,
+        )  # fmt: skip
+        self._refresh = self._window // REFRESH
         self._reporter = Reporter("horizontal-scan", self.version, self._window, thresholds.limits, self.memory)
 
     def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         rows = zip(
             frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, frame.conn_state,
-            strict=True,
+            frame.ts, strict=True,
         )  # fmt: skip
-        get, put, places = self.memory.get, self.memory.put, self._places
-        for i, (log, proto, src, dst, port, taken, state) in enumerate(rows):
+        get, put, places, young = self.memory.get, self.memory.put, self._places, self.memory.young
+        refresh = self._refresh
+        for i, (log, proto, src, dst, port, taken, state, ts) in enumerate(rows):
             if log != "conn" or proto not in COUNTED:
                 continue
             result = ANSWERED if taken and state not in TCP_FAILED else self._outcome(frame, i)
             if not result or places[dst] == NOWHERE:
                 continue
             key = (src, port if proto != "icmp" else 0, proto)
-            sweep = get(key) or put(key, Sweep())
-            if result == FAILED and dst not in sweep.answered:
+            sweep = young.get(key) or get(key) or put(key, Sweep())
+            known = sweep.answered.get(dst)
+            if known is None and result == FAILED:
                 self._failed(frame, i, key, sweep, found)
-            else:
-                self._known(sweep, dst, frame.ts[i])
+            elif known is None or sweep.failed or ts - known >= refresh:
+                self._known(sweep, dst, ts)
 
     def _outcome(self, frame: Frame, i: int) -> int:
         """What became of a flow that brought nothing back, as far as it says something of a scan."""

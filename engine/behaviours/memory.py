@@ -1,8 +1,11 @@
-"""What the behaviours remember: a bounded memory of entities, and the trail of evidence that each entity leaves.
+"""What the behaviours remember: bounded memories of entities, and the trail of evidence that each entity leaves.
 
 Rules:
-    1. A memory holds at most `cap` entries; the one that was touched longest ago is forgotten first, and counted.
-    2. All state is made of `msgspec` structs and ordered tables: it can be written down and read back at any row.
+    1. A memory holds at most `cap` entries; the coldest is forgotten first, and counted.
+    2. A memory in generations also forgets what was not touched for one to two spans of event time, at the same row
+       wherever a frame ends; of entries with a trail (`Fading`), decided ones stay until they were quiet for long. So
+       its size follows the traffic of some hours.
+    3. All state is made of `msgspec` structs and ordered tables: it can be written down and read back at any row.
 """
 
 from __future__ import annotations
@@ -49,6 +52,10 @@ class Memory(Generic[Key, Entry]):
             self.entries.move_to_end(key)
         return entry
 
+    def peek(self, key: Key) -> Entry | None:
+        """The entry of `key`, left where it is."""
+        return self.entries.get(key)
+
     def put(self, key: Key, entry: Entry) -> Entry:
         """A new entry; the coldest one makes room for it."""
         if len(self.entries) >= self.cap:
@@ -65,6 +72,103 @@ class Memory(Generic[Key, Entry]):
         """What `dump` gave, after a way through msgpack."""
         self.evicted, items = msgspec.convert(data, self._shape)
         self.entries = OrderedDict(items)
+
+
+class Generations(Generic[Key, Entry]):
+    """A memory in two generations: who is touched moves to the young one.
+
+    When the clock comes to `due`, or when the young generation is a third of `cap`, the old one is forgotten and the
+    young one is the old one from then on. The two tables stay the same objects.
+    """
+
+    __slots__ = ("_shape", "_span", "cap", "due", "evicted", "key", "old", "young")
+
+    def __init__(self, cap: int, key: Any, entry: Any, *, span: Micros) -> None:
+        self.cap = cap
+        self.key = key
+        self.evicted = 0
+        self.due: Micros | None = None
+        self.old: dict[Key, Entry] = {}
+        self.young: dict[Key, Entry] = {}
+        self._span = span
+        self._shape: Any = tuple[int, Micros | None, list[tuple[key, entry]], list[tuple[key, entry]]]
+
+    def __len__(self) -> int:
+        return len(self.old) + len(self.young)
+
+    def get(self, key: Key) -> Entry | None:
+        """The entry of `key`, which is warm from now on."""
+        entry = self.young.get(key)
+        if entry is None:
+            entry = self.old.pop(key, None)
+            if entry is not None:
+                self.put(key, entry)
+        return entry
+
+    def peek(self, key: Key) -> Entry | None:
+        """The entry of `key`, left where it is."""
+        return self.young.get(key) or self.old.get(key)
+
+    def put(self, key: Key, entry: Entry) -> Entry:
+        """A new entry."""
+        if 3 * len(self.young) >= self.cap:
+            self.evicted += self._age()
+        self.young[key] = entry
+        return entry
+
+    def turn(self, clock: Micros) -> None:
+        """Come to the clock of a row."""
+        if self.due is None or clock >= self.due:
+            if self.due is not None:
+                self._age()
+            self.due = clock + self._span
+
+    def _age(self) -> int:
+        """The next generation; how many entries were forgotten."""
+        kept = self._kept()
+        forgotten = len(self.old) - len(kept)
+        self.old.clear()
+        self.old.update(kept)
+        self.old.update(self.young)
+        self.young.clear()
+        return forgotten
+
+    def _kept(self) -> dict[Key, Entry]:
+        """What stays of the old generation when it is forgotten."""
+        return {}
+
+    def dump(self) -> Any:
+        """The whole memory as something msgspec can write."""
+        return (self.evicted, self.due, list(self.old.items()), list(self.young.items()))
+
+    def load(self, data: Any) -> None:
+        """What `dump` gave, after a way through msgpack."""
+        self.evicted, self.due, old, young = msgspec.convert(data, self._shape)
+        self.old.clear()
+        self.young.clear()
+        self.old.update(old)
+        self.young.update(young)
+
+
+class Fading(Generations[Key, Entry]):
+    """Generations of entries with a trail; of those that are forgotten, the decided ones stay until they were quiet."""
+
+    __slots__ = ("_quiet",)
+
+    def __init__(self, cap: int, key: Any, entry: Any, *, span: Micros, quiet: Micros) -> None:
+        super().__init__(cap, key, entry, span=span)
+        self._quiet = quiet
+
+    def _kept(self) -> dict[Key, Entry]:
+        # a third of the room at most
+        decided: list[tuple[Key, Any]] = [item for item in self.old.items() if _trail(item[1]).step >= 1]
+        newest = max((_trail(entry).last for _, entry in decided), default=0)
+        return dict([item for item in decided if _trail(item[1]).last >= newest - self._quiet][-self.cap // 3 :])
+
+
+def _trail(entry: Any) -> Trail:
+    trail: Trail = entry.trail
+    return trail
 
 
 class Trail(msgspec.Struct, array_like=True):

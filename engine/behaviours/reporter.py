@@ -31,6 +31,16 @@ class Leaves(Protocol):
     trail: Trail
 
 
+class Remembers(Protocol):
+    """A memory of entries with a trail."""
+
+    cap: int
+    key: Any
+
+    def peek(self, key: Any) -> Any:
+        """The entry of `key`, left where it is; None when there is none."""
+
+
 class Reporter(Generic[Key]):
     """Turns the trails of a memory into sightings of one kind, with the emission discipline of the rules above.
 
@@ -40,7 +50,7 @@ class Reporter(Generic[Key]):
     __slots__ = ("_closing", "_memory", "_quiet", "_repeat", "_votes", "_window", "kind", "pending")
 
     def __init__(
-        self, kind: ThreatKind, version: int, window: Micros, limits: LimitThresholds, memory: Memory[Key, Any]
+        self, kind: ThreatKind, version: int, window: Micros, limits: LimitThresholds, memory: Remembers
     ) -> None:
         self.kind: ThreatKind = kind
         self._window = window
@@ -63,7 +73,9 @@ class Reporter(Generic[Key]):
         """What the trail of `key` says right after row `i`, which counts in it: one report or none."""
         if score < 0.5:
             return []
-        trail: Trail = self._memory.entries[key].trail
+        entry = self._memory.peek(key)
+        assert entry is not None, "only what is remembered is judged"  # noqa: S101 - an invariant of the behaviours
+        trail: Trail = entry.trail
         if score >= trail.peak:
             trail.peak, trail.measures = score, measures
         if score >= 1:
@@ -83,9 +95,9 @@ class Reporter(Generic[Key]):
                 self.pending.put(key, clock + self._closing)
         return []
 
-    def reach(self, clock: list[Micros], start: int) -> int:
-        """Index up to which nothing can fall due that is not due at row `start`."""
-        until = clock[start] + self._closing
+    def reach(self, clock: list[Micros], start: int, due: Micros) -> int:
+        """Index up to which nothing can fall due that is not due at row `start`; `due` is when something else does."""
+        until = min(clock[start] + self._closing, due)
         if self.pending.entries:
             until = min(until, next(iter(self.pending.entries.values())))
         return len(clock) if clock[-1] < until else max(bisect_left(clock, until, start), start + 1)
@@ -99,7 +111,7 @@ class Reporter(Generic[Key]):
             if when > due:
                 break
             del pending[key]
-            entry: Leaves | None = self._memory.entries.get(key)
+            entry: Leaves | None = self._memory.peek(key)
             if entry and entry.trail.step >= 1:  # not forgotten meanwhile
                 found.append(self._report(key, entry.trail, row, at))
         return found

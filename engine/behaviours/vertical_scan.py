@@ -9,7 +9,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Memory, Trail, flow_at, held_back, prune
+from engine.behaviours.memory import Fading, Trail, flow_at, held_back, prune
 from engine.behaviours.outcomes import FAILED, TCP_FAILED, outcome_at
 from engine.behaviours.places import NOWHERE, Places
 from engine.behaviours.reporter import Reporter
@@ -33,14 +33,17 @@ class VerticalScan(Watch):
     name = "vertical-scan"
     kinds = ("vertical-scan",)
     reads = frozenset({"conn"})
-    version = 2
+    version = 3
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.vertical_scan
         self._window = self._set.window_seconds * SECOND
         self._cap = thresholds.limits.members
         self._places = places
-        self.memory: Memory[tuple[str, str], Probe] = Memory(thresholds.limits.entities, tuple[str, str], Probe)
+        self.memory: Fading[tuple[str, str], Probe] = Fading(
+            thresholds.limits.entities, tuple[str, str], Probe, span=self._window,
+            quiet=thresholds.limits.quiet_seconds * SECOND,
+        )  # fmt: skip
         self._reporter = Reporter("vertical-scan", self.version, self._window, thresholds.limits, self.memory)
 
     def _sense(self, frame: Frame, found: list[Sighting]) -> None:
@@ -48,12 +51,13 @@ class VerticalScan(Watch):
             frame.log, frame.proto, frame.src_ip, frame.dst_ip, frame.dst_port, frame.dst_bytes, frame.conn_state,
             strict=True,
         )  # fmt: skip
-        get, known = self.memory.get, self.memory.entries
+        get, young, old = self.memory.get, self.memory.young, self.memory.old
         for i, (log, proto, src, dst, port, taken, state) in enumerate(rows):
             if log != "conn" or proto not in PORTED:
                 continue
             if taken and state not in TCP_FAILED:
-                if (src, dst) in known and (probe := get((src, dst))):
+                key = (src, dst)
+                if (key in young or key in old) and (probe := get(key)):
                     probe.answered.pop(port, None)
                     probe.answered[port] = frame.ts[i]
                     prune(probe.answered, frame.ts[i] - self._window, self._cap)

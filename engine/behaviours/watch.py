@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.sighting import Sighting
 from domain.values import Micros
-from engine.behaviours.memory import Memory
+from engine.behaviours.memory import Fading, Generations
 from engine.behaviours.reporter import Reporter
 from engine.frame import Frame
 
@@ -26,7 +26,7 @@ def spans(frame: Frame, length: Micros) -> list[Frame]:
 class Watch:
     """A behaviour without its behaviour: `_sense` looks at rows between which nothing falls due."""
 
-    memory: Memory[Any, Any]
+    memory: Fading[Any, Any]
     _reporter: Reporter[Any]
 
     def sense(self, frame: Frame) -> list[Sighting]:
@@ -36,7 +36,10 @@ class Watch:
         while start < size:
             clock = frame.clock[start]
             found += self._reporter.close(frame.row[start], clock, clock)
-            stop = self._reporter.reach(frame.clock, start)
+            for memory in self._generations():
+                memory.turn(clock)
+            due = min(memory.due or clock for memory in self._generations())
+            stop = self._reporter.reach(frame.clock, start, due)
             self._sense(frame if stop - start == size else frame.slice(start, stop), found)
             start = stop
         return found
@@ -44,6 +47,10 @@ class Watch:
     def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         """Add the sightings of the frame's rows."""
         raise NotImplementedError
+
+    def _generations(self) -> tuple[Generations[Any, Any], ...]:
+        """Memories that forget by time."""
+        return (self.memory,)
 
     def finish(self, row: int, at: Micros) -> list[Sighting]:
         """Closing reports of all that is pending, at the end of a feed."""

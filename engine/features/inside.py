@@ -26,6 +26,10 @@ class Inside(dict[str, bool]):
             for length in (4, 16)
         }
 
+    def ranges(self, length: int) -> list[tuple[int, int]]:
+        """The networks of addresses of `length` bytes, as numbers: (base, mask)."""
+        return list(self._ranges[length])
+
     def __missing__(self, address: str) -> bool:
         if len(self) >= REMEMBERED:
             self.clear()

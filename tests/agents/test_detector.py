@@ -12,7 +12,7 @@ from agents.detector.ledger import Ledger, Rows
 from agents.detector.policy import Policy
 from domain.facts.telemetry import BatchScored, FeedFault
 from domain.facts.threat import ThreatContinued, ThreatDetected
-from domain.sighting import Flow, Sighting
+from domain.sighting import Flow, RuleHit, Sighting
 from domain.values import DAY, HOUR, MINUTE, SECOND
 
 VERSIONS = Versions(model="m1", rules="r1", settings="s1")
@@ -156,3 +156,31 @@ def test_the_ledger_adds_up_and_samples_what_could_not_be_parsed():
     assert (entry.cursor[0].rows, entry.cursor[0].size, entry.folded) == (5, 50, 3)
     assert (fault.reason, fault.row, fault.count) == ("ts is not a number", 2, 2)
     assert ledger.close(policy, VERSIONS, 3) == []
+
+
+def rule_match(ident: str = "r-1", level: str = "high", *, score: float = 1.0, at: int = T0) -> Sighting:
+    hit = RuleHit(
+        id=ident, version="v", title=f"Title of {ident}", level=level, author="A", techniques=("T1190",), licence="MIT",
+        reference="",
+    )  # fmt: skip
+    return replace(sighting(score, at=at), kind="rule-match", rules=(hit,), flow_count=1)
+
+
+def test_the_match_of_a_rule_has_the_title_techniques_and_level_of_the_rule():
+    (fact,) = run(rule_match(level="critical"))
+    assert (fact.level, fact.risk, fact.techniques) == ("critical", 9.0, ("T1190",))
+    assert fact.title == "10.0.0.1 matches a rule: “Title of r-1” (critical), 1 record, 2 hosts on the other side"
+    assert fact.rules[0].author == "A"
+
+
+def test_matches_of_two_rules_are_two_threats_and_each_goes_on_by_itself():
+    facts = run(rule_match("r-1"), rule_match("r-2"), rule_match("r-1", score=2.0), rule_match("r-2", score=2.0))
+    assert [type(fact) for fact in facts] == [ThreatDetected, ThreatDetected, ThreatContinued, ThreatContinued]
+    assert [fact.threat for fact in facts[:2]] == [fact.threat for fact in facts[2:]]
+    assert facts[0].threat != facts[1].threat
+    assert [fact.rules[0].id for fact in facts] == ["r-1", "r-2", "r-1", "r-2"]
+
+
+def test_a_continuation_of_lesser_evidence_keeps_its_rule():
+    facts = run(rule_match(score=4.0), rule_match(score=2.0, at=T0 + MINUTE))
+    assert facts[1].rules == facts[0].rules

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -63,10 +64,30 @@ def frames(rows: list[tuple[object, ...]], size: int) -> Iterator[Frame]:
 def closed(number: int, host: str, vector: np.ndarray, start: int = START) -> ClosedWindow:
     """A closed window of `host` that shows only its vector."""
     window = HostWindow(
-        host=host, start=start, evidence="ab" * 32, first=start, last=start + SECOND, previous=start, flows=1,
-        peers={"10.0.0.2": 1}, ports={443: 1}, sample=[(start, host, 1, "10.0.0.2", 443, "tcp", 10, 20)],
+        host=host, start=start, evidence="ab" * 32, first=start, last=start + SECOND, flows=1,
+        peers={"10.0.0.2": 1}, sample=[(start, host, 1, "10.0.0.2", 443, "tcp", 10, 20)],
     )  # fmt: skip
-    return ClosedWindow(number, start + 600 * SECOND, window, tuple(round(float(v), 6) for v in vector))
+    return ClosedWindow(number, start + 600 * SECOND, host, Shown(np.round(np.asarray(vector, float), 6), window))
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One window that was not counted from rows."""
+
+    vector: np.ndarray
+    host_window: HostWindow
+
+    def entries(self, _: int) -> np.ndarray:
+        return self.vector
+
+    def start(self, _: int) -> int:
+        return self.host_window.start
+
+    def letters(self, _: int) -> bytes:
+        return self.host_window.letters
+
+    def window(self, _: int) -> HostWindow:
+        return self.host_window
 
 
 def stationary(hosts: int, windows: int, seed: int, *, together: bool = False) -> Iterator[ClosedWindow]:

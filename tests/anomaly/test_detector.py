@@ -28,7 +28,7 @@ def usual(number: int, draw: np.random.Generator) -> ClosedWindow:
 
 def odd(number: int, draw: np.random.Generator) -> ClosedWindow:
     vector = draw.normal(4, 0.5, len(FEATURES))
-    vector[4:12] = draw.normal(14, 0.5, 8)
+    vector[4:24] = draw.normal(14, 0.5, 20)
     return closed(number, "10.0.1.1", vector)
 
 
@@ -66,7 +66,7 @@ def test_a_host_that_behaves_unlike_its_past_is_sighted_with_what_shows_it() -> 
     ]  # fmt: skip
     assert models[2].p is None, "a model that has nothing to read abstains"
     *shown, deviation = sighting.features
-    assert {feature.name for feature in shown} <= {f.name for f in FEATURES[4:12]}
+    assert {feature.name for feature in shown} <= {f.name for f in FEATURES[4:24]}
     assert len(shown) == 5
     assert deviation.name == "deviation (strong)"
     assert deviation.value > 12

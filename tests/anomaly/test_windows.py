@@ -40,14 +40,21 @@ def test_the_features_of_a_window_are_those_counted_by_hand() -> None:
     ]  # fmt: skip
     rows += [row(5, BASE + 50 * SECOND, src_ip="8.8.8.8", dst_ip="10.0.0.5"), end(6)]
     [window] = windows_of(rows)
-    mean = 40 / 3
+    mean, turn = 40 / 3, 2 * math.pi * ((BASE + WIDTH // 2) // SECOND % 86_400) / 86_400
     assert named(window) == pytest.approx(
         {
             "flows": 4, "gap_mean": mean, "gap_cv": math.sqrt((100 + 100 + 400) / 3 - mean**2) / mean,
-            "duration_mean": 2, "new_peers_share": 1, "failed_share": 0.25, "bytes_out": 1200, "bytes_in": 400,
-            "out_share": 0.75, "packet_size": 100, "peer_entropy": 1.5,
-            "port_entropy": -(0.75 * math.log2(0.75) + 0.25 * math.log2(0.25)),
-            "udp_share": 0.75, "peers": 3, "ports": 2, "inside_share": 0.25, "received_flows": 1,
+            "steady_share": 0.5, "busiest_share": 0.5, "duration_mean": 2,
+            "day_sine": math.sin(turn), "day_cosine": math.cos(turn),
+            "new_peers_share": 1, "new_ports_share": 1, "failed_share": 0.25, "flows_growth": 0,
+            "bytes_out_growth": 0, "peers_growth": 0, "service_shift": 0, "service_growth": 0, "unusual_hour": 0,
+            "bytes_out": 1200, "bytes_in": 400, "out_share": 0.75, "packets_out": 12, "packets_in": 12,
+            "packet_size": 100, "packet_size_in": 100 / 3, "empty_share": 0,
+            "peer_entropy": 1.5, "port_entropy": -(0.75 * math.log2(0.75) + 0.25 * math.log2(0.25)),
+            "size_entropy": 0, "size_median": 2**8.375, "size_p90": 2**8.875, "udp_share": 0.75,
+            "top_peer_share": 0.5,
+            "peers": 3, "ports": 2, "inside_share": 0.25, "received_flows": 1, "callers": 1, "rare_peers_share": 1,
+            "reach": 3, "core": 1, "core_growth": 0,
         },
         rel=1e-3,
     )  # fmt: skip
@@ -117,11 +124,12 @@ def test_hosts_beyond_the_limit_are_left_out_and_counted() -> None:
     assert windows.counters["hosts_over_limit"] == 1
 
 
-def test_peers_and_ports_beyond_the_limit_are_counted_together() -> None:
+def test_peers_and_ports_beyond_the_limit_are_counted_by_a_sketch() -> None:
     rows = [row(i, BASE + i, dst_ip=f"8.8.8.{i}", dst_port=i) for i in range(1, 10)]
     [window] = windows_of([*rows, end(10)], max_distinct=4)
-    assert window.window.peers == {"8.8.8.1": 1, "8.8.8.2": 1, "8.8.8.3": 1, "8.8.8.4": 1, "": 5}
-    assert window.window.ports == {1: 1, 2: 1, 3: 1, 4: 1, -1: 5}
+    assert window.window.peers == {"8.8.8.1": 1, "8.8.8.2": 1, "8.8.8.3": 1, "8.8.8.4": 1}
+    assert (named(window)["peers"], named(window)["ports"]) == (9, 9)
+    assert named(window)["peer_entropy"] == pytest.approx(math.log2(9), abs=1e-4)
 
 
 def test_the_coldest_hosts_peers_are_forgotten_first() -> None:

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from domain.events import VERSIONS
 from projections.catalog import digests, replay
 from tests.golden.record import FOLDER, from_line, to_line
 
@@ -27,4 +28,8 @@ def test_a_golden_history_gives_its_views(history):
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda path: path.stem)
 def test_every_fact_of_a_golden_history_is_written_again_as_it_was(history):
     for line in history.read_text("utf-8").splitlines():
-        assert to_line(from_line(line)) == line
+        recorded, old = from_line(line), json.loads(line)
+        if old["schema_version"] == VERSIONS[old["kind"]]:
+            assert to_line(recorded) == line
+        else:  # lifted to today's schema: it says the same from now on
+            assert from_line(to_line(recorded)) == recorded

@@ -54,6 +54,11 @@ class JournalContract:
         assert [fact.occurred_at for fact in log.read_stream("a", after=1)] == [3, 4]
         assert (log.version("a"), log.version("b"), log.version("c")) == (3, 1, 0)
 
+    def test_versions_of_several_streams_are_one_answer(self, log: ChainedLog) -> None:
+        log.append([note(1, "a"), note(2, "b"), note(3, "a")])
+        assert log.versions(["b", "a", "c"]) == {"b": 1, "a": 2, "c": 0}
+        assert log.versions([]) == {}
+
     def test_pages_have_bounds(self, log: ChainedLog) -> None:
         positions = log.append([note(n) for n in range(7)])
         assert [fact.occurred_at for fact in log.read(positions[1], 3)] == [2, 3, 4]

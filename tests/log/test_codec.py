@@ -64,6 +64,8 @@ def threat(**changes: Any) -> ThreatContinued:
         level="high",
         confidence=0.5,
         techniques=(),
+        rules=(),
+        detail="",
         last_seen=1,
         peers=(),
         votes=(Vote(model="m", version="1", p=None, vote=True),),

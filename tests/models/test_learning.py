@@ -133,7 +133,7 @@ def test_the_evidence_of_peers_scores_again_without_any_model():
 
 def test_evidence_with_another_vector_or_p_is_unequal_and_another_model_is_refused(detector):
     evidence = Evidence.load(evidence_of(detector.judge([odd(1000)])))
-    vector = np.frombuffer(evidence.vector, "<f4") * 0 + 4
+    vector = np.full(len(evidence.vector) // 4, 4.0)
     other = msgspec.structs.replace(evidence, vector=vector.astype("<f4").tobytes())
     assert not recompute(other, store_of(detector)).equal
     assert not recompute(msgspec.structs.replace(evidence, p=0.5), store_of(detector)).equal

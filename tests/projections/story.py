@@ -48,6 +48,7 @@ def totals(name: object, *, entity: str = "10.0.0.5", risk: float = 7.1, score: 
         "level": "high",
         "confidence": 0.7,
         "techniques": ("T1071", "T1571"),
+        "rules": (),
         "last_seen": NOON + 60 * SECOND,
         "peers": ("203.0.113.9",),
         "votes": (Vote(model="behaviour/beacon", version="1", p=None, vote=True),),
@@ -64,7 +65,6 @@ def detected(name: object, **more: object) -> tuple[str, Fact]:
         feed="zeek",
         detected_at=NOON + 61 * SECOND,
         first_seen=NOON,
-        rules=(),
         model_version="m1",
         rules_version="r1",
         settings_version="s1",
@@ -149,6 +149,9 @@ def done(name: object, what: str) -> tuple[str, Fact]:
     return f"incident/{uid(name)}", made[what]
 
 
+RULES = o.RulesLoaded(feed="zeek", version="r2", sha256="0" * 64, rules=2, names=("A", "B"), ignored=1, errors=())
+
+
 def story() -> list[Draft]:
     """A feed, two threats, two incidents that merge, verdicts, and the state of parts."""
     return drafts(
@@ -160,6 +163,7 @@ def story() -> list[Draft]:
         scored(),
         ("baseline/host", t.BaselineLearned(profile="host", windows=1000, hosts=9, model_version="m1")),
         ("model/forest", o.ModelTrained(model="forest", version="m1", sha256="0" * 64, samples=10, seed=0)),
+        ("rules/zeek", RULES),
         continued("a", risk=7.5),
         linked("A", "b", "merged", 8.0),
         merged("B", "A"),

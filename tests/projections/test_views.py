@@ -255,3 +255,13 @@ def test_rows_are_found_by_how_their_id_begins(views, log):
     views.catch_up(log)
     assert [row["id"] for row in views.starting("threats", str(uid("a"))[:6])] == [str(uid("a"))]
     assert views.starting("threats", "%") == []
+
+
+def test_rows_read_back_from_the_database_fold_like_those_kept_in_memory(location, log):
+    for draft in story():
+        log.append([draft])
+        with Views.open(location, log) as views:
+            views.catch_up(log)
+    with Views.open(location, log) as views:
+        assert views.replay(log)["equal"]
+        assert views.parked() == []

@@ -65,8 +65,8 @@ def test_rows_read_again_from_a_snapshot_leave_the_open_entry_as_it_was(frame, h
     assert [entry.received for entry in expected] == [10, 10, 10, 10]
 
 
-def test_a_dump_of_other_rules_is_refused(hunt):
-    other = Hunt("zeek", "zeek", Settings(detector=Policy(ledger_rows=11)), Artifacts(Path("unused")))
+def test_a_dump_of_other_rules_is_refused(hunt, tmp_path):
+    other = Hunt("zeek", "zeek", Settings(detector=Policy(ledger_rows=11)), Artifacts(tmp_path / "others"))
     try:
         assert not hunt().load(other.dump())
     finally:

@@ -1,0 +1,108 @@
+"""`myrmidon rules list | check | test`, as a person types them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.main import app
+from tests.rules.texts import correlation, rule
+
+DNS = (
+    "#separator \\x09\n#path\tdns\n#fields\tts\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tquery\tqtype_name\n"
+)
+DNS += "#types\ttime\taddr\tport\taddr\tport\tenum\tstring\tstring\n"
+FROM_CLIENT = "a: {query|endswith: .bad}\nb: {qtype_name: TXT}\ncondition: a and b"
+
+
+def call(*words: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    return done.exit_code, done.stdout
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    rows = [("x.bad", "TXT"), ("y.bad", "A"), ("z.good", "TXT"), ("z.good", "A"), ("z.bad", "TXT")]
+    lines = [
+        f"{1700000000 + at}.0\t10.0.0.5\t4000\t10.0.0.9\t53\tudp\t{name}\t{kind}"
+        for at, (name, kind) in enumerate(rows)
+    ]
+    path = tmp_path / "dns.log"
+    path.write_text(DNS + "\n".join(lines) + "\n")
+    return path
+
+
+def test_list_shows_the_shipped_rules_and_those_of_the_users_folder(tmp_path, monkeypatch):
+    (tmp_path / "mine.yml").write_text(rule(FROM_CLIENT, title="Mine"))
+    monkeypatch.setenv("MYRMIDON_RULES__DIR", str(tmp_path))
+    code, text = call("--home", tmp_path / "home", "--json", "rules", "list")
+    listed = json.loads(text)
+    assert code == 0
+    assert {"Mine", "Mining Pool Asked For"} <= {one["title"] for one in listed["rules"]}
+    mine = next(one for one in listed["rules"] if one["title"] == "Mine")
+    assert (mine["log"], mine["level"], mine["line"], mine["file"]) == ("dns", "high", 1, str(tmp_path / "mine.yml"))
+    assert not (tmp_path / "home").exists()
+    code, text = call("--home", tmp_path / "home", "rules", "list")
+    assert code == 0
+    assert "Mine" in text
+
+
+def test_check_reports_every_error_with_file_and_line_and_says_no(tmp_path):
+    good, bad = tmp_path / "good.yml", tmp_path / "bad.yml"
+    good.write_text(rule(FROM_CLIENT))
+    bad.write_text(rule("a: {query|nope: x}\ncondition: a and c", title="w", level="wrong"))
+    code, text = call("--json", "rules", "check", tmp_path)
+    document = json.loads(text)
+    assert code == 1
+    assert not document["ok"]
+    assert document["files"] == 2
+    assert {(error["file"], error["line"]) for error in document["errors"]} == {(str(bad), 10), (str(bad), 12)}
+    assert [one["title"] for one in document["rules"]] == ["A rule"]
+    code, text = call("rules", "check", tmp_path)
+    assert (code, f"{bad}:10:" in text.replace("\n    ", "")) == (1, True)
+
+
+def test_check_of_right_rules_says_yes(tmp_path):
+    (tmp_path / "good.yml").write_text(rule(FROM_CLIENT))
+    assert call("rules", "check", tmp_path / "good.yml")[0] == 0
+    assert call("rules", "check", tmp_path)[0] == 0
+
+
+def test_check_of_nothing_is_not_right(tmp_path):
+    assert call("rules", "check", tmp_path)[0] == 1
+
+
+def test_test_shows_hits_and_near_misses_with_what_failed(tmp_path, capture):
+    (tmp_path / "mine.yml").write_text(rule(FROM_CLIENT))
+    code, text = call("--json", "rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{capture}")
+    (found,) = json.loads(text)["rules"]
+    assert code == 0
+    assert (found["judged"], found["hits"], found["near_misses"]) == (5, 2, 2)
+    assert [row["row"] for row in found["rows"]] == [1, 5]
+    assert [(row["row"], row["failed"]) for row in found["near"]] == [
+        (2, "qtype_name is 'txt'"), (3, "query ends with '.bad'")
+    ]  # fmt: skip
+    assert found["near"][0]["found"] == "qtype_name is 'A'"
+    code, text = call("rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{capture}")
+    assert code == 0
+    assert "2 hits in 5 records" in text
+    assert "2 near misses" in text
+
+
+def test_test_shows_what_a_correlation_finds_and_just_misses(tmp_path, capture):
+    body = "type: event_count\nrules: [base]\ngroup-by: [src_ip]\ntimespan: 1m\ncondition: {gte: COUNT}"
+    base = rule("a: {query|endswith: .bad}\ncondition: a", name="base", title="Base")
+    for count, hits, near in ((3, 1, 1), (4, 0, 1)):
+        (tmp_path / "mine.yml").write_text(base + "---\n" + correlation(body.replace("COUNT", str(count))))
+        _, text = call("--json", "rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{capture}")
+        found = next(one for one in json.loads(text)["rules"] if one["title"] == "Together")
+        assert (found["hits"], found["near_misses"]) == (hits, near)
+
+
+def test_a_feed_that_cannot_be_read_is_told_and_says_no(tmp_path):
+    (tmp_path / "mine.yml").write_text(rule(FROM_CLIENT))
+    (tmp_path / "dns.log").write_bytes(b"\x00\x01nothing")
+    assert call("rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{tmp_path / 'nowhere.log'}")[0] == 1
