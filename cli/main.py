@@ -25,7 +25,7 @@ app = typer.Typer(
 USAGE_ERROR: Final[Any] = typer.BadParameter.__base__
 """What typer raises when the words of a command do not fit; it keeps the class to itself."""
 
-for group in (run, demo, status, threats, incidents, feedback, models, rules, projections, audit, bench):
+for group in (run, demo, status, threats, incidents, feedback, rules, models, projections, audit, bench):
     group.register(app)
 
 

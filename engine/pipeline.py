@@ -169,8 +169,7 @@ def _unreadable() -> StateRefused:
 
 
 def _default_anomaly(thresholds: Thresholds, seed: int) -> Anomaly:
-    # the forest is imported only by who senses: `status` must not pay for it
+    # the models are imported only by who senses: `status` must not pay for them
     from engine.models.anomaly import AnomalyDetector
-    from engine.models.training import begin_apart
 
-    return AnomalyDetector(thresholds.anomaly, thresholds.local_networks, seed, begin_apart)
+    return AnomalyDetector(thresholds.anomaly, thresholds.local_networks, seed)

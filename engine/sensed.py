@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-import msgspec
-
 from domain.sighting import Sighting
 from domain.values import Micros, Verdict
 
@@ -28,6 +26,21 @@ class Notice:
     fields: dict[str, str | int | float]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A verdict of an operator, as the engine learns from it.
+
+    Attributes:
+        entity: whom the threat was about.
+        detail: the stored evidence of its sighting (the bytes that `Sighting.detail` names); empty when there is none.
+    """
+
+    entity: str
+    verdict: Verdict
+    confidence: float
+    detail: bytes = b""
+
+
 @dataclass(slots=True, kw_only=True)
 class Sensed:
     """What one frame gave.
@@ -41,12 +54,3 @@ class Sensed:
     notices: list[Notice] = field(default_factory=list)
     scores: list[tuple[int, float]] = field(default_factory=list)
     blobs: list[bytes] = field(default_factory=list)
-
-
-class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """A verdict of an operator, as the models learn from it; `detail` is the stored evidence of the threat."""
-
-    entity: str
-    verdict: Verdict
-    confidence: float
-    detail: bytes = b""
