@@ -26,7 +26,7 @@ ASKED: Final = 0.05
 LEAST: Final = 8
 """Verdicts of either kind before a model learns from them."""
 
-FIRST: Final = 1.0
+FIRST: Final = 1.5
 """Threshold (log-odds) until there are harmless verdicts enough."""
 
 POOL: Final = 0.1

@@ -135,7 +135,7 @@ class AnomalyDetector:
     def judge(self, closed: list[ClosedWindow]) -> Sensed:
         """Judge closed windows, in order."""
         sensed = Sensed()
-        for _, group in groupby(closed, key=lambda window: (window.row, _start(window))):
+        for _, group in groupby(closed, key=lambda window: (window.row, window.start)):
             self._judge_together(list(group), sensed)
         return sensed
 
@@ -156,14 +156,14 @@ class AnomalyDetector:
         """Judge the windows of one start, which close at one row."""
         first = group[0]
         self._open_day(first, sensed)
-        vectors = np.array([_vector(window) for window in group], np.float32)
-        letters = [getattr(window, "letters", b"") for window in group]
-        profile = profile_of(_start(first), self._limits)
+        vectors = np.array([used(window.entries) for window in group], np.float32)
+        letters = [window.letters for window in group]
+        profile = profile_of(first.start, self._limits)
         due = None
         if not self._models:
             # adopted before the window that needs the models is judged, as the rows alone tell
             due = self._warm_up.collect(
-                [Kept.of(_host(group[k]), profile, vectors[k], letters[k]) for k in range(len(group))]
+                [Kept.of(group[k].host, profile, vectors[k], letters[k]) for k in range(len(group))]
             )
             if due is not None:
                 self._adopt(group[due], sensed)
@@ -172,13 +172,14 @@ class AnomalyDetector:
         cases, strangers = [], list(range(begin))
         for k in range(begin, len(group)):
             assert scores is not None, "there are models from `begin` on"  # noqa: S101 - narrows the type
-            past = self._past(_host(group[k]), profile)
+            past = self._past(group[k].host, profile)
             if len(past.scores) < self._limits.min_host_windows:
                 past.learn(scores[k], vectors[k])
                 strangers.append(k)
             else:
                 known = past.known()
-                cases.append(_Case(group[k], profile, scores[k], letters[k], past, known, consensus(known, scores[k])))
+                found = consensus(known, scores[k])
+                cases.append(_Case(group[k], profile, vectors[k], scores[k], letters[k], past, known, found))
         null = Null.of([case.found.p for case in cases], self._limits.peers_least)
         for case in cases:
             self._decide(case, null, sensed)
@@ -263,12 +264,12 @@ class AnomalyDetector:
                 null=null,
             )
             voter = (CONSENSUS, self.version)
-            report(window, Finding(p, level, voter, votes, *past.deviation(_vector(window)), record), sensed)
+            report(window, Finding(p, level, voter, votes, *past.deviation(used(window.entries)), record), sensed)
         if p > level:
-            past.learn(case.scores, _vector(window))
-        elif past.flag(case.scores, _vector(window)):
+            past.learn(case.scores, case.vector)
+        elif past.flag(case.scores, case.vector):
             shift: Fields = {
-                "profile": case.profile, "host": _host(window), "reason": "lasting", "windows": past.scores.size
+                "profile": case.profile, "host": window.host, "reason": "lasting", "windows": past.scores.size
             }  # fmt: skip
             _tell(sensed, window, "baseline-shifted", shift)
 
@@ -308,15 +309,15 @@ class AnomalyDetector:
                     medians=compared.medians.astype("<f4").tobytes(),
                     deviations=compared.deviations.astype("<f4").tobytes(),
                 )
-                far = explain(_vector(window), compared.medians, compared.deviations, peers.LEAST_DEVIATION)
+                far = explain(used(window.entries), compared.medians, compared.deviations, peers.LEAST_DEVIATION)
                 report(window, Finding(p, level, (peers.NAME, peers.VERSION), (), *far, record), sensed)
         for score in scores.tolist():
             self._state.pool.add([score])
 
     def _evidence(self, window: ClosedWindow, **found: Any) -> bytes:
         """The record from which the score can be computed again; `found` are its other fields."""
-        vector = np.array(_vector(window), "<f4").tobytes()
-        return Evidence(host=_host(window), vector=vector, level=self._tracker.level, **found).dump()
+        vector = used(window.entries).astype("<f4").tobytes()
+        return Evidence(host=window.host, vector=vector, level=self._tracker.level, **found).dump()
 
     def _track(self, verdicts: list[Judged], row: int, at: Micros, sensed: Sensed) -> None:
         """Move the level: false alarms are what was flagged times the share of verdicts that said so."""
@@ -364,6 +365,7 @@ class _Case(NamedTuple):
 
     window: ClosedWindow
     profile: str
+    vector: NDArray[np.float32]
     scores: NDArray[np.float64]
     letters: bytes
     past: Past
@@ -373,15 +375,3 @@ class _Case(NamedTuple):
 
 def _tell(sensed: Sensed, window: ClosedWindow, name: NoticeName, fields: Fields) -> None:
     sensed.notices.append(Notice(row=window.row, at=window.at, name=name, fields=fields))
-
-
-def _host(window: ClosedWindow) -> str:
-    return window.host
-
-
-def _vector(window: ClosedWindow) -> tuple[float, ...]:
-    return used(window.vector)
-
-
-def _start(window: ClosedWindow) -> Micros:
-    return window.start

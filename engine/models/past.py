@@ -93,12 +93,12 @@ def explain(
     vector: Vector, medians: NDArray[np.floating], deviations: NDArray[np.floating], least: float
 ) -> tuple[float, tuple[Feature, ...]]:
     """The median distance of the features that lie farthest from what is usual, and these features, farthest first."""
-    distances = np.round(np.abs(np.array(vector) - medians) / np.maximum(deviations, least), 6)
+    distances = np.round(np.abs(np.asarray(vector) - medians) / np.maximum(deviations, least), 6)
     farthest = np.argsort(-distances, kind="stable")[:EXPLAINED].tolist()
     shown = tuple(
         Feature(
             name=FEATURES[i].name,
-            value=FEATURES[i].shown(vector[i]),
+            value=FEATURES[i].shown(float(vector[i])),
             unit=FEATURES[i].unit,
             baseline=FEATURES[i].shown(float(medians[i])),
         )

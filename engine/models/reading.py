@@ -6,8 +6,10 @@ the first early morning, of every host an anomaly.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from engine.features.table import FEATURES as ALL
 
@@ -19,6 +21,6 @@ FEATURES: Final = tuple(ALL[place] for place in PLACES)
 """The features that models read, in their order."""
 
 
-def used(vector: Sequence[float]) -> tuple[float, ...]:
+def used(entries: NDArray[np.float64]) -> NDArray[np.float64]:
     """The part of a window's vector that models read."""
-    return tuple(vector) if len(PLACES) == len(ALL) else tuple(vector[place] for place in PLACES)
+    return entries[list(PLACES)]

@@ -28,7 +28,7 @@ def usual(number: int, draw: np.random.Generator) -> ClosedWindow:
 
 def odd(number: int, draw: np.random.Generator) -> ClosedWindow:
     vector = draw.normal(4, 0.5, len(FEATURES))
-    vector[4:12] = draw.normal(14, 0.5, 8)
+    vector[4:24] = draw.normal(14, 0.5, 20)
     return closed(number, "10.0.1.1", vector)
 
 
