@@ -53,6 +53,7 @@ class Table:
         self.frame = frame
         self.log = log
         self.rows = rows
+        self._places = None if rows is None else rows.tolist()
         self._detail: list[dict[str, Any]] | None = None
         self._values: dict[str, list[Any]] = {}
         self._canonical_names = FLOW_NAMES if log == "conn" else NAMES
@@ -70,7 +71,7 @@ class Table:
     def texts(self, name: str) -> Sequence[str]:
         """A canonical column of texts."""
         column: list[str] = getattr(self.frame, name)
-        return column if self.rows is None else [column[row] for row in self.rows.tolist()]
+        return column if self._places is None else [column[row] for row in self._places]
 
     def numbers(self, name: str) -> NDArray[Any]:
         """A canonical column of numbers; `ts` in seconds."""
@@ -127,7 +128,7 @@ class Table:
         """The fields beyond the canonical columns, a row each."""
         if self._detail is None:
             details = self.frame.detail
-            self._detail = details if self.rows is None else [details[row] for row in self.rows.tolist()]
+            self._detail = details if self._places is None else [details[row] for row in self._places]
         return self._detail
 
     def _pulled(self, name: str) -> list[Any]:
