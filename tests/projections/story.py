@@ -56,6 +56,7 @@ def totals(name: object, *, entity: str = "10.0.0.5", risk: float = 7.1, score: 
         "flow_count": 30,
         "flows": (flow(), flow(1)),
         "row": 900,
+        "detail": "",
     }
 
 
