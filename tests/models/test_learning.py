@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from bench.story import write_day
 from domain.anomaly_limits import AnomalyLimits
 from domain.values import DAY, HOUR, SECOND, level_of, risk_of
 from engine.features.table import FEATURES
@@ -18,6 +19,7 @@ from engine.models.evidence import Evidence, EvidenceDamaged, recompute
 from engine.models.profiles import profile_of
 from engine.sensed import Judged
 from tests.anomaly.stream import LOCAL, START, closed, stationary
+from tests.engine.reader import read
 
 LIMITS = AnomalyLimits(warmup_windows=64, min_host_windows=20, calibration_windows=40, fpr=0.05)
 
@@ -194,3 +196,14 @@ def test_traffic_that_nobody_flagged_and_nobody_judged_does_not_move_a_full_base
     for k, window in enumerate(windows):  # a slow poisoning: every window a little nearer
         detector.judge([closed(1000 + k, "10.0.1.0", np.array(window.vector) + 0.3 * k / 200, last)])
     assert [p for _, p in detector.judge([nearly]).scores] == [p for _, p in before]
+
+
+def test_votes_on_a_generated_harmless_day_stay_at_the_promised_rate(tmp_path):
+    write_day(tmp_path, seed=5, hosts=14, hours=3.2, attacks=())
+    frame = read(f"zeek:{tmp_path}/zeek").scored()
+    detector = AnomalyDetector(replace(AnomalyLimits(), window_s=60), LOCAL, 7)
+    sensed = detector.sense(frame)
+    voters = {sighting.votes[0].model for sighting in sensed.sightings}
+    assert voters == {"consensus", "peers"}
+    assert len(sensed.scores) > 2_000
+    assert np.mean([p <= 0.01 for _, p in sensed.scores]) <= 0.013
