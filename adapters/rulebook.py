@@ -89,7 +89,7 @@ def rule_files(roots: Sequence[Path]) -> Iterator[tuple[Path, str]]:
                 inner = path.relative_to(root)
                 hidden = any(part.startswith(".") for part in inner.parts)
                 if path.suffix in SUFFIXES and not hidden and path.is_file():
-                    yield path, f"shipped/{inner.as_posix()}" if root == SHIPPED else inner.as_posix()
+                    yield path, f"shipped/{inner.as_posix()}" if root == SHIPPED else str(path)
         else:
             raise UsageError(f"{root}: no such file or folder of rules; set [rules] dir to one that is there")
 

@@ -222,7 +222,7 @@ class Hunt:
             rules=len(rules),
             names=rules.names,
             ignored=len(rules.ignored),
-            errors=tuple(map(str, rules.errors)),
+            errors=rules.faults,
         )
         cause = uuid5(self._root, f"rules|{self.rows}|{rules.version}")
         return self._draft(loaded, cause, 0, "detector", self.ledger.clock)

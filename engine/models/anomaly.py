@@ -36,7 +36,7 @@ from engine.frame import Frame
 from engine.models import peers
 from engine.models.base import Model, version_of
 from engine.models.bayes import Bayes
-from engine.models.conformal import Ring, p_value
+from engine.models.conformal import Ring, p_values
 from engine.models.evidence import Evidence, score_all, single, told
 from engine.models.past import Past, explain
 from engine.models.profiles import profile_of
@@ -46,8 +46,9 @@ from engine.models.shown import Finding, report
 from engine.models.voting import Tally
 from engine.models.warmup import Begin, Kept, WarmUp, WarmUpState, begin_here, unpacked
 from engine.sensed import Judged, Notice, NoticeName, Sensed
-from engine.verdict.consensus import Consensus, consensus
+from engine.verdict.consensus import Consensus
 from engine.verdict.null import Null
+from engine.verdict.ranks import Ranks
 from engine.verdict.tracker import Tracker
 
 WARMING_UP: Final = "warming-up"
@@ -83,6 +84,8 @@ class AnomalyDetector:
         self._warm_up = WarmUp(limits, seed, begin)
         self._models: list[Model] = []
         self._state = _State()
+        self._ranks: dict[tuple[str, str], Ranks] = {}
+        """Of the pasts in the state, to be made again at any time."""
         self._tracker = Tracker.at(limits.fpr)
 
     @property
@@ -125,6 +128,7 @@ class AnomalyDetector:
         models = [family_of(name).load(data, expected) for name, expected, data in stored.models]
         self._windows.load(stored.windows)
         self._state, self._models = stored, models
+        self._ranks.clear()
         self._tracker = stored.tracker or Tracker.at(self._limits.fpr)
         self._warm_up.load(None if models else stored.warm_up)
 
@@ -156,7 +160,7 @@ class AnomalyDetector:
         """Judge the windows of one start, which close at one row."""
         first = group[0]
         self._open_day(first, sensed)
-        vectors = np.array([used(window.entries) for window in group], np.float32)
+        vectors = used(np.array([window.entries for window in group])).astype(np.float32)
         letters = [window.letters for window in group]
         profile = profile_of(first.start, self._limits)
         due = None
@@ -177,9 +181,9 @@ class AnomalyDetector:
                 past.learn(scores[k], vectors[k])
                 strangers.append(k)
             else:
-                known = past.known()
-                found = consensus(known, scores[k])
-                cases.append(_Case(group[k], profile, vectors[k], scores[k], letters[k], past, known, found))
+                ranks = self._ranked(group[k].host, profile, past)
+                found = ranks.consensus(scores[k])
+                cases.append(_Case(group[k], profile, vectors[k], scores[k], letters[k], past, ranks, found))
         null = Null.of([case.found.p for case in cases], self._limits.peers_least)
         for case in cases:
             self._decide(case, null, sensed)
@@ -241,6 +245,15 @@ class AnomalyDetector:
             profiles[profile] = Past.empty(self._limits, len(self._models))
         return profiles[profile]
 
+    def _ranked(self, host: str, profile: str, past: Past) -> Ranks:
+        """The ranks of a host's past; made anew when it is not the past that they were made of."""
+        ranks = self._ranks.get((host, profile))
+        if ranks is None or len(ranks) != len(past.scores):
+            if len(self._ranks) >= self._limits.max_hosts:
+                self._ranks.clear()
+            ranks = self._ranks[host, profile] = Ranks(past.known(), past.scores.size)
+        return ranks
+
     def _decide(self, case: _Case, null: Null, sensed: Sensed) -> None:
         """Say what is to be said of a window, then learn it, or flag its host."""
         window, past, level = case.window, case.past, self._tracker.level
@@ -257,7 +270,7 @@ class AnomalyDetector:
                 profile=case.profile,
                 letters=case.letters,
                 models=tuple((model.name, model.sha256) for model in self._models),
-                known=np.asarray(case.known, "<f4").tobytes(),
+                known=past.scores.rows().tobytes(),
                 scores=told(case.scores),
                 p=p,
                 votes=case.found.votes,
@@ -267,6 +280,8 @@ class AnomalyDetector:
             report(window, Finding(p, level, voter, votes, *past.deviation(used(window.entries)), record), sensed)
         if p > level:
             past.learn(case.scores, case.vector)
+            if len(past.scores) == len(case.ranks) + 1:
+                case.ranks.add(case.scores)
         elif past.flag(case.scores, case.vector):
             shift: Fields = {
                 "profile": case.profile, "host": window.host, "reason": "lasting", "windows": past.scores.size
@@ -294,8 +309,9 @@ class AnomalyDetector:
         scores = single(compared.scores)
         known = np.asarray(self._state.pool.rows(), np.float64)
         level = self._tracker.level
-        for k in strangers if len(known) >= self._limits.min_host_windows else ():
-            window, p = group[k], p_value(scores[k], known)
+        judged = strangers if len(known) >= self._limits.min_host_windows else []
+        for k, p in zip(judged, p_values(scores[judged], known), strict=True):
+            window = group[k]
             self._state.tally.count(peers.NAME, vote=p <= level, consensus=p <= level)
             sensed.scores.append((window.row, p))
             if p <= 2 * level:
@@ -311,8 +327,7 @@ class AnomalyDetector:
                 )
                 far = explain(used(window.entries), compared.medians, compared.deviations, peers.LEAST_DEVIATION)
                 report(window, Finding(p, level, (peers.NAME, peers.VERSION), (), *far, record), sensed)
-        for score in scores.tolist():
-            self._state.pool.add([score])
+        self._state.pool.extend(scores)
 
     def _evidence(self, window: ClosedWindow, **found: Any) -> bytes:
         """The record from which the score can be computed again; `found` are its other fields."""
@@ -355,6 +370,7 @@ class AnomalyDetector:
             return
         vector = np.frombuffer(record.vector, "<f4")
         [scores] = score_all(self._models, vector.reshape(1, -1), [record.letters])
+        self._ranks.pop((record.host, record.profile), None)
         learned = past.accept(scores, vector, self._tracker.level)
         fields: Fields = {"profile": record.profile, "host": record.host, "reason": "verdict", "windows": learned}
         sensed.notices.append(Notice(row=row, at=at, name="baseline-shifted", fields=fields))
@@ -369,7 +385,7 @@ class _Case(NamedTuple):
     scores: NDArray[np.float64]
     letters: bytes
     past: Past
-    known: NDArray[np.float64]
+    ranks: Ranks
     found: Consensus
 
 

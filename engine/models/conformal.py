@@ -26,6 +26,17 @@ def p_value(score: float, known: ArrayLike) -> float:
     return round((1 + int(np.count_nonzero(scores >= score))) / (scores.size + 1), 6)
 
 
+def p_values(scores: ArrayLike, known: ArrayLike) -> list[float]:
+    """The same for many scores among the same known ones.
+
+    >>> p_values([0.7, 0.05], [0.1, 0.2, 0.7])
+    [0.5, 1.0]
+    """
+    ordered = np.sort(np.asarray(known), axis=None)
+    above = ordered.size - np.searchsorted(ordered, scores, "left")
+    return [round((1 + count) / (ordered.size + 1), 6) for count in above.tolist()]
+
+
 class Ring(msgspec.Struct, array_like=True):
     """The last rows of `width` numbers each, packed; `dtype` is a numpy type name ("<f8", "<f4").
 
@@ -51,6 +62,17 @@ class Ring(msgspec.Struct, array_like=True):
         begin = self.next * len(data)
         self.packed[begin : begin + len(data)] = data
         self.next = (self.next + 1) % self.size
+
+    def extend(self, rows: ArrayLike) -> None:
+        """Keep several rows, as `add` would one after the other."""
+        data, step = np.asarray(rows, self.dtype).tobytes(), self.width * int(self.dtype[-1])
+        begin = 0
+        while begin < len(data):
+            place = self.next * step
+            part = data[begin : begin + (self.size - self.next) * step]
+            self.packed[place : place + len(part)] = part
+            self.next = (self.next + len(part) // step) % self.size
+            begin += len(part)
 
     def rows(self) -> NDArray[Any]:
         """The rows kept, in no order that matters; a copy."""

@@ -22,5 +22,5 @@ FEATURES: Final = tuple(ALL[place] for place in PLACES)
 
 
 def used(entries: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The part of a window's vector that models read."""
-    return entries[list(PLACES)]
+    """The part of a window's vector, or of the vectors of many (one a row), that models read."""
+    return entries[..., list(PLACES)]

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
+from posixpath import commonpath
 
 from engine.rules.document import Document, RuleError, documents
 from engine.rules.sigma import Correlation, Ignored, Loaded, Rule, parse
@@ -58,8 +59,24 @@ class RuleSet:
         return tuple(rule.hit.title for rule in self.every)
 
     def pack(self) -> bytes:
-        """The texts that these rules were read from: the same texts give the same bytes."""
-        return json.dumps(self.texts, sort_keys=True, ensure_ascii=False).encode()
+        """The texts that these rules were read from: the same texts give the same bytes, wherever their folder is."""
+        texts = {self.name_of(name): text for name, text in self.texts.items()}
+        return json.dumps(texts, sort_keys=True, ensure_ascii=False).encode()
+
+    @cached_property
+    def faults(self) -> tuple[str, ...]:
+        """What is wrong, in words, by file and line; the folder that all of a user's files are in is left out."""
+        return tuple(str(replace(error, file=self.name_of(error.file))) for error in self.errors)
+
+    def name_of(self, file: str) -> str:
+        """A file's name below the folder that holds all of the user's: where that is, is no part of what rules say."""
+        return file.removeprefix(self._folder)
+
+    @cached_property
+    def _folder(self) -> str:
+        files = [*self.texts, *(error.file for error in self.errors)]
+        folders = {file.rpartition("/")[0] for file in files if file.startswith("/")}
+        return f"{commonpath(folders)}/" if folders else ""
 
     @classmethod
     def unpack(cls, packed: bytes) -> RuleSet:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.events import Fact
 from domain.facts import incident as i
+from domain.facts import model as m
 from domain.facts import operation as o
 from domain.facts import telemetry as t
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
@@ -165,6 +166,10 @@ def story() -> list[Draft]:
         opened("B", "b", 8.0),
         scored(),
         ("baseline/host", t.BaselineLearned(profile="host", windows=1000, hosts=9, model_version="m1")),
+        ("baseline/host", m.BaselineWarming(profile="host", windows=1000, least_peers=12)),
+        ("baseline/host", m.BaselineShifted(profile="host", host="10.0.0.5", reason="verdict", windows=3)),
+        ("model/forest", m.ThresholdMoved(model="forest", level=0.008, target=0.01, verdicts=4)),
+        ("model/forest", m.VotesCounted(model="forest", version="m1", judged=9, votes=1, disagreements=1)),
         ("model/forest", o.ModelTrained(model="forest", version="m1", sha256="0" * 64, samples=10, seed=0)),
         ("rules/zeek", RULES),
         continued("a", risk=7.5),
