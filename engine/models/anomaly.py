@@ -279,9 +279,8 @@ class AnomalyDetector:
             voter = (CONSENSUS, self.version)
             report(window, Finding(p, level, voter, votes, *past.deviation(used(window.entries)), record), sensed)
         if p > level:
-            past.learn(case.scores, case.vector)
-            if len(past.scores) == len(case.ranks) + 1:
-                case.ranks.add(case.scores)
+            for row in past.learn(case.scores, case.vector):
+                case.ranks.add(row)
         elif past.flag(case.scores, case.vector):
             shift: Fields = {
                 "profile": case.profile, "host": window.host, "reason": "lasting", "windows": past.scores.size

@@ -49,12 +49,16 @@ class Past(msgspec.Struct, array_like=True):
         """The scores of the baseline, a column a model."""
         return np.asarray(self.scores.rows(), np.float64)
 
-    def learn(self, scores: NDArray[np.float64], vector: Vector) -> None:
-        """The host was not flagged: learn its window, and the first one of an alarm that is over."""
+    def learn(self, scores: NDArray[np.float64], vector: Vector) -> list[NDArray[np.float64]]:
+        """The host was not flagged: learn its window, and the first one of an alarm that is over.
+
+        Returns the scores that are known from now on: none, once the baseline is full.
+        """
+        windows = [(scores, vector)]
         if self.alarm:
-            self._add(np.array(self.alarm_scores), self.alarm_vector)
+            windows.insert(0, (np.array(self.alarm_scores), self.alarm_vector))
             self.alarm = 0
-        self._add(scores, vector)
+        return [row for row, entries in windows if self._add(row, entries)]
 
     def flag(self, scores: NDArray[np.float64], vector: Vector) -> bool:
         """The host is flagged. True if it has been for so long that its baseline starts anew."""
@@ -83,10 +87,12 @@ class Past(msgspec.Struct, array_like=True):
         medians = np.median(rows, axis=0)
         return explain(vector, medians, 1.4826 * np.median(np.abs(rows - medians), axis=0), LEAST_DEVIATION)
 
-    def _add(self, scores: NDArray[np.float64], vector: Vector) -> None:
-        if len(self.scores) < self.scores.size:
-            self.scores.add(scores)
-            self.vectors.add(vector)
+    def _add(self, scores: NDArray[np.float64], vector: Vector) -> bool:
+        if len(self.scores) >= self.scores.size:
+            return False
+        self.scores.add(scores)
+        self.vectors.add(vector)
+        return True
 
 
 def explain(
