@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from domain.moments import rfc3339
 from engine.behaviours.memory import flow_at
-from engine.frame import Frame
+from engine.frame import COLUMNS, Frame
 from engine.rules.correlation import Correlator, Match
 from engine.rules.matcher import tables
 from engine.rules.near import Nearness
@@ -61,7 +62,7 @@ class Trial:
     """A rule set at work without consequences."""
 
     def __init__(self, ruleset: RuleSet, limit: int) -> None:
-        self.received = self.scored = 0
+        self.received = self.scored = self.late = 0
         self._tallies = {rule.key: Tally(rule, limit) for rule in ruleset.every}
         self._nearness = [Nearness(rule) for rule in ruleset.rules]
         self._correlator = Correlator(ruleset.rules, ruleset.correlations, GROUPS)
@@ -72,6 +73,11 @@ class Trial:
         """Look at the rows of a frame; late ones are left out, as in a run."""
         self.received += len(frame)
         frame = frame.scored()
+        late = sum(frame.late)
+        if late:
+            self.late += late
+            keep = [not late for late in frame.late]
+            frame = Frame(**{name: list(compress(getattr(frame, name), keep)) for name in COLUMNS})
         matches: list[Match] = []
         for table in tables(frame, {near.rule.source.log for near in self._nearness}):
             self.scored += len(table)
@@ -88,7 +94,7 @@ class Trial:
         for at in hits.tolist():
             tally.hit(row_at(table, at))
             row = _place(table, at)
-            if not table.frame.late[row] and self._correlator.counts(near.rule.key):
+            if self._correlator.counts(near.rule.key):
                 yield Match(rule=near.rule.key, row=row, table=table, at=at, flow=flow_at(table.frame, row))
         for miss in misses:
             tally.miss(row_at(table, miss.at), miss.failed, miss.found)
@@ -109,6 +115,7 @@ class Trial:
         return {
             "received": self.received,
             "scored": self.scored,
+            "late": self.late,
             "rules": [tally.document() for tally in self._tallies.values()],
         }
 

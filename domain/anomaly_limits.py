@@ -26,9 +26,10 @@ class AnomalyLimits:
         utc_offset_minutes: the site's clock minus UTC, for the profiles alone.
         fpr: false-positive rate of the votes, per host and window: p at or below it is a vote.
         max_hosts: hosts kept at a time (at most 20 KiB each); the one longest without a window is forgotten first.
-        max_distinct: peers and ports told apart within one window; further ones are counted together.
+        max_distinct: peers and ports told apart within one window; further ones are counted by a sketch.
         max_host_peers: last peers remembered per host, to know a new one.
-        max_known_peers: the same over all hosts (about 100 bytes each): beyond it the coldest hosts' are forgotten.
+        max_known_peers: the same over all hosts (about 50 bytes each), and as many ports: beyond it the
+            coldest hosts' are forgotten.
     """
 
     window_s: int = 300

@@ -216,6 +216,7 @@ class Hunt:
         rules = self._pipeline.rules
         loaded = RulesLoaded(
             feed=self.feed,
+            row=self.rows,
             version=rules.version,
             sha256=self._artifacts.put(rules.pack()),
             rules=len(rules),

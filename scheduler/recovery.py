@@ -126,7 +126,7 @@ def _fold(history: History, event: UUID, fact: Fact) -> None:
         case FeedClosed():
             history.ends.add(fact.received)
         case RulesLoaded():
-            history.rules.append((history.rows, fact.sha256))
+            history.rules.append((fact.row, fact.sha256))
         case FeedFault(reason=reason) if reason == GAP:
             history.rows += fact.count
         case ThreatDetected():

@@ -27,6 +27,7 @@ class RulesLoaded:
 
     Attributes:
         feed: whose rows it judges from here on.
+        row: number of the feed's last row that it does not judge.
         version: hash of what its rules say; every entry and threat of that time names it.
         sha256: of the artifact that holds the texts of the rules, from which they can be loaded again.
         rules: how many are live; `names` are their titles.
@@ -37,6 +38,7 @@ class RulesLoaded:
     kind: ClassVar[str] = "rules-loaded"
     decided: ClassVar[bool] = True
     feed: str
+    row: int
     version: str
     sha256: str
     rules: int

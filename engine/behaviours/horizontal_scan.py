@@ -35,11 +35,14 @@ KNOWN: Final = 128
 
 
 class Sweep(msgspec.Struct, array_like=True):
-    """One source on one service: hosts that answered, hosts that failed (with the time they were last seen)."""
+    """One source on one service: hosts that answered, hosts that failed (with the time they were last seen).
+
+    Most sources never fail: there is no trail before the first failure.
+    """
 
     answered: dict[str, int] = {}
     failed: dict[str, int] = {}
-    trail: Trail = msgspec.field(default_factory=Trail)
+    trail: Trail | None = None
 
 
 class HorizontalScan(Watch):
@@ -105,7 +108,7 @@ class HorizontalScan(Watch):
 
     def _failed(self, frame: Frame, i: int, key: tuple[str, int, str], sweep: Sweep, found: list[Sighting]) -> None:
         ts, dst = frame.ts[i], frame.dst_ip[i]
-        trail = sweep.trail = self._reporter.fresh(sweep.trail, ts)
+        trail = sweep.trail = self._reporter.fresh(sweep.trail or Trail(), ts)
         sweep.failed.pop(dst, None)
         sweep.failed[dst] = ts
         prune(sweep.failed, ts - self._window, self._cap)

@@ -45,6 +45,9 @@ class Memory(Generic[Key, Entry]):
         self.entries: OrderedDict[Key, Entry] = OrderedDict()
         self._shape: Any = tuple[int, list[tuple[key, entry]]]
 
+    def __len__(self) -> int:
+        return len(self.entries)
+
     def get(self, key: Key) -> Entry | None:
         """The entry of `key`, which becomes the warmest."""
         entry = self.entries.get(key)
@@ -77,11 +80,11 @@ class Memory(Generic[Key, Entry]):
 class Generations(Generic[Key, Entry]):
     """A memory in two generations: who is touched moves to the young one.
 
-    When the clock comes to `due`, or when the young generation is a third of `cap`, the old one is forgotten and the
-    young one is the old one from then on. The two tables stay the same objects.
+    When the clock comes to `due`, or when the young generation fills its half of the room, the old one is forgotten and
+    the young one is the old one from then on. The two tables stay the same objects.
     """
 
-    __slots__ = ("_shape", "_span", "cap", "due", "evicted", "key", "old", "young")
+    __slots__ = ("_room", "_shape", "_span", "cap", "due", "evicted", "key", "old", "young")
 
     def __init__(self, cap: int, key: Any, entry: Any, *, span: Micros) -> None:
         self.cap = cap
@@ -91,7 +94,9 @@ class Generations(Generic[Key, Entry]):
         self.old: dict[Key, Entry] = {}
         self.young: dict[Key, Entry] = {}
         self._span = span
-        self._shape: Any = tuple[int, Micros | None, list[tuple[key, entry]], list[tuple[key, entry]]]
+        self._room = cap // 2
+        items = list[tuple[key, entry]]
+        self._shape: Any = tuple[int, int, Micros | None, items, items]
 
     def __len__(self) -> int:
         return len(self.old) + len(self.young)
@@ -111,7 +116,7 @@ class Generations(Generic[Key, Entry]):
 
     def put(self, key: Key, entry: Entry) -> Entry:
         """A new entry."""
-        if 3 * len(self.young) >= self.cap:
+        if len(self.young) >= self._room:
             self.evicted += self._age()
         self.young[key] = entry
         return entry
@@ -131,6 +136,7 @@ class Generations(Generic[Key, Entry]):
         self.old.update(kept)
         self.old.update(self.young)
         self.young.clear()
+        self._room = max(1, min(self.cap // 2, self.cap - len(self.old)))
         return forgotten
 
     def _kept(self) -> dict[Key, Entry]:
@@ -139,11 +145,11 @@ class Generations(Generic[Key, Entry]):
 
     def dump(self) -> Any:
         """The whole memory as something msgspec can write."""
-        return (self.evicted, self.due, list(self.old.items()), list(self.young.items()))
+        return (self.evicted, self._room, self.due, list(self.old.items()), list(self.young.items()))
 
     def load(self, data: Any) -> None:
         """What `dump` gave, after a way through msgpack."""
-        self.evicted, self.due, old, young = msgspec.convert(data, self._shape)
+        self.evicted, self._room, self.due, old, young = msgspec.convert(data, self._shape)
         self.old.clear()
         self.young.clear()
         self.old.update(old)
@@ -167,8 +173,7 @@ class Fading(Generations[Key, Entry]):
 
 
 def _trail(entry: Any) -> Trail:
-    trail: Trail = entry.trail
-    return trail
+    return entry.trail or NO_TRAIL
 
 
 class Trail(msgspec.Struct, array_like=True):
@@ -210,6 +215,10 @@ class Trail(msgspec.Struct, array_like=True):
                 del self.tail[0]
         if peer not in self.peers and len(self.peers) < PEERS:
             self.peers[peer] = None
+
+
+NO_TRAIL: Final = Trail()
+"""Of an entry that left no evidence yet."""
 
 
 def flow_at(frame: Frame, i: int, note: str = "") -> FlowTuple:

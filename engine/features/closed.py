@@ -62,6 +62,8 @@ class Source(Protocol):
 class ClosedWindow:
     """A window that closed right after row `row`, when the feed's clock stood at `at`.
 
+    It holds on to the tables of all windows that closed with it: keep what you need of it, not the window.
+
     Attributes:
         row: the row.
         at: the clock there, microseconds.

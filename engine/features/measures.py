@@ -16,7 +16,7 @@ import numpy as np
 
 from engine.features.jit import jit
 from engine.features.lookup import find
-from engine.features.past import DAY_S, SECOND, Past, recall
+from engine.features.past import DAY_S, SECOND, Past, recall, second_of_day
 from engine.features.sketch import estimate
 from engine.features.table import FEATURES, Family
 from engine.features.tables import BINS, CALLERS, PEERS, PORTS, SLICES, Array, Tables
@@ -99,7 +99,7 @@ def _temporal(t: Any, slots: Any, out: Any) -> None:
         busiest = np.uint32(0)
         for part in range(SLICES):
             busiest = max(busiest, w.slices[part])
-        turn = 2.0 * math.pi * ((w.start + t.numbers[0].width // 2) // SECOND % DAY_S) / DAY_S
+        turn = 2.0 * math.pi * second_of_day(t.numbers[0], w.start + t.numbers[0].width // 2) / DAY_S
         _put(out, k, (
             np.float64(w.flows),
             mean / SECOND,

@@ -5,7 +5,7 @@ Rules:
        amounts; and over all time its mix of services, the hours of the day in which it is active, and its core number.
     2. A mean moves by 1/n with the n-th window, from the 48th on by 1/48: a plain mean at first, then one that forgets.
        Amounts are averaged as log2(1 + amount), so that one burst does not become the usual.
-    3. Working time is 07:00 to 19:00 UTC, Monday to Friday.
+    3. Working time is from `day_begins` to `day_ends`, Monday to Friday, by the clock of the site.
     4. Of each host the last `host_values` peers, and as many ports, are known. Beyond the limits on hosts and on known
        values the host whose last window is the oldest is forgotten as a whole.
 """
@@ -293,11 +293,16 @@ def meet_values(past: Any, p: Any, t: Any, w: Any, kind: Any) -> Any:
 
 
 @jit
-def working(start: Any) -> Any:
+def second_of_day(n: Any, time: Any) -> Any:
+    """The seconds since midnight at the site; `n`: the numbers of the tables."""
+    return (time + n.utc_offset) // SECOND % DAY_S
+
+
+@jit
+def working(n: Any, start: Any) -> Any:
     """1 in working time, else 0; 1970-01-01 was a Thursday."""
-    seconds = start // SECOND
-    hour, weekday = seconds % DAY_S // 3600, (seconds // DAY_S + 3) % 7
-    return np.int64(weekday < 5 and 7 <= hour < 19)
+    weekday = ((start + n.utc_offset) // SECOND // DAY_S + 3) % 7
+    return np.int64(weekday < 5 and n.day_begins <= second_of_day(n, start) // 3600 < n.day_ends)
 
 
 @jit
@@ -330,20 +335,21 @@ def recall(t: Any, past: Any, slots: Any, measured: Any, out: Any) -> None:
         out[k, 0] = meet_values(past, p, t, w, PEERS) / w.exact[PEERS]
         out[k, 1] = meet_values(past, p, t, w, PORTS) / w.exact[PORTS]
         out[k, 2] = w.failed / w.flows
-        deviations(p, w, peers[k], np.float64(cores[w.text]), out[k])
-        learn(p, w, peers[k], np.float64(cores[w.text]))
+        deviations(t.numbers[0], p, w, (peers[k], np.float64(cores[w.text])), out[k])
+        learn(t.numbers[0], p, w, (peers[k], np.float64(cores[w.text])))
         forget_hosts(past)
 
 
 @jit
-def deviations(p: Any, w: Any, peers: Any, core: Any, out: Any) -> None:
+def deviations(n: Any, p: Any, w: Any, measured: Any, out: Any) -> None:
     """How far a window lies from its host's usual: the features from `flows_growth` on; 0 for a host without a past."""
+    peers, core = measured
     seen = p.windows[0] + p.windows[1]
     for column in range(3, 10):
         out[column] = 0.0
     if not seen:
         return
-    part = working(w.start)
+    part = working(n, w.start)
     part = part if p.windows[part] else 1 - part
     out[3] = doublings(w.flows) - p.flows[part]
     out[4] = doublings(w.out) - p.out[part]
@@ -351,30 +357,30 @@ def deviations(p: Any, w: Any, peers: Any, core: Any, out: Any) -> None:
     for k in range(CLASSES):
         out[6] += abs(w.services[k] / w.flows - p.mix[k]) / 2.0
         out[7] = max(out[7], doublings(w.services[k]) - p.levels[k])
-    out[8] = unusual_hour(p, w.start, seen)
+    out[8] = unusual_hour(p, w.start, second_of_day(n, w.start) // 3600)
     out[9] = core - p.core
 
 
 @jit
-def unusual_hour(p: Any, start: Any, seen: Any) -> Any:
+def unusual_hour(p: Any, start: Any, hour: Any) -> Any:
     """1 if the host never was active in this hour of the day, 0 if as often as in any; 0 during its first day."""
-    seconds = start // SECOND
-    if seconds - p.first // SECOND < DAY_S:
+    if start - p.first < DAY_S * SECOND:
         return 0.0
-    return 1.0 - min(1.0, 24.0 * p.hours[seconds % DAY_S // 3600] / seen)
+    return 1.0 - min(1.0, 24.0 * p.hours[hour] / (p.windows[0] + p.windows[1]))
 
 
 @jit
-def learn(p: Any, w: Any, peers: Any, core: Any) -> None:
+def learn(n: Any, p: Any, w: Any, measured: Any) -> None:
     """Take a window into its host's usual."""
-    part = working(w.start)
+    peers, core = measured
+    part = working(n, w.start)
     p.windows[part] += 1
-    n, seen = p.windows[part], p.windows[0] + p.windows[1]
-    p.flows[part] = moved(p.flows[part], doublings(w.flows), n)
-    p.out[part] = moved(p.out[part], doublings(w.out), n)
-    p.peers[part] = moved(p.peers[part], doublings(peers), n)
+    here, seen = p.windows[part], p.windows[0] + p.windows[1]
+    p.flows[part] = moved(p.flows[part], doublings(w.flows), here)
+    p.out[part] = moved(p.out[part], doublings(w.out), here)
+    p.peers[part] = moved(p.peers[part], doublings(peers), here)
     for k in range(CLASSES):
         p.mix[k] = moved(p.mix[k], w.services[k] / w.flows, seen)
         p.levels[k] = moved(p.levels[k], doublings(w.services[k]), seen)
-    p.hours[w.start // SECOND % DAY_S // 3600] += 1
+    p.hours[second_of_day(n, w.start) // 3600] += 1
     p.core = moved(p.core, core, seen)

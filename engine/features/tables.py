@@ -43,7 +43,8 @@ PEERS, PORTS, CALLERS = np.int64(0), np.int64(1), np.int64(2)
 PLACE = np.dtype([("key", "u8"), ("entry", "i8")])
 """A place of an index."""
 
-LIMITS = ("width", "span", "max_hosts", "max_distinct", "max_callers", "max_pairs", "max_sketches")
+LIMITS = ("width", "span", "max_hosts", "max_distinct", "max_callers", "max_pairs", "max_sketches",
+          "utc_offset", "day_begins", "day_ends")  # fmt: skip
 NUMBERS = np.dtype([(name, "i8") for name in (
     *LIMITS, "starts", "windows", "received", "pairs", "texts", "bytes", "sketches", "due", "inside_seen",
     "late_for_window", "ahead_of_clock", "hosts_over_limit", "receivers_over_limit", "sketches_over_limit",

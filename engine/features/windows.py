@@ -86,7 +86,8 @@ class HostWindows:
         self._words = texts.Reader(local_networks)
         width = limits.window_s * SECOND
         span = width + (limits.window_s if limits.grace_s is None else limits.grace_s) * SECOND
-        self._limits = (width, span, limits.max_hosts, limits.max_distinct, CALLERS, pairs, sketches)
+        self._limits = (width, span, limits.max_hosts, limits.max_distinct, CALLERS, pairs, sketches,
+                        limits.utc_offset_minutes * 60 * SECOND, limits.day_begins, limits.day_ends)  # fmt: skip
         self._max_hosts = limits.max_hosts
         self._known, self._host_values = limits.max_known_peers, limits.max_host_peers
         self._tables, self._past = tables.empty(self._limits), self._new_past()

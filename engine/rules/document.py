@@ -60,7 +60,7 @@ def documents(file: str, text: str) -> tuple[list[Document], list[RuleError]]:
             document = Document(file, node.start_mark.line + 1, {}, {})
             errors += [
                 RuleError(file=file, line=line, message=f"key {key!r} is there twice")
-                for key, line in _note_lines(node, (), document.lines)
+                for key, line in _note_lines(node, (), document.lines, set())
             ]
             data = loader.construct_document(node)
             if isinstance(data, dict):
@@ -77,19 +77,27 @@ def documents(file: str, text: str) -> tuple[list[Document], list[RuleError]]:
     return found, errors
 
 
-def _note_lines(node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int]) -> Iterator[tuple[str, int]]:
-    """Note the line of every key below a node (list members by their number); yields keys that come twice."""
+def _note_lines(
+    node: Any, path: tuple[str, ...], lines: dict[tuple[str, ...], int], seen: set[int]
+) -> Iterator[tuple[str, int]]:
+    """Note the line of every key below a node (list members by their number); yields keys that come twice.
+
+    What an alias repeats is noted where it stands first: a document of aliases of aliases would have no end.
+    """
     import yaml
 
+    if id(node) in seen:
+        return
+    seen.add(id(node))
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*path, str(key.value))
             if inner in lines:
                 yield str(key.value), key.start_mark.line + 1
             lines[inner] = key.start_mark.line + 1
-            yield from _note_lines(value, inner, lines)
+            yield from _note_lines(value, inner, lines, seen)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
             inner = (*path, str(number))
             lines.setdefault(inner, value.start_mark.line + 1)
-            yield from _note_lines(value, inner, lines)
+            yield from _note_lines(value, inner, lines, seen)

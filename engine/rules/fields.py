@@ -205,9 +205,6 @@ EVE: Final[Mapping[str, Source]] = {
 }  # fmt: skip
 """Suricata's event types that have another name or other names here."""
 
-SERVERS: Final = frozenset({"webserver"})
-"""Categories that are about an attack on a server."""
-
 
 def source_of(category: str | None, product: str | None, service: str | None) -> Source | str:
     """The source that a rule's log source means here, or why none does."""

@@ -28,7 +28,7 @@ REGEX_MEMORY: Final = 32 << 20
 """Bytes that such a bundle may use."""
 
 BREAK: Final = "\x00"
-"""Stands between two texts in one pass. A literal that holds it is found where it stands all the same: in a text."""
+"""Stands between two texts in one pass; a literal that holds it is looked for one by one."""
 
 Found: TypeAlias = defaultdict[int, set[int]]
 """Tests that hold, by the index of the text."""
@@ -50,7 +50,7 @@ class Literals:
         for test, literal in literals:
             if isinstance(literal, ours.Wildcards):
                 needed, check = longest(literal), glob(literal)
-                if len(needed) < SHORTEST:
+                if len(needed) < SHORTEST or BREAK in needed:
                     self._close.append((test, check))
                 else:
                     placed[needed].append(("inside", test, check))
@@ -58,6 +58,8 @@ class Literals:
             text, place = literal.text, literal.place
             if place == "exact":
                 self._exact[text].append(test)
+            elif BREAK in text:
+                self._close.append((test, check_of(literal)))
             elif place == "inside" and len(text) < SHORTEST:
                 self._short.append((test, text))
             else:

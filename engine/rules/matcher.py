@@ -43,7 +43,7 @@ class _Column:
         # comparisons of numbers are made on the array; the rest of a column of numbers by its texts
         self._compared = {i: _comparison(test) for i, test in enumerate(tests)} if self._number else {}
         self._by_text = [i for i in range(len(tests)) if self._compared.get(i) is None]
-        self._classes = Classes(tests[i] for i in self._by_text)
+        self._classes = Classes((tests[i] for i in self._by_text), unset="" if self._coded else None)
 
     def masks(self, table: Table) -> dict[int, NDArray[np.bool_]]:
         """The rows for which each test holds; tests that hold nowhere are left out."""
@@ -61,8 +61,11 @@ class _Column:
 
     def _codes(self, table: Table) -> NDArray[np.int32]:
         if self._coded:
-            codes, values = table.codes(self.name)
-            return self._classes.of([value or None for value in values])[codes] if values else codes
+            coded = table.codes(self.name)
+            if coded is None:
+                return self._classes.of(table.texts(self.name))
+            rows: NDArray[np.int32] = self._classes.of(coded.values)[coded.codes]
+            return rows
         if self._number:
             distinct, inverse = np.unique(table.numbers(self.name), return_inverse=True)
             classes: NDArray[np.int32] = self._classes.of([text_of(value) for value in distinct.tolist()])[inverse]

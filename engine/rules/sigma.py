@@ -109,8 +109,10 @@ def parse(document: Document) -> tuple[Loaded | Ignored | None, list[RuleError]]
 
 def _checked(document: Document, build: Any) -> tuple[Loaded | Ignored | None, list[RuleError]]:
     from sigma.exceptions import SigmaError
+    from sigma.rule.base import check_alias_expansion
 
     try:
+        check_alias_expansion(document.data)
         built, errors = build(document)
     except Wrong as wrong:
         return None, [document.error(str(wrong), wrong.path)]
@@ -267,6 +269,9 @@ def _correlation(document: Document) -> tuple[Correlation, list[RuleError]]:
     order, count, field = _count_of(parsed)
     if parsed.timespan.seconds > LONGEST_SPAN:
         raise Wrong(f"a timespan of more than {LONGEST_SPAN} s is not supported", ("correlation", "timespan"))
+    names = [reference.reference for reference in parsed.rules or ()]
+    if len(set(names)) < len(names):
+        raise Wrong("a rule is listed twice", ("correlation", "rules"))
     content = _content(document.data)
     return Correlation(
         key=str(parsed.id or content[:32]),

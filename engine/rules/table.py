@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.frame import Frame
+from engine.frame import Coded, Frame
 from engine.rules.fields import (
     CANONICAL_NUMBERS,
     CANONICAL_TEXTS,
@@ -53,6 +53,7 @@ class Table:
         self.frame = frame
         self.log = log
         self.rows = rows
+        self._places = None if rows is None else rows.tolist()
         self._detail: list[dict[str, Any]] | None = None
         self._values: dict[str, list[Any]] = {}
         self._canonical_names = FLOW_NAMES if log == "conn" else NAMES
@@ -60,10 +61,17 @@ class Table:
     def __len__(self) -> int:
         return len(self.frame) if self.rows is None else len(self.rows)
 
-    def codes(self, name: str) -> tuple[NDArray[np.int32], list[str]]:
-        """A canonical column of texts: a code a row, and the distinct texts."""
+    def codes(self, name: str) -> Coded | None:
+        """A canonical column of texts as codes and distinct texts, when the frame has it so already."""
+        if name not in self.frame.arrays:
+            return None
         codes, values = self.frame.coded(name)
-        return (codes if self.rows is None else codes[self.rows]), values
+        return Coded(codes if self.rows is None else codes[self.rows], values)
+
+    def texts(self, name: str) -> Sequence[str]:
+        """A canonical column of texts."""
+        column: list[str] = getattr(self.frame, name)
+        return column if self._places is None else [column[row] for row in self._places]
 
     def numbers(self, name: str) -> NDArray[Any]:
         """A canonical column of numbers; `ts` in seconds."""
@@ -120,7 +128,7 @@ class Table:
         """The fields beyond the canonical columns, a row each."""
         if self._detail is None:
             details = self.frame.detail
-            self._detail = details if self.rows is None else [details[row] for row in self.rows.tolist()]
+            self._detail = details if self._places is None else [details[row] for row in self._places]
         return self._detail
 
     def _pulled(self, name: str) -> list[Any]:
@@ -146,15 +154,11 @@ class Table:
         return list(map(url_of, map(text_of, self.values("host")), map(text_of, self.values("uri"))))
 
     def _everything(self) -> list[Any]:
-        ends = zip(self._canonical("src_ip"), self._canonical("dst_ip"), self._canonical("proto"), strict=True)
+        ends = zip(self.texts("src_ip"), self.texts("dst_ip"), self.texts("proto"), strict=True)
         return [
             tuple(text for value in (*end, *map(_plain, detail.values())) for text in _members(value))
             for end, detail in zip(ends, self.detail(), strict=True)
         ]
-
-    def _canonical(self, name: str) -> Sequence[str]:
-        column: list[str] = getattr(self.frame, name)
-        return column if self.rows is None else [column[row] for row in self.rows.tolist()]
 
 
 def url_of(host: str, uri: str) -> str | None:

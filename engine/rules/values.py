@@ -120,9 +120,13 @@ def _finders(pairs: Sequence[tuple[int, ours.Alternative]]) -> list[Finder]:
 
 
 class Classes:
-    """The classes of one column's values: see rule 1. Tests are numbered from 0 in the order given."""
+    """The classes of one column's values: see rule 1. Tests are numbered from 0 in the order given.
 
-    def __init__(self, tests: Iterable[ours.Test]) -> None:
+    `unset` is what stands for an absent value beside None: of canonical columns the empty text.
+    """
+
+    def __init__(self, tests: Iterable[ours.Test], unset: str | None = None) -> None:
+        self._unset = unset
         views: dict[str, list[tuple[int, ours.Test]]] = defaultdict(list)
         for number, test in enumerate(tests):
             views[test.field.view].append((number, test))
@@ -161,7 +165,8 @@ class Classes:
                 for member in ((value or (None,)) if isinstance(value, tuple) else (value,))
             ]
             owners, members = [owner for owner, _ in pairs], [member for _, member in pairs]
-        texts = [None if value is None else text_of(value) for value in members]
+        unset = self._unset
+        texts = [None if value is None or value == unset else text_of(value) for value in members]
         found: Found = defaultdict(set)
         for view in self._views:
             view.find(texts, found)

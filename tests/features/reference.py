@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import pairwise
 
@@ -129,13 +130,14 @@ class Reference:
         mean = sum(later) / (n - 1) if n > 1 else 0.0
         squares = sum(gap * gap for gap in later) / (n - 1) if n > 1 else 0.0
         slices = Counter((f["ts"] - w.start) * 16 // self.width for f in flows)
-        turn = 2 * math.pi * ((w.start + self.width // 2) // SECOND % DAY_S) / DAY_S
+        here = (w.start + self.width // 2) // SECOND + self.limits.utc_offset_minutes * 60
+        turn = 2 * math.pi * (here % DAY_S) / DAY_S
         out, back = sum(max(0, f["src_bytes"]) for f in flows), sum(max(0, f["dst_bytes"]) for f in flows)
         sent, got = sum(max(0, f["src_pkts"]) for f in flows), sum(max(0, f["dst_pkts"]) for f in flows)
         sizes = [max(0, f["src_bytes"]) + max(0, f["dst_bytes"]) for f in flows]
         reached = self._reach(w, windows)
         callers = received.get(w.host, [])
-        usual = deviations(w, p, len(peers))
+        usual = deviations(w, p, len(peers), self.limits)
         return {
             "flows": n, "gap_mean": mean / SECOND,
             "gap_cv": math.sqrt(max(0.0, squares - mean * mean)) / mean if mean else 0.0,
@@ -172,7 +174,7 @@ class Reference:
         return len(set(met) - {w.host})
 
     def _learn(self, w: Window, p: Profile, values: dict) -> None:
-        part = working(w.start)
+        part = working(w.start, self.limits)
         p.windows[part] += 1
         seen = sum(p.windows)
         for k, amount in enumerate((values["flows"], values["bytes_out"], values["peers"])):
@@ -181,7 +183,7 @@ class Reference:
         for k in range(CLASSES):
             p.mix[k] = moved(p.mix[k], counts[k] / len(w.flows), seen)
             p.levels[k] = moved(p.levels[k], math.log2(1 + counts[k]), seen)
-        p.hours[w.start // SECOND % DAY_S // 3600] += 1
+        p.hours[hour_of(w.start, self.limits)] += 1
         p.core = moved(p.core, values["core"], seen)
         for known, column in ((p.peers, "dst_ip"), (p.ports, "dst_port")):
             for value in dict.fromkeys(f[column] for f in w.flows):
@@ -204,9 +206,13 @@ def moved(mean: float, value: float, windows: int) -> float:
     return mean + (value - mean) / min(windows, MEMORY)
 
 
-def working(start: int) -> int:
-    seconds = start // SECOND
-    return int((seconds // DAY_S + 3) % 7 < 5 and 7 <= seconds % DAY_S // 3600 < 19)
+def working(start: int, limits: AnomalyLimits) -> int:
+    at = datetime.fromtimestamp(start // SECOND + limits.utc_offset_minutes * 60, UTC)
+    return int(at.weekday() < 5 and limits.day_begins <= at.hour < limits.day_ends)
+
+
+def hour_of(start: int, limits: AnomalyLimits) -> int:
+    return (start // SECOND + limits.utc_offset_minutes * 60) % DAY_S // 3600
 
 
 def services(w: Window) -> list[int]:
@@ -220,16 +226,16 @@ def services(w: Window) -> list[int]:
     return counts
 
 
-def deviations(w: Window, p: Profile, peers: int) -> dict[str, float]:
+def deviations(w: Window, p: Profile, peers: int, limits: AnomalyLimits) -> dict[str, float]:
     names = ("flows_growth", "bytes_out_growth", "peers_growth", "service_shift", "service_growth", "unusual_hour")
     seen = sum(p.windows)
     if not seen:
         return dict.fromkeys(names, 0.0)
-    part = working(w.start)
+    part = working(w.start, limits)
     usual = p.means[part if p.windows[part] else 1 - part]
     amounts = (len(w.flows), sum(max(0, f["src_bytes"]) for f in w.flows), peers)
     counts = services(w)
-    hour = w.start // SECOND % DAY_S // 3600
+    hour = hour_of(w.start, limits)
     grown = [math.log2(1 + a) - b for a, b in zip(amounts, usual, strict=True)]
     shift = sum(abs(counts[k] / len(w.flows) - p.mix[k]) for k in range(CLASSES)) / 2
     most = max(0.0, *(math.log2(1 + counts[k]) - p.levels[k] for k in range(CLASSES)))

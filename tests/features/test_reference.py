@@ -48,8 +48,9 @@ def test_the_kernels_equal_the_rules_in_plain_python(seed: int) -> None:
     assert expect_equal(mixed(6_000, seed), LIMITS) > 300
 
 
-def test_they_equal_them_over_days_at_all_hours() -> None:
-    assert expect_equal(mixed(4_000, 3, gap_s=30.0, jump_every=150), LIMITS) > 500
+def test_they_equal_them_over_days_at_all_hours_by_the_clock_of_the_site() -> None:
+    limits = AnomalyLimits(utc_offset_minutes=-210, day_begins=9, day_ends=17)
+    assert expect_equal(mixed(4_000, 3, gap_s=30.0, jump_every=150), limits) > 500
 
 
 def test_they_equal_them_where_every_limit_on_hosts_and_memory_is_met() -> None:

@@ -56,6 +56,7 @@ def totals(name: object, *, entity: str = "10.0.0.5", risk: float = 7.1, score: 
         "flow_count": 30,
         "flows": (flow(), flow(1)),
         "row": 900,
+        "detail": "",
     }
 
 
@@ -149,7 +150,9 @@ def done(name: object, what: str) -> tuple[str, Fact]:
     return f"incident/{uid(name)}", made[what]
 
 
-RULES = o.RulesLoaded(feed="zeek", version="r2", sha256="0" * 64, rules=2, names=("A", "B"), ignored=1, errors=())
+RULES = o.RulesLoaded(
+    feed="zeek", row=0, version="r2", sha256="0" * 64, rules=2, names=("A", "B"), ignored=1, errors=()
+)
 
 
 def story() -> list[Draft]:

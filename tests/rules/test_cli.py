@@ -102,6 +102,16 @@ def test_test_shows_what_a_correlation_finds_and_just_misses(tmp_path, capture):
         assert (found["hits"], found["near_misses"]) == (hits, near)
 
 
+def test_rows_more_than_an_hour_late_are_left_out_as_in_a_run(tmp_path, capture):
+    (tmp_path / "mine.yml").write_text(rule(FROM_CLIENT))
+    with capture.open("a") as file:
+        file.write("1700009000.0\t10.0.0.5\t4000\t10.0.0.9\t53\tudp\tnew.good\tTXT\n")
+        file.write("1700000005.0\t10.0.0.5\t4000\t10.0.0.9\t53\tudp\told.bad\tTXT\n")
+    _, text = call("--json", "rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{capture}")
+    document = json.loads(text)
+    assert (document["received"], document["late"], document["rules"][0]["hits"]) == (7, 1, 2)
+
+
 def test_a_feed_that_cannot_be_read_is_told_and_says_no(tmp_path):
     (tmp_path / "mine.yml").write_text(rule(FROM_CLIENT))
     (tmp_path / "dns.log").write_bytes(b"\x00\x01nothing")

@@ -192,16 +192,16 @@ def compare(ruleset: RuleSet, frame: Frame) -> dict[str, int]:
 @pytest.mark.parametrize("load", [sigma_hq, shipped])
 def test_rules_find_the_rows_that_their_sql_finds_in_records_made_from_them(load):
     ruleset = load()
-    hits = compare(ruleset, forged(list(ruleset.rules), each=12, seed=3))
+    hits = compare(ruleset, forged(list(ruleset.rules), each=8, seed=3))
     assert sum(count > 0 for count in hits.values()) > 0.8 * len(hits)
 
 
 def test_rules_find_the_rows_that_their_sql_finds_in_generated_records():
-    frame = Frame.of(records(4_000, seed=2))
+    frame = Frame.of(records(1_500, seed=2))
     assert sum(compare(sigma_hq(), frame).values()) > 0
 
 
-@pytest.mark.parametrize("capture", ["zeek/apt29-day1", "zeek/rita-proxy", "zeek/slips-test9-mixed-zeek-dir"])
+@pytest.mark.parametrize("capture", ["zeek/apt29-day1", "zeek/slips-test9-mixed-zeek-dir"])
 def test_rules_find_the_rows_that_their_sql_finds_in_real_records(capture):
     from tests.rules.reading import read
 

@@ -9,6 +9,7 @@ from engine.rules.ruleset import RuleSet
 from tests.data import shared
 from tests.rules.texts import correlation, rule, rules
 
+BOMB = "title: x\na0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 60))
 GOOD = "selection: {query: a}\ncondition: selection"
 
 
@@ -53,6 +54,8 @@ def test_a_rule_without_a_level_is_low():
         (rule("selection: {query: a}\ncondition: selection", title="x").replace("id: ", "id: x"), 2, "identifier"),
         ("title: x\n  bad: [\n", 2, "YAML"),
         ("- 1\n", 1, "map"),
+        (BOMB, 1, "alias"),
+        ("title: x\nid: &a [*a]\nlogsource: *a\n", 1, "recursive"),
         (rule("selection:\n  query: a\n  query: b\ncondition: selection"), 12, "twice"),
     ],
 )
@@ -73,6 +76,7 @@ def test_an_error_names_the_line_that_is_to_blame(text, line, says):
         ("type: event_count\nrules: [base]\ntimespan: 5m\ncondition: {gte: 99999}", 8, "10000"),
         ("type: event_count\nrules: [base]\ntimespan: 9d\ncondition: {gte: 3}", 7, "timespan"),
         ("type: temporal\nrules: [base]\ntimespan: 5m\ncondition: base and not base", 8, "not supported"),
+        ("type: temporal\nrules: [base, base]\ntimespan: 5m", 6, "twice"),
     ],
 )
 def test_an_error_of_a_correlation_names_its_line(body, line, says):
