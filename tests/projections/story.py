@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.events import Fact
 from domain.facts import incident as i
+from domain.facts import model as m
 from domain.facts import operation as o
 from domain.facts import telemetry as t
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
@@ -165,6 +166,10 @@ def story() -> list[Draft]:
         opened("B", "b", 8.0),
         scored(),
         ("baseline/host", t.BaselineLearned(profile="host", windows=1000, hosts=9, model_version="m1")),
+        ("baseline/host", m.BaselineWarming(profile="host", windows=512, least_peers=12)),
+        ("baseline/host", m.BaselineShifted(profile="host", host="10.0.0.9", reason="lasting", windows=288)),
+        ("model/consensus", m.ThresholdMoved(model="consensus", level=0.008, target=0.01, verdicts=3)),
+        ("model/forest", m.VotesCounted(model="forest", version="m1", judged=100, votes=2, disagreements=1)),
         ("model/forest", o.ModelTrained(model="forest", version="m1", sha256="0" * 64, samples=10, seed=0)),
         ("rules/zeek", RULES),
         continued("a", risk=7.5),
