@@ -46,6 +46,7 @@ env: .venv/ready               ## the environment alone, in .venv
 	$(V)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
 	$(V)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	$(V)/python -m compileall -q domain agents projections engine config adapters scheduler bench cli
+	$(V)/python -m engine.kernels
 	touch $@
 
 clean:                         ## everything that was built or written here

@@ -28,8 +28,8 @@ def rules(folder: Path, seed: int) -> dict[str, float]:
     """Sigma rules times rows a second; nothing where that benchmark is not installed."""
     if find_spec("bench.rules") is None:
         return {}
-    figures: dict[str, float] = import_module("bench.rules").measure(folder, seed)["figures"]
-    return figures
+    found = import_module("bench.rules").measure(folder / "sigma-network", seed=seed)["figures"]
+    return {f"sigma_{name}": figure for name, figure in found.items()}
 
 
 PARTS: Final[dict[str, Part]] = {

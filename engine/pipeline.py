@@ -25,6 +25,7 @@ from domain.values import SECOND, Micros
 from engine.behaviours import BEHAVIOURS, Behaviour, all_behaviours
 from engine.behaviours.places import Places
 from engine.beside import Beside, share
+from engine.features.table import VERSION as FEATURES_VERSION
 from engine.frame import Frame
 from engine.rules.ruleset import RuleSet
 from engine.rules.watch import RuleWatch
@@ -65,8 +66,10 @@ class Pipeline:
 
     @property
     def rules_version(self) -> str:
-        """Version of all that decides by rules: the behaviours and the rule set."""
-        names = f"{self._names}|{self._rules.name}:{self._rules.version}:{self.rules.version}"
+        """Version of all that decides beside the models: the behaviours, the features and the rule set."""
+        names = (
+            f"{self._names}|features:{FEATURES_VERSION}|{self._rules.name}:{self._rules.version}:{self.rules.version}"
+        )
         return sha256(names.encode()).hexdigest()[:16]
 
     @property

@@ -322,9 +322,9 @@ class Hunt:
 
     def _notice(self, notice: Notice) -> list[Draft]:
         command = LEARNER_COMMANDS[notice.name](**notice.fields)
-        # several hosts may change at one row
-        about = f"|{notice.fields['host']}" if "host" in notice.fields else ""
-        cause = uuid5(self._root, f"notice|{notice.name}|{notice.row}{about}")
+        # several hosts, or profiles of one host, may change at one row
+        about = "|".join(f"{name}={value}" for name, value in sorted(notice.fields.items()))
+        cause = uuid5(self._root, f"notice|{notice.name}|{notice.row}|{about}")
         return [self._draft(fact, cause, 0, "learner", notice.at) for fact in learner.decide(command)]
 
     def _sight(self, sighting: Sighting) -> list[Draft]:

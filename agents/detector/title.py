@@ -16,7 +16,7 @@ TAILS: Final[dict[ThreatKind, str]] = {
     "flood": "{flows} connections at {service}, {hosts} on the other side",
     "dns-tunnel": "{flows} queries",
     "generated-domains": "{flows} queries",
-    "anomaly": "{flows} flows in the window",
+    "anomaly": "{records} in the window",
     "rule-match": "{rules}, {records}, {hosts} on the other side",
 }
 
@@ -48,6 +48,10 @@ def service_of(flow: Flow) -> str:
     return f"{flow.dst_port}/{flow.proto}" if flow.proto else f"port {flow.dst_port}"
 
 
+SAYS: Final = {"peers": "behaves unlike its peers"}
+"""What a sighting says when this voter decided, in place of what its kind says."""
+
+
 def title_of(seen: Sighting) -> str:
     """One sentence: who did what, with the number that shows it."""
     flow = seen.flows[0] if seen.flows else None
@@ -63,4 +67,5 @@ def title_of(seen: Sighting) -> str:
         records="1 record" if seen.flow_count == 1 else f"{seen.flow_count} records",
         service=service_of(flow) if flow else "an unknown service",
     )
-    return f"{seen.entity} {KINDS[seen.kind].says}: {tail}"
+    says = SAYS.get(seen.votes[0].model if seen.votes else "", KINDS[seen.kind].says)
+    return f"{seen.entity} {says}: {tail}"

@@ -11,6 +11,9 @@ from engine.sensed import Sensed
 from engine.verdict.severity import severity_of
 
 PEERS: Final = 20
+CANDIDATE: Final = 0.99
+"""Most that a vote scores whose deviation decides nothing."""
+
 MOST_SCORE: Final = 12.0
 """Scores end here, so that the risk of an anomaly alone stays below medium."""
 
@@ -51,7 +54,7 @@ def report(closed: ClosedWindow, finding: Finding, sensed: Sensed) -> None:
             at=closed.at,
             kind="anomaly",
             entity=window.host,
-            score=round(min(score, MOST_SCORE), 6),
+            score=round(min(score, MOST_SCORE if severity.decides else CANDIDATE), 6),
             first_seen=window.first,
             last_seen=window.last,
             peers=tuple(peer for peer, _ in peers[:PEERS] if peer),

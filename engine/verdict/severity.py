@@ -17,18 +17,26 @@ SeverityName = Literal["slight", "clear", "strong", "extreme"]
 
 @dataclass(frozen=True, slots=True)
 class Severity:
-    """A class of deviation: where it begins (in MAD), and what it multiplies the score of a vote with."""
+    """A class of deviation.
+
+    Attributes:
+        least: where it begins, in MAD.
+        factor: what it multiplies the score of a vote with.
+        decides: whether a vote of this class is a threat. One in a hundred windows votes, as promised, of a harmless
+            host too; a slight or clear one is counted and kept among the candidates, and bothers nobody.
+    """
 
     name: SeverityName
     least: float
     factor: float
+    decides: bool
 
 
 SEVERITIES: Final = (
-    Severity("extreme", 24.0, 4.0),
-    Severity("strong", 12.0, 2.0),
-    Severity("clear", 6.0, 1.5),
-    Severity("slight", 0.0, 1.0),
+    Severity("extreme", 24.0, 4.0, decides=True),
+    Severity("strong", 12.0, 2.0, decides=True),
+    Severity("clear", 6.0, 1.5, decides=False),
+    Severity("slight", 0.0, 1.0, decides=False),
 )
 """The classes, gravest first."""
 
