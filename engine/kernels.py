@@ -23,20 +23,8 @@ def main() -> None:
 
 def _row(number: int) -> tuple[object, ...]:
     ts, host, port = HOUR + number * 3 * SECOND, f"10.0.0.{number % 7}", (53, 80, 443, 22)[number % 4]
-    flow = (
-        host,
-        40_000 + number % 999,
-        f"192.0.2.{number % 50}",
-        port,
-        "tcp",
-        "",
-        0.5,
-        200 + number % 90,
-        900,
-        4,
-        5,
-        "SF",
-    )
+    sizes = (0.5, 200 + number % 90, 900, 4, 5)
+    flow = (host, 40_000 + number % 999, f"192.0.2.{number % 50}", port, "tcp", "", *sizes, "SF")
     return (number, number + 1, "", "conn:0", 99, ts, False, "conn", ts, *flow, {}, b"%d" % number)
 
 
