@@ -67,10 +67,8 @@ class Pipeline:
     @property
     def rules_version(self) -> str:
         """Version of all that decides beside the models: the behaviours, the features and the rule set."""
-        names = (
-            f"{self._names}|features:{FEATURES_VERSION}|{self._rules.name}:{self._rules.version}:{self.rules.version}"
-        )
-        return sha256(names.encode()).hexdigest()[:16]
+        rules = f"{self._rules.name}:{self._rules.version}:{self.rules.version}"
+        return sha256(f"{self._names}|features:{FEATURES_VERSION}|{rules}".encode()).hexdigest()[:16]
 
     @property
     def rules(self) -> RuleSet:

@@ -2,9 +2,10 @@
 
 As RITA does, regularity is the relative spread (MAD / median) and the quartile skewness of the intervals, beside the
 spread of the bytes sent. Before that, what is one call is counted once: TCP retries (the same source port within
-seconds) and bursts. A bot whose home is gone is seen by its retries. The looser the beat, the more calls it takes. What
-many clients do is a service, not a beacon; what a DNS answer places at a trusted maker's (updates, telemetry) is none
-either. Calls through an HTTP proxy are read from its CONNECT requests: there the peer is the name that was asked for.
+seconds) and bursts. A bot whose home is gone is seen by its retries. The looser the beat, the more calls it takes; a
+pause is no part of the time that a beat was kept. What many clients do is a service, not a beacon; what a DNS answer
+places at a trusted maker's (updates, telemetry) is none either. Calls through an HTTP proxy are read from its CONNECT
+requests: there the peer is the name that was asked for.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ KEPT: Final = 64
 STRIDE: Final = 4
 FAR: Final = 16
 """Statistics are looked at with every 4th call, every 16th when no beat is in sight; once decided with each."""
+
+PAUSE: Final = 3
+"""An interval of more than so many beats is a pause."""
 
 PORT: Final = re.compile(r"[0-9]{1,5}")
 RETRY: Final = 10 * SECOND
@@ -73,7 +77,7 @@ class Beacon(Watch):
     name = "beacon"
     kinds = ("beacon",)
     reads = frozenset({"conn", "dns", "http"})
-    version = 4
+    version = 5
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.beacon
@@ -186,10 +190,10 @@ class Beacon(Watch):
         beat.look = beat.calls + STRIDE
         if 2 * len(beat.intervals) < limits.calls:
             return
-        calls, span = len(beat.intervals) + 1, (trail.last - trail.first) / SECOND
-        calls = beat.calls if len(beat.intervals) == KEPT else calls
+        calls = beat.calls if len(beat.intervals) == KEPT else len(beat.intervals) + 1
         least = limits.dead_span_seconds if beat.answered * 10 < beat.calls else limits.span_seconds
         middle, spread, skew = _regularity(beat.intervals)
+        span = (trail.last - trail.first) / SECOND * _on_beat(beat.intervals, middle)
         needed = limits.calls * max(1.0, spread / limits.interval_spread)
         score = held_back(min(calls / needed, span / least), spread / limits.loosest_spread)
         if score < 0.5:
@@ -265,6 +269,16 @@ def _spread(ordered: list[int]) -> tuple[float, float]:
     """
     middle = _middle(ordered)
     return middle, _middle(sorted([abs(value - middle) for value in ordered]))
+
+
+def _on_beat(intervals: list[int], middle: float) -> float:
+    """Share of the time that passed on the beat: the rest are pauses, which are no part of its span.
+
+    >>> _on_beat([60, 60, 60, 180, 540], 60.0)
+    0.4
+    """
+    total = sum(intervals)
+    return sum(interval for interval in intervals if interval <= PAUSE * middle) / total if total else 0.0
 
 
 def _regularity(intervals: list[int]) -> tuple[float, float, float]:
