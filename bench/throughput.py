@@ -9,15 +9,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench import latency as latency_bench
 from bench import log as log_bench
 from bench import views as views_bench
 from bench.story import write_flows
 
 PROTOCOL = (
     "write_flows(seed) as one Zeek conn.log on disk; `myrmidon run --until-eof` in a fresh process and home a size; "
-    "rows/s over the whole run (features, detections, facts, chain, views included); peak RSS as the kernel counts it; "
+    "rows/s over the whole run (all detections and the shipped rules, facts, chain and views included); peak RSS as the "
+    "kernel counts it, of the main process plus the largest beside it; "
+    f"{latency_bench.PROTOCOL}; "
     "log figures are medians of 5 interleaved rounds against the raw database in the same run; "
-    "`..._per_cpu_second` counts the processor time of this process alone, for machines that others use too; "
     "views and replay over a log of 10,000 threats, each continued once"
 )
 
@@ -39,6 +41,7 @@ def measure(folder: Path, *, sizes: tuple[int, ...], seed: int, postgres_dsn: st
     started = time.monotonic()
     _myrmidon(folder / f"home-{sizes[0]}", "status")
     figures["status_seconds"] = round(time.monotonic() - started, 3)
+    figures |= latency_bench.measure(folder / "latency", rows=200_000, seed=seed)
     figures |= views_bench.measure(folder / "views", threats=10_000)
     figures |= log_bench.measure(folder / "log", events=20_000, postgres_dsn=postgres_dsn, seed=seed)
     return {
