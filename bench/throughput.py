@@ -16,8 +16,8 @@ from bench.story import write_flows
 
 PROTOCOL = (
     "write_flows(seed) as one Zeek conn.log on disk; `myrmidon run --until-eof` in a fresh process and home a size; "
-    "rows/s over the whole run (all detections and the shipped rules, facts, chain and views included); peak RSS as the "
-    "kernel counts it, of the main process plus the largest beside it; "
+    "rows/s over the whole run (all detections and the shipped rules, facts, chain and views included); peak RSS as "
+    "the kernel counts it, of the main process plus the largest beside it; "
     f"{latency_bench.PROTOCOL}; "
     "log figures are medians of 5 interleaved rounds against the raw database in the same run; "
     "views and replay over a log of 10,000 threats, each continued once"
