@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Final, TypeAlias
-from uuid import UUID, uuid5
 
 import msgspec
 
@@ -21,17 +20,16 @@ from agents.detector import decide as detector
 from agents.detector.ledger import Ledger, Rows
 from agents.learner import decide as learner
 from config.settings import Settings
-from domain.events import Fact
 from domain.facts.operation import RulesLoaded
 from domain.facts.telemetry import FeedClosed, FeedFault, FeedOpened, LogReleased
 from domain.journal import Draft
 from domain.sighting import Sighting
-from domain.values import NAMESPACE, Micros, event_id
 from engine.beside import Beside
 from engine.frame import Frame
 from engine.pipeline import Pipeline
 from engine.rules.ruleset import RuleSet
 from engine.sensed import Judged, Notice, Sensed
+from scheduler.drafts import Drafts
 from scheduler.recovery import GAP, History, Recorded
 
 LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
@@ -85,7 +83,7 @@ class Hunt:
         self._pipeline = new_pipeline(settings, self._wanted)
         self._state = detector.State()
         self._versions = self._live_versions()
-        self._root = uuid5(NAMESPACE, f"feed|{feed}")
+        self._drafts = Drafts(feed)
         self._order = 0
         self._closings: deque[int] = deque()
         self._ends: set[int] = set()
@@ -123,7 +121,7 @@ class Hunt:
     def open(self) -> list[Draft]:
         """The facts that the feed was opened, and under which rules: recorded once, however often it is read on."""
         opened = FeedOpened(feed=self.feed, source=self._source, settings_version=self._settings.settings_version)
-        return [self._draft(opened, self._root, 0, "detector", 0), self._loaded()]
+        return [self._drafts.of(opened, self._drafts.root, 0), self._loaded()]
 
     def offer(self, rules: RuleSet) -> None:
         """Go on under these rules from the next ledger entry on."""
@@ -182,8 +180,8 @@ class Hunt:
             self._artifacts.put("\n".join(self.ledger.candidates).encode())
         facts = self.ledger.close(self._settings.detector, self._versions, folded)
         self._state = detector.forget(self._settings.detector, self._state, clock)
-        cause = uuid5(self._root, f"entry|{number}")
-        drafts = [self._draft(fact, cause, index, "detector", clock) for index, fact in enumerate(facts)]
+        cause = self._drafts.cause(f"entry|{number}")
+        drafts = [self._drafts.of(fact, cause, clock, ordinal=index) for index, fact in enumerate(facts)]
         drafts += self._learn(folded)
         drafts += self._change_rules()
         self._versions = self._live_versions()
@@ -224,8 +222,8 @@ class Hunt:
             ignored=len(rules.ignored),
             errors=rules.faults,
         )
-        cause = uuid5(self._root, f"rules|{self.rows}|{rules.version}")
-        return self._draft(loaded, cause, 0, "detector", self.ledger.clock)
+        cause = self._drafts.cause(f"rules|{self.rows}|{rules.version}")
+        return self._drafts.of(loaded, cause, self.ledger.clock)
 
     def _stored(self, sha256: str) -> RuleSet:
         return RuleSet.unpack(self._artifacts.get(sha256)) if sha256 else RuleSet()
@@ -254,7 +252,7 @@ class Hunt:
 
     def state(self, fact: FeedFault | FeedClosed | LogReleased, cause: str) -> Step:
         """A fact of the feed itself, right after the last row; `cause` tells it from others of its kind."""
-        draft = self._draft(fact, uuid5(self._root, f"{cause}|{self.rows}"), 0, "detector", self.ledger.clock)
+        draft = self._drafts.of(fact, self._drafts.cause(f"{cause}|{self.rows}"), self.ledger.clock)
         return Step(order=self._order, row=self.rows, draft=draft)
 
     def totals(self) -> dict[str, int]:
@@ -324,8 +322,8 @@ class Hunt:
         command = LEARNER_COMMANDS[notice.name](**notice.fields)
         # several hosts, or profiles of one host, may change at one row
         about = "|".join(f"{name}={value}" for name, value in sorted(notice.fields.items()))
-        cause = uuid5(self._root, f"notice|{notice.name}|{notice.row}|{about}")
-        return [self._draft(fact, cause, 0, "learner", notice.at) for fact in learner.decide(command)]
+        cause = self._drafts.cause(f"notice|{notice.name}|{notice.row}|{about}")
+        return [self._drafts.of(fact, cause, notice.at, actor="learner") for fact in learner.decide(command)]
 
     def _sight(self, sighting: Sighting) -> list[Draft]:
         self.ledger.candidates.append(msgspec.json.encode(sighting).decode())
@@ -335,26 +333,8 @@ class Hunt:
             self._state = detector.evolve(self._state, fact)
             ordinal = self._state.active[sighting.entity, sighting.topic].facts
             self.threats += ordinal == 1
-            drafts.append(self._draft(fact, fact.threat, ordinal, "detector", sighting.at))
+            drafts.append(self._drafts.of(fact, fact.threat, sighting.at, ordinal=ordinal))
         return drafts
-
-    def _draft(self, fact: Fact, cause: UUID, ordinal: int, actor: str, occurred_at: Micros) -> Draft:
-        stream = _stream(fact, self.feed)
-        threat = getattr(fact, "threat", None)
-        return Draft(
-            event_id=event_id(cause, stream, fact.kind, ordinal),
-            stream=stream,
-            fact=fact,
-            occurred_at=occurred_at,
-            actor=actor,
-            causation=None if isinstance(fact, FeedOpened) else self.open_id,
-            correlation=threat,
-        )
-
-    @property
-    def open_id(self) -> UUID:
-        """Event id of this feed's `feed-opened`."""
-        return event_id(self._root, f"feed/{self.feed}", FeedOpened.kind, 0)
 
 
 def new_pipeline(settings: Settings, rules: RuleSet) -> Pipeline:
@@ -372,19 +352,6 @@ def _skip_unread(frame: Frame, reads: frozenset[str]) -> None:
         for status, log in zip(frame.status, frame.log, strict=True)
     ]
     frame.late = [late and not status for late, status in zip(frame.late, frame.status, strict=True)]
-
-
-def _stream(fact: Fact, feed: str) -> str:
-    threat = getattr(fact, "threat", None)
-    if threat is not None:
-        return f"threat/{threat}"
-    if fact.kind in {"model-trained", "threshold-moved", "votes-counted"}:
-        return f"model/{feed}.{getattr(fact, 'model')}"  # noqa: B009 - the union has no common field
-    if fact.kind in {"baseline-warming", "baseline-learned", "baseline-shifted"}:
-        return f"baseline/{feed}.{getattr(fact, 'profile')}"  # noqa: B009 - the union has no common field
-    if fact.kind == "rules-loaded":
-        return f"rules/{feed}"
-    return f"feed/{feed}"
 
 
 def _in_row_order(sensed: Sensed) -> list[Notice | Sighting]:
