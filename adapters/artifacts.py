@@ -26,8 +26,8 @@ class Artifacts:
         """Store `content`; returns its SHA-256 in hex. Storing the same content again is a no-op."""
         name = sha256(content).hexdigest()
         path = self._path(name)
-        if path.exists():
-            return name
+        if path.exists() and path.read_bytes() == content:
+            return name  # one that was changed is written anew: the right bytes are at hand
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, content)
         return name

@@ -51,7 +51,7 @@ def run(
     wanted = chosen_agents(agents)
     specs = [parse_spec(text) for text in feed or []]
     check_names(specs)
-    if not specs and (until_eof or "detector" in wanted):
+    if not specs and "detector" in wanted:
         raise UsageError("no feed: give --feed [NAME=]KIND:PATH, or --agents responder to follow another process")
     with opened(context.opened_home()) as parts:
         document, problems = hunt(parts, specs, wanted, until_eof=until_eof, quiet=context.json)
@@ -83,13 +83,14 @@ def hunt(
         running(parts, specs, agents=agents, until_eof=until_eof, tell=tell) as runner,
         stop_on_signal(runner),
     ):
+        before = {name: hunt_.totals() for name, hunt_ in runner.hunts.items()}
         runner.run()
         seconds = time.monotonic() - started
-        problems = tell_problems(runner)
+        problems = tell_problems(runner, before)
     return summarise(parts, runner, seconds), problems
 
 
-def tell_problems(runner: Runner) -> list[str]:
+def tell_problems(runner: Runner, before: dict[str, dict[str, int]]) -> list[str]:
     """Say on standard error what could not be read, and what an operator should know of what was."""
     problems = [f"feed {problem.feed}: {problem.message}" for problem in runner.telemetry.problems]
     for name, hunt_ in runner.hunts.items():
@@ -97,22 +98,25 @@ def tell_problems(runner: Runner) -> list[str]:
         if totals["received"] and totals["malformed"] == totals["received"]:
             problems.append(f"feed {name}: none of its {totals['received']:,} rows could be parsed; {FAULTS}")
         else:
-            remarks(name, totals)
+            remarks(name, totals, {key: count - before[name][key] for key, count in totals.items()})
     for line in problems:
         note(line)
     return problems
 
 
-def remarks(name: str, totals: dict[str, int]) -> None:
-    """What an operator should know of a feed that was read."""
+def remarks(name: str, totals: dict[str, int], new: dict[str, int]) -> None:
+    """What an operator should know of a feed that was read: of all its rows, and of those of this run."""
     if not totals["received"]:
         note(f"feed {name} yielded nothing: no data row was found in it")
     if totals["malformed"]:
         note(f"feed {name}: {totals['malformed']:,} malformed rows; {FAULTS}")
-    if totals["late"] * 2 > totals["scored"] > 0:
+    if new["late"] * 2 > new["scored"] > 0:
+        advice = "is the input sorted by time?"
+        if totals["scored"] > new["scored"]:
+            advice = "if this is another capture, give it a name of its own (--feed NAME=KIND:PATH) or another --home"
         note(
-            f"feed {name}: {totals['late']:,} of {totals['scored']:,} scored rows were more than an hour behind the "
-            "feed's clock and changed no window: is the input sorted by time?"
+            f"feed {name}: {new['late']:,} of {new['scored']:,} scored rows were more than an hour behind the "
+            f"feed's clock and changed no window: {advice}"
         )
 
 

@@ -22,6 +22,9 @@ from adapters.feeds.errors import FeedError
 
 MAX_LINE: Final = 1 << 20
 BLOCK: Final = 1 << 18
+BOM: Final = b"\xef\xbb\xbf"
+"""What some editors write before the first line: it counts as bytes of that line, and is no part of it."""
+
 _MAGIC: Final = b"\x1f\x8b"
 
 
@@ -102,6 +105,8 @@ class Lines:
     def _give(self, lines: list[bytes], lost: int, end: int) -> tuple[list[bytes], list[int]]:
         sizes = [len(line) + end for line in lines]
         sizes[0] += lost
+        if not self.position:
+            lines[0] = lines[0].removeprefix(BOM)
         self.position += sum(sizes)
         if lines[0][MAX_LINE:]:  # only the first can be so long: a block is much shorter
             lines[0] = lines[0][: MAX_LINE + 1]

@@ -35,6 +35,12 @@ SHARED_PEER: Final[frozenset[ThreatKind]] = frozenset({"beacon", "exfiltration",
 """Kinds whose outside peer is a finding of its own: two clients of one command server are one incident."""
 
 
+STEP: Final = 0.5
+"""Risk by which a threat must have grown for its incident to say so, unless it grew into another level."""
+
+FALSE_ALARM: Final = "false alarm: every threat was judged incorrect"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakeIn:
     """Command: a threat was reported or went on, at event time `at`."""
@@ -194,7 +200,8 @@ def _link(
 
 
 def _grow(home: Incident, threat: Threat) -> list[Event]:
-    if threat.risk <= home.risk:
+    graver = level_of(threat.risk) != level_of(home.risk)
+    if threat.risk <= home.risk or not (graver or threat.risk >= home.risk + STEP):
         return []
     return [
         IncidentEscalated(incident=home.incident, level=level_of(threat.risk), risk=threat.risk, title=threat.title)
@@ -219,9 +226,12 @@ def _bridge(home: Incident, bringing: Threat, younger: list[Incident], state: St
 
 
 def _reconsider(state: State, threat: UUID) -> list[Event]:
+    """Close an incident whose threats are all false alarms; open it again when one of them turns out not to be."""
     held = state.incident_of(threat)
-    if held is None or held.status in {"resolved", "merged"}:
+    if held is None or held.status == "merged":
         return []
-    if any(state.verdicts.get(other) != "incorrect" for other in held.threats):
-        return []
-    return [IncidentResolved(incident=held.incident, reason="false alarm: every threat was judged incorrect")]
+    false_alarm = all(state.verdicts.get(other) == "incorrect" for other in held.threats)
+    if held.status == "resolved":
+        again = held.resolved_because == FALSE_ALARM and not false_alarm
+        return [IncidentReopened(incident=held.incident, threat=threat)] if again else []
+    return [IncidentResolved(incident=held.incident, reason=FALSE_ALARM)] if false_alarm else []

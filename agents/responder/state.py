@@ -67,6 +67,7 @@ class Incident:
         changed_at: event time of its latest fact: none of its facts occurs earlier.
         threats: in the order in which they joined (keys only: there may be very many).
         resolved_at, resolved_after: when it was resolved, and the latest evidence of that moment.
+        resolved_because: the reason that was given.
     """
 
     incident: UUID
@@ -79,6 +80,7 @@ class Incident:
     changed_at: Micros = 0
     resolved_at: Micros = 0
     resolved_after: Micros = 0
+    resolved_because: str = ""
     threats: dict[UUID, None] = field(default_factory=dict)
 
 
@@ -155,6 +157,7 @@ def evolve(state: State, event: Event, occurred_at: Micros) -> State:
         case IncidentResolved():
             state.incidents[event.incident].status = "resolved"
             state.incidents[event.incident].resolved_at = occurred_at
+            state.incidents[event.incident].resolved_because = event.reason
             state.incidents[event.incident].resolved_after = state.incidents[event.incident].last_seen
         case IncidentReopened():
             state.incidents[event.incident].status = "open"

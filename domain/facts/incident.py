@@ -83,7 +83,7 @@ class IncidentResolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentReopened:
-    """A resolved incident saw its entity misbehave again within a day."""
+    """A resolved incident saw its entity misbehave again within a day, or its false alarm turned out to be none."""
 
     kind: ClassVar[str] = "incident-reopened"
     decided: ClassVar[bool] = True
