@@ -110,6 +110,34 @@ def test_an_incident_whose_every_threat_was_incorrect_is_a_false_alarm():
     assert isinstance(event, IncidentResolved)
 
 
+def test_a_false_alarm_that_is_confirmed_after_all_is_opened_again():
+    first = threat("a", "10.0.0.1")
+    desk = Desk().given(first)
+
+    def verdict(said):
+        judge(desk.state, VerdictGiven(threat=first.threat, verdict=said, confidence=1.0, correction=""))
+        return desk.when(Reconsider(threat=first.threat))
+
+    assert [type(event) for event in verdict("incorrect")] == [IncidentResolved]
+    assert [type(event) for event in verdict("correct")] == [IncidentReopened]
+    assert verdict("correct") == []
+
+
+def test_what_an_operator_resolved_stays_resolved_whatever_is_said_of_its_threats():
+    first = threat("a", "10.0.0.1")
+    desk = Desk().given(first)
+    desk.when(Resolve(incident=incident_id(first.threat), reason="cleaned"))
+    judge(desk.state, VerdictGiven(threat=first.threat, verdict="correct", confidence=1.0, correction=""))
+    assert desk.when(Reconsider(threat=first.threat)) == []
+
+
+def test_an_incident_escalates_with_the_level_and_by_half_a_point_of_risk():
+    desk = Desk().given(threat("a", "10.0.0.1", risk=7.0))
+    risks = (7.1, 7.4, 7.6, 7.7, 8.9, 9.0)
+    told = [desk.take(threat("a", "10.0.0.1", risk=risk)) for risk in risks]
+    assert [risk for risk, events in zip(risks, told, strict=True) if events] == [7.6, 8.9, 9.0]
+
+
 def test_operators_cannot_work_on_what_is_over_or_unknown():
     first = threat("a", "10.0.0.1")
     desk = Desk().given(first)

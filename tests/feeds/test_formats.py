@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.feeds.lines import BOM
 from tests.feeds.reading import HEADER, conn, conn_log, read, write
 
 CONN = {
@@ -83,6 +84,14 @@ def test_a_bad_row_is_malformed_and_its_neighbours_are_not(tmp_path: Path, chang
     assert [row["status"] for row in rows] == ["", f"malformed: {reason}", ""]
     assert sum(row["size"] for row in rows) == path.stat().st_size
     assert not problems
+
+
+@pytest.mark.parametrize("data", [HEADER + conn(1), lines(CONN)], ids=["tsv", "json"])
+def test_a_byte_order_mark_costs_no_row(tmp_path: Path, data: bytes) -> None:
+    (row,), problems = read(f"zeek:{write(tmp_path / 'conn.log', BOM + data)}")
+    assert not problems
+    assert row["status"] == ""
+    assert row["size"] == len(BOM + data)
 
 
 def test_invalid_utf8_is_malformed(tmp_path: Path) -> None:
