@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from adapters.artifacts import Artifacts
-from adapters.feeds import EVERY_LOG, FeedSpec, Telemetry, UsageError, open_telemetry
+from adapters.feeds import EVERY_LOG, FeedSpec, ReadAhead, UsageError, open_telemetry
 from adapters.lease import LeaseTaken, take
 from adapters.log import open_log
 from adapters.log.base import ChainedLog
@@ -30,6 +31,10 @@ from scheduler.verdicts import Verdicts
 
 AGENTS = ("detector", "responder")
 """Agents that a run can be asked for; the projections follow in every run."""
+
+
+SWITCH = 0.0005
+"""Seconds that the thread that reads ahead may keep the interpreter while the one that judges waits for it."""
 
 
 def wall_clock() -> Micros:
@@ -105,7 +110,7 @@ def running(
         orders = {spec.name: OrderBook(order_path(home.snapshot(spec.name))) for spec in specs}
         for order in orders.values():
             stack.callback(order.close)
-        telemetry = open_telemetry(
+        feeds = open_telemetry(
             specs,
             reads=EVERY_LOG,
             follow=not until_eof,
@@ -114,6 +119,8 @@ def running(
             idle_release=settings.run.idle_release,
             resume={name: each.resume for name, each in recorded.items() if each.resume},
         )
+        telemetry = ReadAhead(feeds, [spec.name for spec in specs])
+        sys.setswitchinterval(SWITCH)
         stack.callback(telemetry.close)
         idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
         if not until_eof:
@@ -171,7 +178,7 @@ def _same_kind(spec: FeedSpec, history: History) -> None:
         )
 
 
-def _jobs(parts: Parts, telemetry: Telemetry, specs: Sequence[FeedSpec], now: Callable[[], Micros]) -> list[Job]:
+def _jobs(parts: Parts, telemetry: ReadAhead, specs: Sequence[FeedSpec], now: Callable[[], Micros]) -> list[Job]:
     """What a live run does by the clock."""
     health = HealthWatch(
         parts.journal,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from adapters.feeds import Pulse, Telemetry
+from adapters.feeds import Pulse, ReadAhead
 from domain.facts.telemetry import FeedFault, LogReleased
 from domain.journal import Cursor, Journal, Progress
 from engine.frame import Frame
@@ -64,7 +64,7 @@ class Runner:
     """Feeds, hunts and followers of one run."""
 
     journal: Journal
-    telemetry: Telemetry
+    telemetry: ReadAhead
     until_eof: bool
     hunts: dict[str, Hunt]
     known: frozenset[str]
