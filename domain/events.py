@@ -7,8 +7,17 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias, get_args
 
+from domain.facts.alert import AlertDelivered, AlertEscalated, AlertFailed, AlertRouted, AlertSuppressed
+from domain.facts.assessment import (
+    SuppressionAdded,
+    SuppressionRemoved,
+    ThreatAssessed,
+    ThreatMerged,
+    ThreatSuppressed,
+)
 from domain.facts.incident import (
     IncidentAcknowledged,
+    IncidentContained,
     IncidentEscalated,
     IncidentMerged,
     IncidentOpened,
@@ -28,6 +37,18 @@ from domain.facts.operation import (
     RulesLoaded,
     SettingChanged,
 )
+from domain.facts.response import (
+    ActionFailed,
+    ActionStarted,
+    ActionSucceeded,
+    ActionUndone,
+    ActionVerified,
+    ResponseApproved,
+    ResponseExpired,
+    ResponseProposed,
+    ResponseRejected,
+    WorkflowStalled,
+)
 from domain.facts.telemetry import BaselineLearned, BatchScored, FeedClosed, FeedFault, FeedOpened, LogReleased
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 
@@ -43,14 +64,35 @@ Fact: TypeAlias = (
     | ThreatDetected
     | ThreatContinued
     | VerdictGiven
+    | ThreatAssessed
+    | ThreatMerged
+    | ThreatSuppressed
+    | SuppressionAdded
+    | SuppressionRemoved
     | IncidentOpened
     | ThreatLinked
     | IncidentMerged
     | IncidentEscalated
     | IncidentAcknowledged
+    | IncidentContained
     | IncidentResolved
     | IncidentReopened
     | NoteAdded
+    | AlertRouted
+    | AlertSuppressed
+    | AlertEscalated
+    | AlertDelivered
+    | AlertFailed
+    | ResponseProposed
+    | ResponseApproved
+    | ResponseRejected
+    | ResponseExpired
+    | ActionStarted
+    | ActionSucceeded
+    | ActionFailed
+    | ActionVerified
+    | ActionUndone
+    | WorkflowStalled
     | ModelTrained
     | RulesLoaded
     | ThresholdMoved

@@ -8,10 +8,11 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Select, select
 from sqlmodel import Field
 
+from domain.facts import alert, assessment, incident, model, operation, response, threat
 from domain.facts.telemetry import BatchScored, FeedClosed, FeedFault, FeedOpened, LogReleased
 from domain.journal import Recorded
 from domain.moments import rfc3339
-from projections.view import Handler, Row, Rows, View, ViewTable, joined, known, plain, value_of
+from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, joined, known, plain, value_of
 
 
 class Feed(ViewTable, table=True):
@@ -114,32 +115,9 @@ ON: Final[dict[str, Handler]] = {
     "feed-closed": _closed,
 }
 
-IGNORED: Final = frozenset(
+IGNORED: Final = facts_of(alert, assessment, incident, model, operation, response, threat) | frozenset(
     {
         "baseline-learned",
-        "threat-detected",
-        "threat-continued",
-        "verdict-given",
-        "incident-opened",
-        "threat-linked",
-        "incident-merged",
-        "incident-escalated",
-        "incident-acknowledged",
-        "incident-resolved",
-        "incident-reopened",
-        "note-added",
-        "model-trained",
-        "rules-loaded",
-        "baseline-warming",
-        "baseline-shifted",
-        "threshold-moved",
-        "votes-counted",
-        "setting-changed",
-        "health-reported",
-        "follower-fault",
-        "job-started",
-        "job-finished",
-        "job-failed",
     }
 )
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Select, select
 from sqlmodel import Field
 
+from domain.facts import alert, assessment, incident, response, threat
 from domain.facts.model import BaselineWarming
 from domain.facts.operation import (
     FollowerFault,
@@ -21,7 +22,7 @@ from domain.facts.operation import (
 from domain.facts.telemetry import BaselineLearned
 from domain.journal import Recorded
 from domain.moments import rfc3339
-from projections.view import Handler, Row, Rows, View, ViewTable, plain
+from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, plain
 
 
 class Part(ViewTable, table=True):
@@ -109,24 +110,13 @@ ON: Final[dict[str, Handler]] = {
     "baseline-learned": _learned,
 }
 
-IGNORED: Final = frozenset(
+IGNORED: Final = facts_of(alert, assessment, incident, response, threat) | frozenset(
     {
         "feed-opened",
         "batch-scored",
         "log-released",
         "feed-fault",
         "feed-closed",
-        "threat-detected",
-        "threat-continued",
-        "verdict-given",
-        "incident-opened",
-        "threat-linked",
-        "incident-merged",
-        "incident-escalated",
-        "incident-acknowledged",
-        "incident-resolved",
-        "incident-reopened",
-        "note-added",
         "baseline-shifted",  # of one host: no word about the whole profile
         "threshold-moved",
         "votes-counted",

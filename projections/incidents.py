@@ -8,8 +8,10 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Select, or_, select
 from sqlmodel import Field
 
+from domain.facts import alert, assessment, model, operation, response, telemetry, threat
 from domain.facts.incident import (
     IncidentAcknowledged,
+    IncidentContained,
     IncidentEscalated,
     IncidentMerged,
     IncidentOpened,
@@ -22,7 +24,21 @@ from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros
 from projections import threats
-from projections.view import Handler, Row, Rows, View, ViewTable, at_least, holds, ids, joined, known, plain, value_of
+from projections.view import (
+    Handler,
+    Row,
+    Rows,
+    View,
+    ViewTable,
+    at_least,
+    facts_of,
+    holds,
+    ids,
+    joined,
+    known,
+    plain,
+    value_of,
+)
 
 TIMELINE: Final = 200
 """Entries of a timeline at most: the first, and then the latest."""
@@ -100,6 +116,11 @@ def _acknowledged(rows: Rows, fact: IncidentAcknowledged, recorded: Recorded) ->
     yield {**_went_on(known(rows, fact.incident, "incident"), recorded, ""), "status": "acknowledged"}
 
 
+def _contained(rows: Rows, fact: IncidentContained, recorded: Recorded) -> Iterable[Row]:
+    row = _went_on(known(rows, fact.incident, "incident"), recorded, f"by response {fact.response}")
+    yield {**row, "status": "contained" if row["status"] in {"open", "acknowledged"} else row["status"]}
+
+
 def _resolved(rows: Rows, fact: IncidentResolved, recorded: Recorded) -> Iterable[Row]:
     row = _went_on(known(rows, fact.incident, "incident"), recorded, fact.reason)
     yield {**row, "status": "resolved", "resolution": plain(fact.reason)}
@@ -141,36 +162,13 @@ ON: Final[dict[str, Handler]] = {
     "incident-merged": _merged,
     "incident-escalated": _escalated,
     "incident-acknowledged": _acknowledged,
+    "incident-contained": _contained,
     "incident-resolved": _resolved,
     "incident-reopened": _reopened,
     "note-added": _noted,
 }
 
-IGNORED: Final = frozenset(
-    {
-        "feed-opened",
-        "batch-scored",
-        "log-released",
-        "feed-fault",
-        "feed-closed",
-        "baseline-learned",
-        "threat-detected",  # an incident is what the responder made of threats, not the threats
-        "threat-continued",
-        "verdict-given",
-        "model-trained",
-        "rules-loaded",
-        "baseline-warming",
-        "baseline-shifted",
-        "threshold-moved",
-        "votes-counted",
-        "setting-changed",
-        "health-reported",
-        "follower-fault",
-        "job-started",
-        "job-finished",
-        "job-failed",
-    }
-)
+IGNORED: Final = facts_of(alert, assessment, model, operation, response, telemetry, threat)
 
 VIEW: Final = View(
     name="incidents",

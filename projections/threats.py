@@ -8,12 +8,13 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Select, or_, select
 from sqlmodel import Field
 
+from domain.facts import alert, assessment, model, operation, response, telemetry
 from domain.facts.incident import IncidentOpened, IncidentReopened, ThreatLinked
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros, Verdict
-from projections.view import Handler, Row, Rows, View, ViewTable, at_least, holds, known, plain, value_of
+from projections.view import Handler, Row, Rows, View, ViewTable, at_least, facts_of, holds, known, plain, value_of
 
 STATUS: Final[dict[Verdict, str]] = {"correct": "confirmed", "incorrect": "dismissed", "partial": "open"}
 """Status of a threat after its last verdict; `open` before the first."""
@@ -129,31 +130,14 @@ ON: Final[dict[str, Handler]] = {
     "incident-reopened": _belongs,
 }
 
-IGNORED: Final = frozenset(
+IGNORED: Final = facts_of(alert, assessment, model, operation, response, telemetry) | frozenset(
     {
-        "feed-opened",
-        "batch-scored",
-        "log-released",
-        "feed-fault",
-        "feed-closed",
-        "baseline-learned",
         "incident-merged",  # where a merged incident leads is the incident view's to say
         "incident-escalated",
         "incident-acknowledged",
+        "incident-contained",
         "incident-resolved",
         "note-added",
-        "model-trained",
-        "rules-loaded",
-        "baseline-warming",
-        "baseline-shifted",
-        "threshold-moved",
-        "votes-counted",
-        "setting-changed",
-        "health-reported",
-        "follower-fault",
-        "job-started",
-        "job-finished",
-        "job-failed",
     }
 )
 

@@ -1,7 +1,8 @@
 """What all views share: a table, one function a kind of fact, and a fold that live, replay and as-of have in common.
 
 Rules:
-    1. A view names every kind of fact: it is handled (`on`) or ignored (`ignored`), never forgotten.
+    1. A view names every kind of fact: it is handled (`on`) or ignored (`ignored`), never forgotten. Kinds of families
+       that are none of its business are named by their family, the module of `domain.facts` (`facts_of`).
     2. A handler is pure: it reads rows by key and returns the rows that changed, whole. It never changes one in place.
     3. A handler that raises parks the fact's stream for its view: the rest of that stream is left out, nothing else.
     4. Live database, replay and as-of fold with the same `fold`; equal digests are no coincidence.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any, Final, Protocol, TypeAlias
 
 import msgspec
@@ -21,6 +23,7 @@ from sqlalchemy import Column, ColumnElement, Table
 from sqlalchemy.orm import registry
 from sqlmodel import SQLModel
 
+from domain.events import FACTS
 from domain.journal import Recorded
 from domain.values import LEVELS
 
@@ -89,6 +92,11 @@ class Memory:
 
     rows: dict[str, Row] = field(default_factory=dict)
     parked: dict[str, Parked] = field(default_factory=dict)
+
+
+def facts_of(*families: ModuleType) -> frozenset[str]:
+    """The kinds of all facts that modules of `domain.facts` define."""
+    return frozenset(fact.kind for family in families for fact in FACTS.values() if fact.__module__ == family.__name__)
 
 
 def fold(view: View, rows: Store, parked: dict[str, Parked], facts: Iterable[Recorded]) -> None:

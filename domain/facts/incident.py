@@ -72,6 +72,16 @@ class IncidentAcknowledged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentContained:
+    """Every action of a response to the incident is in force (sensed: it depends on effects in the world)."""
+
+    kind: ClassVar[str] = "incident-contained"
+    decided: ClassVar[bool] = False
+    incident: UUID
+    response: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentResolved:
     """An operator, or a verdict on its last open threat, ended the incident."""
 

@@ -185,6 +185,7 @@ def story() -> list[Draft]:
         ("job/retrain", o.JobStarted(job="retrain")),
         ("job/retrain", o.JobFinished(job="retrain", result="ok")),
         done("A", "acknowledged"),
+        (f"incident/{uid('A')}", i.IncidentContained(incident=uid("A"), response=uid("R"))),
         done("A", "resolved"),
         (f"incident/{uid('A')}", i.IncidentReopened(incident=uid("A"), threat=uid("a"))),
         closed(),

@@ -1,0 +1,183 @@
+"""Facts of `response/<id>` (responder, operators) and `workflow/<id>`: what was proposed, allowed, done, taken back.
+
+They depend on effects in the world and on the moment, so they are sensed: a replay folds them as they were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from domain.values import Level, Micros, ThreatKind
+
+Mode = Literal["observe", "suggest", "act"]
+UndoReason = Literal["ttl", "operator", "verdict", "stop", "failure", "drill"]
+Phase = Literal["gate", "check", "execute", "verify", "undo"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One OpenC2 command of a response, made concrete.
+
+    Attributes:
+        action: derived id (response, step): its idempotence key at the actuator.
+        step: id of the playbook's step.
+        actuator: name of the actuator that carries it out.
+        verb: OpenC2 action ("deny", "contain", "redirect", ...).
+        target_type: OpenC2 target ("ipv4_net", "ipv6_net", "domain_name", "device", "user", ...).
+        target: its value ("203.0.113.7/32").
+        ttl: microseconds after which it is undone by itself; never 0.
+        undo: OpenC2 action that takes it back ("allow").
+    """
+
+    action: UUID
+    step: str
+    actuator: str
+    verb: str
+    target_type: str
+    target: str
+    ttl: Micros
+    undo: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """An expectation with the bounds of its 90% interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseProposed:
+    """A playbook was chosen for an incident, with its actions made concrete.
+
+    Attributes:
+        propensity: probability with which the selector chose this playbook among `candidates`.
+        success: expected probability that the playbook contains the threat (0-1).
+        duration: expected seconds until it is contained.
+        cost: expected cost in the playbook's own units.
+        mode: mode of the gate when it was proposed.
+    """
+
+    kind: ClassVar[str] = "response-proposed"
+    decided: ClassVar[bool] = False
+    response: UUID
+    incident: UUID
+    threat: UUID
+    threat_kind: ThreatKind
+    level: Level
+    entity: str
+    asset_class: str
+    playbook: str
+    playbook_version: str
+    actions: tuple[Action, ...]
+    candidates: tuple[str, ...]
+    propensity: float
+    success: Estimate
+    duration: Estimate
+    cost: Estimate
+    mode: Mode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseApproved:
+    """The gate's policy or an operator (the actor) allowed the response; `reason` says which."""
+
+    kind: ClassVar[str] = "response-approved"
+    decided: ClassVar[bool] = False
+    response: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseRejected:
+    """The gate or an operator (the actor) refused the response: nothing was done."""
+
+    kind: ClassVar[str] = "response-rejected"
+    decided: ClassVar[bool] = False
+    response: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseExpired:
+    """Nobody answered in time: no answer means no action."""
+
+    kind: ClassVar[str] = "response-expired"
+    decided: ClassVar[bool] = False
+    response: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionStarted:
+    """An action passed the gate and is about to take effect; recorded before the effect."""
+
+    kind: ClassVar[str] = "action-started"
+    decided: ClassVar[bool] = False
+    response: UUID
+    action: UUID
+    target: str
+    expires_at: Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionSucceeded:
+    """The actuator took the action; `receipt` is what it answered."""
+
+    kind: ClassVar[str] = "action-succeeded"
+    decided: ClassVar[bool] = False
+    response: UUID
+    action: UUID
+    milliseconds: float
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionFailed:
+    """A phase of an action failed; an undo that failed is tried again, and alarmed, until it succeeds."""
+
+    kind: ClassVar[str] = "action-failed"
+    decided: ClassVar[bool] = False
+    response: UUID
+    action: UUID
+    phase: Phase
+    attempt: int
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionVerified:
+    """The effect of an action was looked at: it is in force, or it is not."""
+
+    kind: ClassVar[str] = "action-verified"
+    decided: ClassVar[bool] = False
+    response: UUID
+    action: UUID
+    in_force: bool
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionUndone:
+    """An action was taken back, and its effect was seen to be gone."""
+
+    kind: ClassVar[str] = "action-undone"
+    decided: ClassVar[bool] = False
+    response: UUID
+    action: UUID
+    reason: UndoReason
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkflowStalled:
+    """A workflow (a correlation id) has not moved for too long; `waiting_for` says what it waits for."""
+
+    kind: ClassVar[str] = "workflow-stalled"
+    decided: ClassVar[bool] = False
+    workflow: UUID
+    waiting_for: str
+    seconds: int
