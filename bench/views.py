@@ -15,7 +15,7 @@ from bench.rate import rate_of
 from domain.journal import Draft
 from domain.sighting import Feature, Flow, Sighting
 from domain.values import HOUR, SECOND, event_id
-from scheduler.intake import Intake
+from scheduler.intake import intake
 
 START: Final = 1_700_000_000 * SECOND
 VERSIONS: Final = Versions(model="bench", rules="bench", settings="bench")
@@ -33,7 +33,7 @@ def measure(folder: Path, *, threats: int) -> dict[str, float]:
             journal.append(drafts[begin : begin + 1000])
         gc.collect()
         gc.freeze()  # the input is not part of the work
-        taken = rate_of(len(drafts), Intake(journal, ResponderPolicy()).catch_up)
+        taken = rate_of(len(drafts), intake(journal, ResponderPolicy()).catch_up)
         events = journal.fingerprint().events
         with Views.open(str(folder), journal) as views:
             followed = rate_of(events, lambda: views.catch_up(journal))

@@ -20,9 +20,10 @@ from config.home import Home
 from config.settings import Settings, load_settings
 from domain.values import Micros
 from engine.rules.ruleset import RuleSet
+from scheduler.follower import Following
 from scheduler.health import HealthWatch
 from scheduler.hunt import Hunt
-from scheduler.intake import Intake
+from scheduler.intake import intake
 from scheduler.jobs import Clockwork, Job
 from scheduler.recovery import History, OrderBook, Recorded, Snapshot, histories, order_path, save_snapshot
 from scheduler.restore import restore
@@ -46,7 +47,8 @@ def settle(parts: Parts) -> None:
     """Let responder and views follow what was just recorded, unless a running daemon does that anyway."""
     try:
         with take(parts.home.log_location, "agent-responder"):
-            Intake(parts.journal, parts.settings.responder).catch_up()
+            for agent in _agents(parts, ["responder"]):
+                agent.catch_up()
     except LeaseTaken:
         return
     parts.views.catch_up(parts.journal)
@@ -134,7 +136,7 @@ def running(
             gaps=gaps,
             orders=orders,
             verdicts=verdicts,
-            responder=Intake(journal, settings.responder) if "responder" in agents else None,
+            agents=_agents(parts, agents),
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
             save=lambda hunt, resume: save_snapshot(
@@ -144,6 +146,14 @@ def running(
             tell=tell,
             new_rules=_now_and_then(book.changed, settings.rules.reload_every) if not until_eof else lambda: None,
         )
+
+
+def _agents(parts: Parts, names: Sequence[str]) -> list[Following]:
+    """The followers that append, in the order in which they work: what one records the next one reads."""
+    made: list[Following] = []
+    if "responder" in names:
+        made.append(intake(parts.journal, parts.settings.responder))
+    return made
 
 
 def _now_and_then(look: Callable[[], RuleSet | None], seconds: float) -> Callable[[], RuleSet | None]:

@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -71,7 +71,8 @@ class Runner:
     gaps: dict[str, int]
     orders: dict[str, OrderBook]
     verdicts: Verdicts
-    responder: Agent | None
+    agents: Sequence[Agent]
+    """Followers that append, in the order in which they work."""
     views: Follower | None
     pace: Pace
     save: Callable[[Hunt, bytes], None]
@@ -159,13 +160,16 @@ class Runner:
         if self._since_record:
             self._record([])
         self._respond()
-        if self.responder is not None:
-            self.responder.settle()
+        self._settle()
         self.idle()
 
     def _respond(self) -> None:
-        if self.responder is not None:
-            self.responder.catch_up()
+        for agent in self.agents:
+            agent.catch_up()
+
+    def _settle(self) -> None:
+        for agent in self.agents:
+            agent.settle()
 
     def _snapshot(self) -> None:
         self._since_snapshot = 0
@@ -184,8 +188,7 @@ class Runner:
                 steps.append(hunt.close())
         self._record(steps)
         self._respond()
-        if self.responder is not None:
-            self.responder.settle()
+        self._settle()
         self._snapshot()
         if self.views is not None:
             self.views.catch_up()
