@@ -1,0 +1,62 @@
+"""What the responder needs of the world. One contract suite runs over every actuator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from domain.errors import MyrmidonError
+from domain.facts.response import Action
+from domain.values import Micros
+
+
+class ActuatorError(MyrmidonError):
+    """An actuator could not do what was asked: what, where, and what to do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What was seen when the effect of an action was looked at."""
+
+    in_force: bool
+    evidence: str
+
+
+class Actuator(Protocol):
+    """Carries out actions and takes them back. Every verb is idempotent under the action's id."""
+
+    name: str
+    undoes: Mapping[tuple[str, str], str]
+    """(OpenC2 action, target type) that it can carry out -> the OpenC2 action that takes it back.
+
+    What cannot be taken back is not in the table, and an actuator with an empty one cannot be registered.
+    """
+
+    def check(self, action: Action) -> None:
+        """Whether the action could be carried out, without any effect.
+
+        Raises:
+            ActuatorError: it could not.
+        """
+
+    def execute(self, action: Action, expires_at: Micros) -> str:
+        """Carry it out until `expires_at` (the world's clock); returns a receipt.
+
+        Raises:
+            ActuatorError: it was not carried out, or nobody knows: ask `effect`, then try again.
+        """
+
+    def effect(self, action: Action) -> Effect:
+        """Look whether the action is in force.
+
+        Raises:
+            ActuatorError: nobody knows.
+        """
+
+    def undo(self, action: Action) -> str:
+        """Take it back; returns a receipt. Taking back what is not in force is no error.
+
+        Raises:
+            ActuatorError: it is still in force, or nobody knows.
+        """
