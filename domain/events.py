@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias, get_args
 
-from domain.facts.alert import AlertDelivered, AlertEscalated, AlertFailed, AlertRouted, AlertSuppressed
+from domain.facts.alert import (
+    AlertDelivered,
+    AlertEscalated,
+    AlertFailed,
+    AlertingChanged,
+    AlertRetried,
+    AlertRouted,
+    AlertSuppressed,
+)
 from domain.facts.assessment import (
     SuppressionAdded,
     SuppressionRemoved,
@@ -78,11 +86,13 @@ Fact: TypeAlias = (
     | IncidentResolved
     | IncidentReopened
     | NoteAdded
+    | AlertingChanged
     | AlertRouted
     | AlertSuppressed
     | AlertEscalated
     | AlertDelivered
     | AlertFailed
+    | AlertRetried
     | ResponseProposed
     | ResponseApproved
     | ResponseRejected

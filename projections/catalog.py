@@ -8,13 +8,16 @@ from typing import Any, Final
 
 from domain.journal import Recorded
 from domain.values import Micros
-from projections import feeds, health, incidents, threats
+from projections import alerts, feeds, health, incidents, threats
 from projections.view import Memory, Parked, Row, View, at_rest, digest, digest_of, fold, in_memory
 
-VIEWS: Final[dict[str, View]] = {view.name: view for view in (feeds.VIEW, health.VIEW, incidents.VIEW, threats.VIEW)}
+VIEWS: Final[dict[str, View]] = {
+    view.name: view for view in (alerts.VIEW, feeds.VIEW, health.VIEW, incidents.VIEW, threats.VIEW)
+}
 """Every view by name."""
 
 DOCUMENTS: Final[dict[str, Callable[[Row], dict[str, Any]]]] = {
+    "alerts": alerts.document,
     "feeds": feeds.document,
     "health": health.document,
     "incidents": incidents.document,

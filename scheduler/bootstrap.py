@@ -14,12 +14,14 @@ from adapters.lease import LeaseTaken, take
 from adapters.log import open_log
 from adapters.log.base import ChainedLog
 from adapters.log.checkpoint import write_checkpoint
+from adapters.notify import make_channel
 from adapters.rulebook import Rulebook
 from adapters.views import Views
 from config.home import Home
 from config.settings import Settings, load_settings
 from domain.values import Micros
 from engine.rules.ruleset import RuleSet
+from scheduler.delivery import Delivery
 from scheduler.follower import Following
 from scheduler.health import HealthWatch
 from scheduler.hunt import Hunt
@@ -84,6 +86,7 @@ def running(
     agents: Sequence[str] = AGENTS,
     until_eof: bool,
     tell: Callable[[Stats], None] = lambda _stats: None,
+    say: Callable[[str], None] = lambda _line: None,
     now: Callable[[], Micros] = wall_clock,
 ) -> Iterator[Runner]:
     """A runner over the feeds, holding the locks of everything it runs."""
@@ -124,9 +127,12 @@ def running(
         telemetry = ReadAhead(feeds, [spec.name for spec in specs])
         sys.setswitchinterval(SWITCH)
         stack.callback(telemetry.close)
+        delivery = _delivery(parts, agents, now, say)
+        if delivery is not None:
+            stack.callback(delivery.close)
         idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
         if not until_eof:
-            idle = stack.enter_context(Clockwork(_jobs(parts, telemetry, specs, now), journal, now)).drain
+            idle = stack.enter_context(Clockwork(_jobs(parts, telemetry, specs, now, delivery), journal, now)).drain
         yield Runner(
             journal=journal,
             until_eof=until_eof,
@@ -136,7 +142,7 @@ def running(
             gaps=gaps,
             orders=orders,
             verdicts=verdicts,
-            agents=_agents(parts, agents),
+            agents=[*_agents(parts, agents), *([delivery] if delivery else [])],
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
             save=lambda hunt, resume: save_snapshot(
@@ -145,6 +151,8 @@ def running(
             idle=idle,
             tell=tell,
             new_rules=_now_and_then(book.changed, settings.rules.reload_every) if not until_eof else lambda: None,
+            answers=delivery.nudged if delivery else lambda: False,
+            drain=lambda: delivery.drain(settings.alerts.drain_seconds) if delivery else None,
         )
 
 
@@ -154,6 +162,17 @@ def _agents(parts: Parts, names: Sequence[str]) -> list[Following]:
     if "responder" in names:
         made.append(intake(parts.journal, parts.settings.responder))
     return made
+
+
+def _delivery(
+    parts: Parts, names: Sequence[str], now: Callable[[], Micros], say: Callable[[str], None]
+) -> Delivery | None:
+    """The router and its channels, if any is set up."""
+    alerts = parts.settings.alerts
+    if "responder" not in names or not alerts.channels:
+        return None
+    channels = {name: make_channel(name, each) for name, each in alerts.channels.items()}
+    return Delivery(parts.journal, alerts, channels, now=now, say=say)
 
 
 def _now_and_then(look: Callable[[], RuleSet | None], seconds: float) -> Callable[[], RuleSet | None]:
@@ -188,7 +207,13 @@ def _same_kind(spec: FeedSpec, history: History) -> None:
         )
 
 
-def _jobs(parts: Parts, telemetry: ReadAhead, specs: Sequence[FeedSpec], now: Callable[[], Micros]) -> list[Job]:
+def _jobs(
+    parts: Parts,
+    telemetry: ReadAhead,
+    specs: Sequence[FeedSpec],
+    now: Callable[[], Micros],
+    delivery: Delivery | None,
+) -> list[Job]:
     """What a live run does by the clock."""
     health = HealthWatch(
         parts.journal,
@@ -196,6 +221,7 @@ def _jobs(parts: Parts, telemetry: ReadAhead, specs: Sequence[FeedSpec], now: Ca
         feeds=[spec.name for spec in specs],
         quiet=telemetry.quiet_since,
         silent_after=parts.settings.run.silent_after,
+        faults=delivery.faults if delivery else lambda: (),
     )
 
     def checkpoint() -> str:

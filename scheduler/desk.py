@@ -12,6 +12,7 @@ from agents.responder import decide as responder
 from agents.responder.policy import Policy
 from agents.responder.state import INCIDENT_FACTS, State, evolve
 from domain.errors import MyrmidonError
+from domain.facts.alert import AlertRetried
 from domain.facts.threat import ThreatDetected, VerdictGiven
 from domain.journal import Draft, Journal, Recorded, follow
 from domain.values import Micros, Verdict, event_id
@@ -110,3 +111,20 @@ def give_verdict(
         correlation=history[0].correlation,
     )
     return journal.append([draft])[0]
+
+
+def retry_alert(journal: Journal, alert: UUID, channel: str, *, cause: UUID, now: Micros, actor: str) -> list[int]:
+    """Record that a dead letter is to be delivered after all; returns the position."""
+    stream = f"alert/{alert}"
+    last = journal.read_stream(stream)[-1]
+    draft = Draft(
+        event_id=event_id(cause, stream, AlertRetried.kind),
+        stream=stream,
+        fact=AlertRetried(alert=alert, channel=channel),
+        occurred_at=max(now, last.occurred_at),
+        actor=actor,
+        causation=last.event_id,
+        correlation=last.correlation,
+        region=last.region,
+    )
+    return journal.append([draft], expected={stream: last.version})

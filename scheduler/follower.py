@@ -46,9 +46,14 @@ class Following:
         """Handle everything recorded since the last time; returns the number of facts appended."""
         appended = 0
         with collector_paused():
-            while facts := self._journal.read(self.position, self._batch):
-                appended += self._handle(facts)
+            while (made := self.step()) is not None:
+                appended += made
         return appended
+
+    def step(self) -> int | None:
+        """Handle one batch; returns the number of facts appended, None when there was nothing to handle."""
+        facts = self._journal.read(self.position, self._batch)
+        return self._handle(facts) if facts else None
 
     def settle(self) -> None:
         """Record the position even though nothing was decided since the last decision."""
@@ -118,4 +123,5 @@ def caused(
         actor=actor,
         causation=cause.event_id,
         correlation=cause.correlation,
+        region=cause.region,
     )

@@ -12,6 +12,9 @@ from domain.values import Micros, event_id
 
 REGION = "local"
 
+FOLLOWERS = ("responder", "router")
+"""Followers whose parked streams are a matter of health."""
+
 
 class HealthWatch:
     """Looks at the feeds of this process and reports when health changes."""
@@ -24,12 +27,14 @@ class HealthWatch:
         feeds: Sequence[str],
         quiet: Callable[[str], float],
         silent_after: float,
+        faults: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self._journal = journal
         self._now = now
         self._feeds = feeds
         self._quiet = quiet
         self._silent_after = silent_after
+        self._faults = faults
         history = journal.read_stream(f"region/{REGION}")
         reports = [recorded.fact for recorded in history if isinstance(recorded.fact, HealthReported)]
         self._last = reports[-1] if reports else None
@@ -39,10 +44,17 @@ class HealthWatch:
         silent = tuple(name for name in self._feeds if self._quiet(name) >= self._silent_after)
         parked = {
             recorded.fact.stream
-            for recorded in self._journal.read_stream("follower/responder")
+            for follower in FOLLOWERS
+            for recorded in self._journal.read_stream(f"follower/{follower}")
             if isinstance(recorded.fact, FollowerFault)
         }
-        command = Observe(region=REGION, feeds=len(self._feeds), silent_feeds=silent, parked_streams=len(parked))
+        command = Observe(
+            region=REGION,
+            feeds=len(self._feeds),
+            silent_feeds=silent,
+            parked_streams=len(parked),
+            faults=tuple(self._faults()),
+        )
         for fact in decide(command, self._last):
             self._last = fact
             stream = f"region/{REGION}"

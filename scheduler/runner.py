@@ -38,6 +38,10 @@ class Follower(Protocol):
 class Agent(Follower, Protocol):
     """A follower that appends and keeps its position in the log."""
 
+    @property
+    def position(self) -> int:
+        """How far it has read."""
+
     def settle(self) -> None:
         """Record the position even though nothing was decided since."""
 
@@ -80,6 +84,10 @@ class Runner:
     tell: Callable[[Stats], None] = lambda _stats: None
     new_rules: Callable[[], RuleSet | None] = lambda: None
     """The rules anew when they have changed since it was last asked."""
+    answers: Callable[[], bool] = lambda: False
+    """Whether effects in the world have come to an end that an agent is to record."""
+    drain: Callable[[], None] = lambda: None
+    """Wait a while, at the end of the feeds, for effects in the world that are still to come."""
     stats: Stats = field(default_factory=Stats)
     stopped: bool = False
     _since_snapshot: int = 0
@@ -93,7 +101,7 @@ class Runner:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         self._open()
-        for pulse in self.telemetry.pulses():
+        for pulse in self.telemetry.pulses(self._news):
             self._pulse(pulse)
         self._finish()
 
@@ -123,6 +131,7 @@ class Runner:
         self._since_record += rows
         if steps:
             self._record(steps)
+        if steps or self.answers():
             self._respond()
         self._now_and_then(busy=rows > 0)
         self.tell(self.stats)
@@ -163,6 +172,11 @@ class Runner:
         self._settle()
         self.idle()
 
+    def _news(self) -> bool:
+        """Whether an agent has something to do although no rows came: answers, or facts that somebody else recorded."""
+        read = min((agent.position for agent in self.agents), default=None)
+        return self.answers() or (read is not None and self.journal.wait(read, 0.0))
+
     def _respond(self) -> None:
         for agent in self.agents:
             agent.catch_up()
@@ -188,6 +202,8 @@ class Runner:
                 steps.append(hunt.close())
         self._record(steps)
         self._respond()
+        if self.until_eof and not self.stopped:
+            self.drain()
         self._settle()
         self._snapshot()
         if self.views is not None:

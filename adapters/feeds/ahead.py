@@ -5,12 +5,13 @@ Rules:
        handed out, however far the thread has read on: what was not handed out is read again after a restart.
     2. What the thread raises is raised where the next pulse is asked for.
     3. After `stop` no further pulse comes out.
+    4. While nothing has been read, an empty pulse comes out as soon as somebody says that there is other work (`news`).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from queue import Empty, Full, Queue
 from typing import Final
@@ -23,7 +24,10 @@ AHEAD: Final = 1
 """Pulses that wait to be handed out; one more is being read."""
 
 PATIENCE: Final = 0.1
-"""Seconds after which a waiting thread looks whether it is still wanted."""
+"""Seconds after which the thread that reads looks whether it is still wanted."""
+
+GLANCE: Final = 0.02
+"""Seconds after which the thread that waits for a pulse looks whether there is other work."""
 
 _Read = tuple[Pulse, dict[str, Cursor]]
 
@@ -43,13 +47,15 @@ class ReadAhead:
         """Files that could not be used so far."""
         return self._telemetry.problems
 
-    def pulses(self) -> Iterator[Pulse]:
-        """Pulses until the end of the input, or until `stop`."""
+    def pulses(self, news: Callable[[], bool] = lambda: False) -> Iterator[Pulse]:
+        """Pulses until the end of the input, or until `stop`; empty ones when there is `news` of another kind."""
         self._thread.start()
         while not self._stopped.is_set():
             try:
-                read = self._read.get(timeout=PATIENCE)
+                read = self._read.get(timeout=GLANCE)
             except Empty:
+                if news():
+                    yield Pulse()
                 continue
             if read is None:
                 return

@@ -14,7 +14,7 @@ from adapters.collector import collector_paused
 from adapters.views.generation import Generation, Progress
 from adapters.views.places import Place, place_of
 from domain.journal import Journal, Recorded, follow
-from projections import feeds, health, incidents, threats
+from projections import alerts, feeds, health, incidents, threats
 from projections.catalog import VIEWS, digests, replay
 from projections.view import Parked, Row
 
@@ -162,6 +162,10 @@ class Views:
     def list_incidents(self, **filters: Any) -> list[dict[str, Any]]:
         """Incidents as other tools read them; filters are those of `projections.incidents.listing`."""
         return [incidents.document(row) for row in self.rows("incidents", incidents.listing(**filters))]
+
+    def list_alerts(self, **filters: Any) -> list[dict[str, Any]]:
+        """Alerts as other tools read them; filters are those of `projections.alerts.listing`."""
+        return [alerts.document(row) for row in self.rows("alerts", alerts.listing(**filters))]
 
     def list_feeds(self) -> list[dict[str, Any]]:
         """Feeds as other tools read them."""

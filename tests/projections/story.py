@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from hypothesis import strategies as st
 
 from domain.events import Fact
+from domain.facts import alert as a
 from domain.facts import incident as i
 from domain.facts import model as m
 from domain.facts import operation as o
@@ -151,6 +152,62 @@ def done(name: object, what: str) -> tuple[str, Fact]:
     return f"incident/{uid(name)}", made[what]
 
 
+def routed(name: object, incident: object, held: bool = False) -> tuple[str, Fact]:
+    return f"alert/{uid(name)}", a.AlertRouted(
+        alert=uid(name),
+        incident=uid(incident),
+        channel="soc",
+        route="all",
+        trigger="opened",
+        level="high",
+        risk=7.1,
+        title="title\x00",
+        entities=("10.0.0.5",),
+        kinds=("beacon",),
+        threats=(uid("a"),),
+        threat_count=1,
+        opened_at=NOON,
+        not_before=NOON + 60 * SECOND if held else 0,
+        grouped=0,
+        withheld=2,
+    )
+
+
+def unanswered(name: object, after: object, incident: object) -> tuple[str, Fact]:
+    return f"alert/{uid(name)}", a.AlertEscalated(
+        alert=uid(name),
+        after=uid(after),
+        incident=uid(incident),
+        channel="boss",
+        route="all",
+        level="high",
+        risk=7.1,
+        title="title",
+        entities=("10.0.0.5",),
+        kinds=("beacon",),
+        threats=(uid("a"),),
+        threat_count=1,
+        opened_at=NOON,
+        waited_seconds=900,
+    )
+
+
+def told(name: object, what: str, incident: object = "A") -> tuple[str, Fact]:
+    """What became of an alert."""
+    alert, channel = uid(name), "soc"
+    made: dict[str, Fact] = {
+        "delivered": a.AlertDelivered(alert=alert, channel=channel, attempt=2, milliseconds=12.5, receipt="ok\x00"),
+        "failed": a.AlertFailed(alert=alert, channel=channel, attempt=1, error="no answer", dead=False),
+        "dead": a.AlertFailed(alert=alert, channel=channel, attempt=9, error="no answer", dead=True),
+        "retried": a.AlertRetried(alert=alert, channel=channel),
+        "suppressed": a.AlertSuppressed(
+            alert=alert, incident=uid(incident), channel=channel, route="all", level="high", risk=7.1, title="t",
+            reason="rate-limit",
+        ),
+    }  # fmt: skip
+    return f"alert/{alert}", made[what]
+
+
 RULES = o.RulesLoaded(
     feed="zeek", row=0, version="r2", sha256="0" * 64, rules=2, names=("A", "B"), ignored=1, errors=()
 )
@@ -178,6 +235,16 @@ def story() -> list[Draft]:
         done("A", "escalated"),
         done("A", "note"),
         verdict("b", "incorrect"),
+        ("alerting", a.AlertingChanged(version="v1", channels=("soc", "boss"), routes=("all",))),
+        routed("x", "A"),
+        told("x", "failed"),
+        told("x", "delivered"),
+        unanswered("y", "x", "A"),
+        told("y", "dead"),
+        told("y", "retried"),
+        routed("z", "A", held=True),
+        told("z", "suppressed"),
+        told("w", "suppressed"),
         ("feed/zeek", t.LogReleased(feed="zeek", log="dns", after_row=10)),
         ("feed/zeek", t.FeedFault(feed="zeek", log="conn", reason="malformed", row=3, sample="\x00", count=2)),
         ("settings", o.SettingChanged(key="run.batch_rows", value="500")),
@@ -207,6 +274,9 @@ def _facts() -> st.SearchStrategy[tuple[str, Fact]]:
         st.builds(linked, name, name, st.sampled_from(["flows", "merged"]), risk),
         st.builds(merged, name, name),
         st.builds(done, name, st.sampled_from(["acknowledged", "resolved", "note", "escalated"])),
+        st.builds(routed, name, name, st.booleans()),
+        st.builds(unanswered, name, name, name),
+        st.builds(told, name, st.sampled_from(["delivered", "failed", "dead", "retried", "suppressed"])),
         st.builds(lambda h: ("region/local", o.HealthReported(region="local", health=h, reasons=("x",))),
                   st.sampled_from(["healthy", "degraded"])),
         st.builds(lambda j: (f"job/{j}", o.JobFailed(job=j, error="\x00 no")), text),

@@ -1,0 +1,417 @@
+"""Who is told of an incident: a pure function of the facts of incidents, in log order, and of the settings.
+
+Rules:
+    1. Rules are read from the top; every one that fits adds its channels, until one that fits says `last`. A channel is
+       told of a change once, however many rules name it.
+    2. A channel is told when it has not been told of the incident yet, when the incident's level is above what it was
+       told, when the incident is reopened, and when it grew and the last alert is older than the grouping window.
+       Changes in between are one alert: the next one counts them (`grouped`).
+    3. Each channel has a token bucket on event time. What finds no token is kept back, recorded, and counted by the
+       next alert that passes; the incident stays untold: its next change tries again. Critical alerts always pass.
+    4. In its quiet hours a channel's alerts wait (`not_before`); critical ones pass unless told otherwise. One that is
+       overtaken by a newer alert, or whose incident is resolved meanwhile, does not go out any more.
+    5. Channels that follow up are told of acknowledgement and end, if they were told of the incident.
+    6. An alert's id derives from the fact that caused it and the channel: the same history gives the same alerts.
+
+State is bounded: the incidents that changed last. Own facts are not read back: a restart folds the same changes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Final, TypeAlias
+from uuid import UUID, uuid5
+
+from agents.responder.hours import Hours, quiet_until, within
+from domain.facts.alert import AlertRouted, AlertSuppressed, AlertTrigger, SuppressionReason
+from domain.facts.incident import (
+    IncidentAcknowledged,
+    IncidentEscalated,
+    IncidentMerged,
+    IncidentOpened,
+    IncidentReopened,
+    IncidentResolved,
+    ThreatLinked,
+)
+from domain.values import HOUR, LEVELS, MINUTE, NAMESPACE, SECOND, Level, Micros, ThreatKind
+
+Change: TypeAlias = (
+    IncidentOpened
+    | ThreatLinked
+    | IncidentEscalated
+    | IncidentReopened
+    | IncidentAcknowledged
+    | IncidentResolved
+    | IncidentMerged
+)
+CHANGES: Final = (
+    IncidentOpened,
+    ThreatLinked,
+    IncidentEscalated,
+    IncidentReopened,
+    IncidentAcknowledged,
+    IncidentResolved,
+    IncidentMerged,
+)
+Decision: TypeAlias = AlertRouted | AlertSuppressed
+
+RANK: Final[dict[Level, int]] = {level: rank for rank, (_, level) in enumerate(reversed(LEVELS), 1)}
+"""low 1 ... critical 4."""
+
+SHOWN: Final = 20
+"""Entities, kinds and threats that an alert names."""
+
+REMEMBERED: Final = 20_000
+"""Incidents that are remembered, those that changed last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A row of the routing table. An empty condition fits everything.
+
+    Attributes:
+        level: this level or a graver one.
+        kinds: one of the incident's threats is of one of these.
+        names, networks: one of the incident's entities is one of these hosts, or in one of these networks.
+        hours: the change occurred in one of these spans (event time).
+        regions: the region that recorded the incident.
+        last: rules below are not read when this one fits.
+        escalate_after: us after delivery without an acknowledgement, after which `escalate_to` is told; 0 is never.
+    """
+
+    name: str
+    channels: tuple[str, ...]
+    level: Level = "low"
+    kinds: frozenset[ThreatKind] = frozenset()
+    names: frozenset[str] = frozenset()
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    hours: tuple[Hours, ...] = ()
+    regions: frozenset[str] = frozenset()
+    last: bool = False
+    escalate_after: Micros = 0
+    escalate_to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """What a channel wants.
+
+    Attributes:
+        per_minute: alerts a minute at most, in the long run; 0 is no limit.
+        burst: alerts at once at most.
+        quiet: when nothing but critical alerts goes out.
+        critical_passes: whether critical ones go out in quiet hours.
+        follow_ups: whether it is told that an incident was acknowledged or is over.
+    """
+
+    per_minute: float = 0.0
+    burst: int = 10
+    quiet: tuple[Hours, ...] = ()
+    critical_passes: bool = True
+    follow_ups: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """The whole table, and the manners of each channel that it names."""
+
+    rules: tuple[Rule, ...] = ()
+    channels: Mapping[str, Manners] = field(default_factory=dict)
+    group_window: Micros = 15 * MINUTE
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """What a channel knows of an incident: level rank, event time, changes since, and the alert that still waits."""
+
+    rank: int = 0
+    at: Micros = 0
+    since: int = 0
+    kept_back: int = 0
+    waiting: UUID | None = None
+    until: Micros = 0
+    route: str = ""
+
+
+@dataclass(slots=True, kw_only=True)
+class Subject:
+    """An incident as an alert tells of it. `taken`: somebody has acknowledged it, or it is over."""
+
+    incident: UUID
+    opened_at: Micros
+    title: str
+    level: Level
+    risk: float
+    entities: tuple[str, ...]
+    kinds: dict[ThreatKind, None] = field(default_factory=dict)
+    threats: dict[UUID, None] = field(default_factory=dict)
+    threat_count: int = 0
+    taken: bool = False
+    told: dict[str, Told] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class Bucket:
+    """Tokens of a channel at a moment, and how many alerts it kept back since one last passed."""
+
+    tokens: float
+    at: Micros
+    withheld: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class State:
+    """The incidents that changed last, and the channels' buckets."""
+
+    subjects: dict[UUID, Subject] = field(default_factory=dict)
+    buckets: dict[str, Bucket] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """Where a change comes from: the id of its fact, its event time, its region, and the kind of its threat."""
+
+    cause: UUID
+    at: Micros
+    region: str
+    kind: ThreatKind | None
+
+
+def alert_id(cause: UUID, channel: str) -> UUID:
+    """Id of the alert that a fact causes on a channel: its idempotence key."""
+    return uuid5(NAMESPACE, f"alert|{cause.hex}|{channel}")
+
+
+def networks_of(entities: Sequence[str]) -> tuple[frozenset[str], tuple[IPv4Network | IPv6Network, ...]]:
+    """Host names, and the networks among `entities`.
+
+    Raises:
+        ValueError: it looks like a network and is none.
+
+    >>> networks_of(["10.0.0.0/8", "mail"])
+    (frozenset({'mail'}), (IPv4Network('10.0.0.0/8'),))
+    """
+    nets = tuple(ip_network(text) for text in entities if "/" in text)
+    return frozenset(text for text in entities if "/" not in text), nets
+
+
+def route(policy: Routing, state: State, change: Change, moment: Moment) -> list[Decision]:
+    """What a change of an incident makes go out, or keeps back. `state` goes on with it."""
+    match change:
+        case IncidentAcknowledged():
+            return _follow_up(policy, state, change, moment, "acknowledged")
+        case IncidentResolved() | IncidentMerged():
+            return _end(policy, state, change, moment)
+        case IncidentReopened():
+            return _tell(policy, state, _again(state, change, moment), moment, "reopened")
+        case _:
+            return _tell(policy, state, _changed(state, change, moment), moment, "opened")
+
+
+def _again(state: State, change: IncidentReopened, moment: Moment) -> Subject:
+    subject = _remembered(state, change.incident) or _stranger(state, change.incident, moment)
+    _add(subject, change.threat, moment.kind)
+    subject.taken = False
+    for told in subject.told.values():
+        told.rank = 0
+    return subject
+
+
+def _changed(state: State, change: IncidentOpened | ThreatLinked | IncidentEscalated, moment: Moment) -> Subject:
+    subject = _remembered(state, change.incident) or _stranger(state, change.incident, moment)
+    if change.risk > subject.risk:
+        subject.title = change.title
+    subject.level, subject.risk = change.level, change.risk
+    if not isinstance(change, IncidentEscalated):
+        subject.entities = change.entities
+        _add(subject, change.threat, moment.kind)
+    return subject
+
+
+def _stranger(state: State, incident: UUID, moment: Moment) -> Subject:
+    while len(state.subjects) >= REMEMBERED:
+        del state.subjects[next(iter(state.subjects))]
+    made = Subject(incident=incident, opened_at=moment.at, title="", level="low", risk=-1.0, entities=())
+    state.subjects[incident] = made
+    return made
+
+
+def _remembered(state: State, incident: UUID) -> Subject | None:
+    subject = state.subjects.pop(incident, None)
+    if subject is not None:
+        state.subjects[incident] = subject  # the last of those that changed
+    return subject
+
+
+def _add(subject: Subject, threat: UUID, kind: ThreatKind | None) -> None:
+    if threat in subject.threats:
+        return
+    subject.threat_count += 1
+    if len(subject.threats) < SHOWN:
+        subject.threats[threat] = None
+    if kind is not None and kind not in subject.kinds:
+        subject.kinds[kind] = None
+
+
+def _tell(policy: Routing, state: State, subject: Subject, moment: Moment, why: AlertTrigger) -> list[Decision]:
+    made: list[Decision] = []
+    for channel, rule in channels_of(policy, subject, moment).items():
+        told = subject.told.setdefault(channel, Told())
+        told.route = rule
+        trigger = _trigger(policy, subject, told, moment, why)
+        if trigger is None:
+            told.since += 1
+        else:
+            manners = policy.channels.get(channel, Manners())
+            bucket = state.buckets.setdefault(channel, Bucket(tokens=manners.burst, at=moment.at))
+            made += _send(bucket, manners, subject, moment, channel, trigger=trigger)
+    return made
+
+
+def _trigger(policy: Routing, subject: Subject, told: Told, moment: Moment, why: AlertTrigger) -> AlertTrigger | None:
+    """Why a channel is to be told now; None when this change joins the next alert."""
+    if told.rank == 0:
+        return why
+    if RANK[subject.level] > told.rank:
+        return "escalated"
+    return "grew" if moment.at - told.at >= policy.group_window else None
+
+
+def channels_of(policy: Routing, subject: Subject, moment: Moment) -> dict[str, str]:
+    """The channels that the rules choose for an incident, each with the first rule that chose it."""
+    found: dict[str, str] = {}
+    for rule in policy.rules:
+        if not fits(rule, subject, moment):
+            continue
+        for channel in rule.channels:
+            found.setdefault(channel, rule.name)
+        if rule.last:
+            break
+    return found
+
+
+def fits(rule: Rule, subject: Subject, moment: Moment) -> bool:
+    """Whether every condition of a rule holds."""
+    return (
+        RANK[subject.level] >= RANK[rule.level]
+        and (not rule.kinds or not rule.kinds.isdisjoint(subject.kinds))
+        and (not rule.regions or moment.region in rule.regions)
+        and (not rule.hours or within(rule.hours, moment.at))
+        and (not (rule.names or rule.networks) or any(_named(rule, entity) for entity in subject.entities))
+    )
+
+
+def _named(rule: Rule, entity: str) -> bool:
+    if entity in rule.names:
+        return True
+    try:
+        address = ip_address(entity)
+    except ValueError:
+        return False
+    return any(address in network for network in rule.networks)
+
+
+def _send(
+    bucket: Bucket, manners: Manners, subject: Subject, moment: Moment, channel: str, *, trigger: AlertTrigger
+) -> list[Decision]:
+    told = subject.told[channel]
+    critical = subject.level == "critical"
+    due = quiet_until(() if critical and manners.critical_passes else manners.quiet, moment.at)
+    made: list[Decision] = []
+    if not _token(manners, bucket, due, free=critical):
+        bucket.withheld += 1
+        told.since += 1
+        if told.kept_back < RANK[subject.level]:  # said once a level, not at every change
+            told.kept_back = RANK[subject.level]
+            made.append(_suppressed(subject, alert_id(moment.cause, channel), channel, told.route, "rate-limit"))
+        return made
+    if told.waiting is not None and told.until > moment.at:
+        made.append(_suppressed(subject, told.waiting, channel, told.route, "superseded"))
+    alert = _alert(subject, moment, channel, trigger, due if due > moment.at else 0, withheld=bucket.withheld)
+    bucket.withheld = 0
+    told.rank, told.at, told.since, told.kept_back = RANK[subject.level], moment.at, 0, 0
+    told.waiting, told.until = (alert.alert, due) if due > moment.at else (None, 0)
+    return [*made, alert]
+
+
+def _token(manners: Manners, bucket: Bucket, at: Micros, *, free: bool) -> bool:
+    """Take a token; what is `free` passes without one."""
+    if not manners.per_minute:
+        return True
+    gained = max(0, at - bucket.at) / MINUTE * manners.per_minute
+    bucket.tokens = min(float(manners.burst), bucket.tokens + gained)
+    # rows a little out of order must not earn twice; a feed of another time must not stop the clock
+    bucket.at = at if at < bucket.at - HOUR else max(at, bucket.at)
+    if bucket.tokens >= 1.0 - 1.0 / SECOND:
+        bucket.tokens -= 1.0
+        return True
+    return free
+
+
+def _end(policy: Routing, state: State, change: IncidentResolved | IncidentMerged, moment: Moment) -> list[Decision]:
+    subject = state.subjects.get(change.incident)
+    if subject is None:
+        return []
+    made: list[Decision] = []
+    for channel, told in subject.told.items():
+        if told.waiting is not None and told.until > moment.at:
+            made.append(_suppressed(subject, told.waiting, channel, told.route, "resolved"))
+            told.rank, told.waiting = 0, None
+    return made + _follow_up(policy, state, change, moment, "resolved")
+
+
+def _follow_up(
+    policy: Routing,
+    state: State,
+    change: IncidentAcknowledged | IncidentResolved | IncidentMerged,
+    moment: Moment,
+    trigger: AlertTrigger,
+) -> list[Decision]:
+    subject = _remembered(state, change.incident)
+    if subject is None:
+        return []
+    subject.taken = True
+    return [
+        _alert(subject, moment, channel, trigger, 0, withheld=0)
+        for channel, told in subject.told.items()
+        if told.rank and policy.channels.get(channel, Manners()).follow_ups
+    ]
+
+
+def _alert(
+    subject: Subject, moment: Moment, channel: str, trigger: AlertTrigger, not_before: Micros, *, withheld: int
+) -> AlertRouted:
+    told = subject.told[channel]
+    return AlertRouted(
+        alert=alert_id(moment.cause, channel),
+        incident=subject.incident,
+        channel=channel,
+        route=told.route,
+        trigger=trigger,
+        level=subject.level,
+        risk=max(0.0, subject.risk),
+        title=subject.title,
+        entities=subject.entities[:SHOWN],
+        kinds=tuple(subject.kinds),
+        threats=tuple(subject.threats),
+        threat_count=subject.threat_count,
+        opened_at=subject.opened_at,
+        not_before=not_before,
+        grouped=told.since,
+        withheld=withheld,
+    )
+
+
+def _suppressed(subject: Subject, alert: UUID, channel: str, rule: str, reason: SuppressionReason) -> AlertSuppressed:
+    return AlertSuppressed(
+        alert=alert,
+        incident=subject.incident,
+        channel=channel,
+        route=rule,
+        level=subject.level,
+        risk=max(0.0, subject.risk),
+        title=subject.title,
+        reason=reason,
+    )

@@ -1,0 +1,371 @@
+"""Alerts that arrive: the router's backlog goes out through the outbox, and what came of it is recorded.
+
+Rules:
+    1. Nothing is sent before the fact that orders it is recorded; after a crash everything that was ordered and has
+       not ended goes out again under the same key.
+    2. Only the deciding thread records. What a channel's thread does with a job is told to it as an `Outcome`.
+    3. A channel that fails is said once, and once more when it works again; a job that finds it failing is not tried.
+    4. What was put off is picked up from the log when half of a channel's room is free.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from threading import Event
+from typing import Final
+
+from adapters.collector import collector_paused
+from agents.responder.backlog import Backlog, Shelf, Waiting
+from agents.responder.notices import Channel, Notice, NotifyError
+from agents.responder.routing import Routing
+from config.alerts import AlertSettings
+from domain.facts.alert import AlertDelivered, AlertEscalated, AlertFailed, AlertRouted
+from domain.journal import Draft, Journal, Progress, Recorded
+from domain.values import SECOND, Micros, event_id
+from scheduler.follower import Following
+from scheduler.outbox import Outbox
+from scheduler.routing import NAME, RouterMind, outstanding, set_up, waiting_from
+
+LANE: Final = 64
+"""Alerts of a channel that are handed to its thread at a time."""
+
+BATCHES: Final = 5
+"""Batches of 1,000 facts that are read in one go to pick up what was put off."""
+
+AT_THE_END: Final = 5.0
+"""Seconds that a run that is ended waits for what is being sent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """An alert in a channel's hands. `probe`: it tries whether a channel that failed works again."""
+
+    waiting: Waiting
+    notice: Notice
+    probe: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a channel's thread did with a job."""
+
+    waiting: Waiting
+    milliseconds: float = 0.0
+    receipt: str = ""
+    error: str = ""
+    of_channel: bool = False
+    retry_after: float = 0.0
+    tried: bool = True
+
+
+class Delivery:
+    """The follower `router`, with the backlog that it leaves and the channels that it is worked off by."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        settings: AlertSettings,
+        channels: Mapping[str, Channel],
+        *,
+        now: Callable[[], Micros],
+        say: Callable[[str], None] = lambda _line: None,
+    ) -> None:
+        """Take up the backlog as the log has it.
+
+        Args:
+            journal: the log.
+            settings: channels and rules.
+            channels: every channel of the settings by name.
+            now: the wall clock.
+            say: told in one line what an operator should know.
+        """
+        set_up(journal, settings, now())
+        policy: Routing = settings.routing()
+        self.name = NAME
+        self._journal = journal
+        self._channels = channels
+        self._now = now
+        self._say = say
+        self._broken: set[str] = set()
+        self._dead: set[str] = set()
+        self._woken = Event()
+        self._outbox: Outbox[Job, Outcome] = Outbox(
+            self._send, room=2 * LANE * max(1, len(channels)), wake=self._woken.set
+        )
+        self._minds: list[RouterMind] = []
+        self._following = Following(
+            NAME, journal, lambda: self._begin(RouterMind(journal, policy, settings.patience()))
+        )
+
+    @property
+    def position(self) -> int:
+        """How far the log has been read."""
+        return self._following.position
+
+    @property
+    def backlog(self) -> Backlog:
+        """What is still to be delivered."""
+        return self._mind.backlog
+
+    def catch_up(self) -> int:
+        """Decide what is new, record what came of what was sent, send what can be; returns the facts appended."""
+        self._woken.clear()
+        appended = self._record_outcomes()
+        with collector_paused():
+            while True:
+                made = self._following.step()
+                self._mind.commit()
+                appended += (made or 0) + self._escalate()
+                self._hand_out()
+                if made is None:
+                    return appended
+                appended += self._record_outcomes()
+
+    def settle(self) -> None:
+        """Record the position even though nothing was decided since."""
+        self._following.settle()
+
+    def nudged(self) -> bool:
+        """Whether something came back from a channel."""
+        return self._woken.is_set()
+
+    def drain(self, seconds: float) -> None:
+        """Deliver what can be delivered within so many seconds, then say how much is left."""
+        until = time.monotonic() + seconds
+        while True:
+            self.catch_up()
+            wait = self._until_next()
+            left = until - time.monotonic()
+            if wait is None or wait > left:
+                break
+            self._woken.wait(min(wait, left) + 0.001)
+        self._tell_left()
+
+    def close(self) -> None:
+        """Wait for what is being sent, record what came of it, and let go of all connections."""
+        self._outbox.close(AT_THE_END)
+        self._record_outcomes()
+        for channel in self._channels.values():
+            channel.close()
+
+    def faults(self) -> list[str]:
+        """What is the matter with the channels, for the health report: stable as long as it is the same."""
+        down = [f"channel {name} does not work" for name, shelf in self.backlog.shelves.items() if shelf.down]
+        return down + [f"channel {name} has dead letters" for name in sorted(self._dead)]
+
+    def left(self) -> dict[str, int]:
+        """Alerts still to be delivered, by channel, those put off among them."""
+        counts = {name: len(shelf) + shelf.put_off for name, shelf in self.backlog.shelves.items()}
+        return {name: count for name, count in counts.items() if count}
+
+    @property
+    def _mind(self) -> RouterMind:
+        return self._minds[-1]
+
+    def _begin(self, mind: RouterMind) -> RouterMind:
+        self._minds = [mind]
+        return mind
+
+    def _send(self, lane: str, job: Job) -> Outcome:
+        """On the channel's own thread."""
+        if lane in self._broken and not job.probe:
+            return Outcome(waiting=job.waiting, tried=False)
+        begun = time.perf_counter()
+        try:
+            receipt = self._channels[lane].send(job.notice)
+        except NotifyError as error:
+            if error.of_channel:
+                self._broken.add(lane)
+            return Outcome(
+                waiting=job.waiting,
+                milliseconds=_since(begun),
+                error=str(error),
+                of_channel=error.of_channel,
+                retry_after=error.retry_after,
+            )
+        self._broken.discard(lane)
+        return Outcome(waiting=job.waiting, milliseconds=_since(begun), receipt=receipt)
+
+    def _record_outcomes(self) -> int:
+        outcomes = self._outbox.results()
+        drafts = [self._result(outcome) for outcome in outcomes if outcome.tried]
+        if drafts:
+            self._append(drafts)
+        for outcome in reversed([each for each in outcomes if not each.tried]):
+            self._shelf(outcome).back(outcome.waiting.alert.alert)
+        for outcome in outcomes:
+            if outcome.tried:
+                self._apply(outcome)
+        return len(drafts)
+
+    def _result(self, outcome: Outcome) -> Draft:
+        waiting = outcome.waiting
+        attempt, channel = waiting.attempts + 1, waiting.alert.channel
+        fact: AlertDelivered | AlertFailed
+        if outcome.error:
+            dead = attempt >= waiting.limit
+            fact = AlertFailed(
+                alert=waiting.alert.alert, channel=channel, attempt=attempt, error=outcome.error, dead=dead
+            )
+        else:
+            fact = AlertDelivered(
+                alert=waiting.alert.alert,
+                channel=channel,
+                attempt=attempt,
+                milliseconds=outcome.milliseconds,
+                receipt=outcome.receipt,
+            )
+        return self._draft(waiting, f"alert/{waiting.alert.alert}", fact, ordinal=attempt)
+
+    def _apply(self, outcome: Outcome) -> None:
+        """The backlog after an attempt."""
+        waiting, shelf, now = outcome.waiting, self._shelf(outcome), self._now()
+        name = waiting.alert.channel
+        at = max(now, waiting.occurred_at)
+        if not outcome.error:
+            if shelf.down:
+                self._say(f"alerts: channel {name} works again")
+            shelf.fault, shelf.failures = "", 0
+            self.backlog.delivered(waiting, at)
+            return
+        attempt = waiting.attempts + 1
+        dead = attempt >= waiting.limit
+        wait = self._broke(shelf, name, outcome, now) if outcome.of_channel else self._wait(attempt, outcome)
+        self.backlog.failed(waiting, at, now, attempt=attempt, dead=dead, wait=0 if outcome.of_channel else wait)
+        if dead and name not in self._dead:
+            self._dead.add(name)
+            self._say(
+                f"alerts: channel {name} has dead letters ({outcome.error}): see `myrmidon alerts list --status dead`"
+            )
+
+    def _broke(self, shelf: Shelf, name: str, outcome: Outcome, now: Micros) -> Micros:
+        """The channel itself fails: everything waits, until one alert gets through."""
+        if not shelf.down:
+            self._say(f"alerts: channel {name} does not work ({outcome.error}); its alerts wait and are tried again")
+        shelf.fault, shelf.failures = outcome.error, shelf.failures + 1
+        wait = self._wait(shelf.failures, outcome)
+        shelf.again_at = now + wait
+        return wait
+
+    def _wait(self, failures: int, outcome: Outcome) -> Micros:
+        asked = round(outcome.retry_after * SECOND)
+        return max(asked, self.backlog.patience.wait(failures, outcome.waiting.alert.alert))
+
+    def _escalate(self) -> int:
+        made = 0
+        for waiting, alerts in self.backlog.unanswered(self._now()):
+            if self._mind.taken(waiting.alert.incident):
+                continue
+            drafts = [self._draft(waiting, f"alert/{alert.alert}", alert) for alert in alerts]
+            self._append(drafts)
+            made += len(drafts)
+            for draft, alert in zip(drafts, alerts, strict=True):
+                self.backlog.order(waiting_from(draft, alert, self.backlog.patience, self.position))
+        return made
+
+    def _hand_out(self) -> None:
+        now = self._now()
+        for name, shelf in self.backlog.shelves.items():
+            if shelf.hungry:
+                self._pick_up(name, shelf)
+            for waiting in list(shelf.take(now, LANE)):
+                job = Job(waiting=waiting, notice=notice_of(waiting), probe=shelf.down)
+                if not self._outbox.offer(name, waiting.alert.alert, job, urgency=waiting.alert.risk):
+                    shelf.back(waiting.alert.alert)
+
+    def _pick_up(self, channel: str, shelf: Shelf) -> None:
+        """Read on from the first alert that was put off."""
+        for _ in range(BATCHES):
+            facts = self._journal.read(shelf.put_off_from, 1000)
+            if not facts:
+                shelf.put_off = 0
+                return
+            orders = [each for each in facts if self._missing(channel, shelf, each)]
+            versions = self._journal.versions({each.stream: None for each in orders})
+            for each in orders:
+                if len(shelf) >= shelf.room:
+                    shelf.put_off_from = each.position - 1
+                    return
+                waiting = self._still_waiting(each, versions[each.stream])
+                if waiting is not None:
+                    due = waiting.alert.not_before if isinstance(waiting.alert, AlertRouted) else 0
+                    shelf.add(waiting, due)
+                    shelf.put_off = max(1, shelf.put_off - 1)
+            shelf.put_off_from = facts[-1].position
+
+    def _missing(self, channel: str, shelf: Shelf, each: Recorded) -> bool:
+        fact = each.fact
+        return (
+            isinstance(fact, AlertRouted | AlertEscalated) and fact.channel == channel and shelf.get(fact.alert) is None
+        )
+
+    def _still_waiting(self, order: Recorded, version: int) -> Waiting | None:
+        if version == order.version and isinstance(order.fact, AlertRouted | AlertEscalated):
+            return waiting_from(order, order.fact, self.backlog.patience)
+        return outstanding(self._journal.read_stream(order.stream), self.backlog.patience)
+
+    def _until_next(self) -> float | None:
+        """Seconds until something can be done; None when nothing is under way, nor waits for the clock."""
+        now = self._now()
+        shelves = self.backlog.shelves.values()
+        if any(shelf.sending for shelf in shelves):
+            return 0.05
+        if any(shelf.hungry or shelf.ready for shelf in shelves if not shelf.down):
+            return 0.0
+        due = [moment for shelf in shelves if (moment := shelf.next_due()) is not None]
+        return max(0.0, (min(due) - now) / SECOND) if due else None
+
+    def _tell_left(self) -> None:
+        for name, count in self.left().items():
+            fault = self.backlog.shelves[name].fault
+            why = f": {fault}" if fault else ""
+            self._say(f"alerts: {count:,} of channel {name} are left for the next run{why}")
+
+    def _append(self, drafts: list[Draft]) -> None:
+        self._journal.append(drafts, progress=Progress(tracking={NAME: self.position}))
+
+    def _shelf(self, outcome: Outcome) -> Shelf:
+        return self.backlog.shelves[outcome.waiting.alert.channel]
+
+    def _draft(
+        self, waiting: Waiting, stream: str, fact: AlertDelivered | AlertFailed | AlertEscalated, *, ordinal: int = 0
+    ) -> Draft:
+        return Draft(
+            event_id=event_id(waiting.cause, stream, fact.kind, ordinal),
+            stream=stream,
+            fact=fact,
+            occurred_at=max(self._now(), waiting.occurred_at),
+            actor=NAME,
+            causation=waiting.cause,
+            correlation=waiting.correlation,
+            region=waiting.region,
+        )
+
+
+def notice_of(waiting: Waiting) -> Notice:
+    """An alert as a channel tells it."""
+    alert = waiting.alert
+    return Notice(
+        key=alert.alert,
+        incident=alert.incident,
+        trigger=alert.trigger if isinstance(alert, AlertRouted) else "unacknowledged",
+        level=alert.level,
+        risk=alert.risk,
+        title=alert.title,
+        entities=alert.entities,
+        kinds=alert.kinds,
+        threats=alert.threats,
+        threat_count=alert.threat_count,
+        opened_at=alert.opened_at,
+        occurred_at=waiting.occurred_at,
+        region=waiting.region,
+        grouped=alert.grouped if isinstance(alert, AlertRouted) else 0,
+        withheld=alert.withheld if isinstance(alert, AlertRouted) else 0,
+        waited_seconds=0 if isinstance(alert, AlertRouted) else alert.waited_seconds,
+    )
+
+
+def _since(begun: float) -> float:
+    return round((time.perf_counter() - begun) * 1e3, 3)
