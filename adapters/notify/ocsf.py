@@ -34,8 +34,11 @@ PRIORITY: Final[dict[Level, tuple[int, str]]] = {
 }  # fmt: skip
 
 
-def incident_finding(notice: Notice) -> dict[str, Any]:
-    """The document. `metadata.uid` is the alert's key, `finding_info_list` the incident's threats."""
+def incident_finding(notice: Notice, channel: str) -> dict[str, Any]:
+    """The document. `metadata.uid` is the alert's key, `finding_info_list` the incident's threats.
+
+    The schema asks for an assignee: it is the channel that is told.
+    """
     activity, activity_name = ACTIVITY.get(notice.trigger, UPDATE)
     status, status_name = STATUS.get(notice.trigger, NEW)
     severity, severity_name = SEVERITY[notice.level]
@@ -58,6 +61,7 @@ def incident_finding(notice: Notice) -> dict[str, Any]:
         "status": status_name,
         "priority_id": priority,
         "priority": priority_name,
+        "assignee_group": {"name": channel},
         "count": max(1, notice.threat_count),
         "message": title,
         "desc": advice(notice),

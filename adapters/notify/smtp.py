@@ -78,10 +78,14 @@ class Smtp:
                 return NotifyError(f"{host}: answered {error.smtp_code} to the mail", of_channel=passing)
             case smtplib.SMTPNotSupportedError():
                 return NotifyError(f"{host}: does not offer what the settings ask for: check security and user")
-            case smtplib.SMTPException() | ValueError():
+            case smtplib.SMTPServerDisconnected() if "timed out" in str(error):
+                return NotifyError(f"{host}: no answer in time")
+            case smtplib.SMTPException():
                 return NotifyError(f"{host}: what it answered is no SMTP ({type(error).__name__})")
-            case _:
+            case OSError():
                 return NotifyError(f"{host}: {reason(error)}")
+            case _:
+                return NotifyError(f"{host}: the mail could not be written ({type(error).__name__})", of_channel=False)
 
 
 def message(notice: Notice, settings: SmtpSettings) -> EmailMessage:

@@ -31,7 +31,7 @@ class Webhook:
 
     def send(self, notice: Notice) -> str:
         """Post the document."""
-        body = json.dumps(incident_finding(notice), separators=(",", ":")).encode()
+        body = json.dumps(incident_finding(notice, self.name), separators=(",", ":")).encode()
         stamp = int(time.time())
         signed = signature(read_secret(self._settings), str(notice.key), stamp, body)
         headers = {
