@@ -153,12 +153,19 @@ class Shelf:
             self._behind.setdefault(incident, []).append(key)
             return True
         self._before[incident] = self._before.get(incident, 0) + 1
-        if due:
-            self._later[key] = None
-            heappush(self._due, (due, -waiting.rank, key))
-        else:
-            self._ready[waiting.rank][key] = None
+        self._place(waiting, due)
         return True
+
+    def again(self, waiting: Waiting, due: Micros) -> None:
+        """An alert that was handed out is to be tried again; what has to come after it still waits."""
+        key = waiting.alert.alert
+        if key in self._held:
+            self._held[key] = waiting
+            self._out.discard(key)
+            self._later.pop(key, None)
+            self._place(waiting, due)
+        else:
+            self.add(waiting, due)
 
     def take(self, now: Micros, most: int) -> Iterator[Waiting]:
         """Hand out the gravest alerts that are due, until so many are out."""
@@ -210,6 +217,13 @@ class Shelf:
         if self.down and self.ready:
             moments.append(self.again_at)
         return min(moments, default=None)
+
+    def _place(self, waiting: Waiting, due: Micros) -> None:
+        if due:
+            self._later[waiting.alert.alert] = None
+            heappush(self._due, (due, -waiting.rank, waiting.alert.alert))
+        else:
+            self._ready[waiting.rank][waiting.alert.alert] = None
 
     def _step_up(self, incident: UUID, behind: list[UUID]) -> None:
         if behind:
@@ -293,12 +307,11 @@ class Backlog:
         shelf = self.shelves.get(waiting.alert.channel)
         if shelf is None:
             return
-        shelf.drop(waiting.alert.alert)
-        tried = replace(waiting, attempts=attempt)
         if dead:
-            self._watch(tried, at, arrived=False)
+            shelf.drop(waiting.alert.alert)
+            self._watch(waiting, at, arrived=False)
         else:
-            shelf.add(tried, now + wait if wait else 0)
+            shelf.again(replace(waiting, attempts=attempt), now + wait if wait else 0)
 
     def answered(self, incident: UUID) -> None:
         """Somebody took the incident, or it is over."""
