@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measurements: figures, protocol and data.", no_args_is_help=True)
     group.command("throughput")(throughput)
     group.command("detection")(detection)
+    group.command("alerts")(alerts)
     app.add_typer(group, name="bench")
 
 
@@ -52,6 +53,25 @@ def detection(
     if unknown:
         raise typer.BadParameter(f"there is no part {unknown[0]!r}: use {', '.join(PARTS)}")
     emit(ctx, measure(data, seed, tuple(part or PARTS), note), render)
+
+
+def alerts(
+    ctx: typer.Context,
+    threats: Annotated[int, typer.Option(help="Threats of the sustained part.")] = 60_000,
+    flood: Annotated[int, typer.Option(help="Threats of the flood.")] = 100_000,
+    live: Annotated[int, typer.Option(help="Incidents of the live part.")] = 100,
+    part: Annotated[list[str] | None, typer.Option(help="Only this part (live, sustained, flood).")] = None,
+) -> None:
+    """How fast alerts arrive at a local webhook, how many threats a minute, what a flood does."""
+    from bench.alerts import PARTS, measure
+
+    unknown = sorted(set(part or ()) - set(PARTS))
+    if unknown:
+        raise typer.BadParameter(f"there is no part {unknown[0]!r}: use {', '.join(PARTS)}")
+    with tempfile.TemporaryDirectory() as folder:
+        parts = tuple(part or PARTS)
+        document = measure(Path(folder), parts=parts, threats=threats, flood=flood, live=live)
+    emit(ctx, document, render)
 
 
 def render(document: dict[str, Any]) -> str:

@@ -113,7 +113,9 @@ def _days(text: str) -> frozenset[int]:
     for part in text.split(","):
         first, _, last = part.partition("-")
         if first not in DAYS or (last or first) not in DAYS:
-            raise ValueError(f"{part!r} is no day of the week: use {', '.join(DAYS)}")
+            raise ValueError(
+                f"{part!r} is neither a day of the week ({', '.join(DAYS)}) nor a span of hours (22:00-07:00)"
+            )
         begin, count = DAYS.index(first), (DAYS.index(last or first) - DAYS.index(first)) % 7 + 1
         found |= {(begin + step) % 7 for step in range(count)}
     return frozenset(found)
