@@ -5,7 +5,8 @@ Rules:
        not ended goes out again under the same key.
     2. Only the deciding thread records. What a channel's thread does with a job is told to it as an `Outcome`.
     3. A channel that fails is said once, and once more when it works again; a job that finds it failing is not tried.
-    4. What was put off is picked up from the log when half of a channel's room is free.
+    4. Results are recorded together: at once when there are many, else after a moment. A crash in between sends again.
+    5. What was put off is picked up from the log when half of a channel's room is free.
 """
 
 from __future__ import annotations
@@ -28,8 +29,14 @@ from scheduler.follower import Following
 from scheduler.outbox import Outbox
 from scheduler.routing import NAME, RouterMind, outstanding, set_up, waiting_from
 
-LANE: Final = 64
+LANE: Final = 200
 """Alerts of a channel that are handed to its thread at a time."""
+
+TOGETHER: Final = 100
+"""Results that are worth a commit of their own."""
+
+MOMENT: Final = 0.02
+"""Seconds that fewer results wait for others."""
 
 BATCHES: Final = 5
 """Batches of 1,000 facts that are read in one go to pick up what was put off."""
@@ -89,6 +96,8 @@ class Delivery:
         self._now = now
         self._say = say
         self._broken: set[str] = set()
+        self._unrecorded: list[Outcome] = []
+        self._first_back = 0.0
         self._dead: set[str] = set()
         self._woken = Event()
         self._outbox: Outbox[Job, Outcome] = Outbox(
@@ -129,7 +138,7 @@ class Delivery:
 
     def nudged(self) -> bool:
         """Whether something came back from a channel."""
-        return self._woken.is_set()
+        return self._woken.is_set() or bool(self._unrecorded)
 
     def drain(self, seconds: float) -> None:
         """Deliver what can be delivered within so many seconds, then say how much is left."""
@@ -146,7 +155,7 @@ class Delivery:
     def close(self) -> None:
         """Wait for what is being sent, record what came of it, and let go of all connections."""
         self._outbox.close(AT_THE_END)
-        self._record_outcomes()
+        self._record_outcomes(at_once=True)
         for channel in self._channels.values():
             channel.close()
 
@@ -188,8 +197,15 @@ class Delivery:
         self._broken.discard(lane)
         return Outcome(waiting=job.waiting, milliseconds=_since(begun), receipt=receipt)
 
-    def _record_outcomes(self) -> int:
-        outcomes = self._outbox.results()
+    def _record_outcomes(self, *, at_once: bool = False) -> int:
+        came = self._outbox.results()
+        if came and not self._unrecorded:
+            self._first_back = time.monotonic()
+        self._unrecorded += came
+        due = at_once or len(self._unrecorded) >= TOGETHER or time.monotonic() - self._first_back >= MOMENT
+        if not due:
+            return 0
+        outcomes, self._unrecorded = self._unrecorded, []
         drafts = [self._result(outcome) for outcome in outcomes if outcome.tried]
         if drafts:
             self._append(drafts)
@@ -270,7 +286,7 @@ class Delivery:
         for name, shelf in self.backlog.shelves.items():
             if shelf.hungry:
                 self._pick_up(name, shelf)
-            for waiting in list(shelf.take(now, LANE)):
+            for waiting in list(shelf.take(now, min(LANE, max(1, shelf.room // 2)))):
                 job = Job(waiting=waiting, notice=notice_of(waiting), probe=shelf.down)
                 if not self._outbox.offer(name, waiting.alert.alert, job, urgency=waiting.alert.risk):
                     shelf.back(waiting.alert.alert)

@@ -168,7 +168,7 @@ class Shelf:
             self.add(waiting, due)
 
     def take(self, now: Micros, most: int) -> Iterator[Waiting]:
-        """Hand out the gravest alerts that are due, until so many are out."""
+        """Hand out the gravest alerts that are due, until so many are out; critical ones until twice as many are."""
         while self._due and self._due[0][0] <= now:
             key = heappop(self._due)[2]
             if key in self._later:
@@ -176,8 +176,9 @@ class Shelf:
                 self._ready[self._held[key].rank][key] = None
         if self.down:
             most = 1 if now >= self.again_at else 0
-        for group in self._ready.values():
-            while group and len(self._out) < most:
+        for rank, group in self._ready.items():
+            room = 2 * most if rank == 4 and not self.down else most
+            while group and len(self._out) < room:
                 key = next(iter(group))
                 del group[key]
                 self._out.add(key)
