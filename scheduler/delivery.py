@@ -149,7 +149,7 @@ class Delivery:
             left = until - time.monotonic()
             if wait is None or wait > left:
                 break
-            self._woken.wait(min(wait, left) + 0.001)
+            time.sleep(min(wait, left, MOMENT))
         self._tell_left()
 
     def close(self) -> None:
@@ -326,8 +326,8 @@ class Delivery:
         """Seconds until something can be done; None when nothing is under way, nor waits for the clock."""
         now = self._now()
         shelves = self.backlog.shelves.values()
-        if any(shelf.sending for shelf in shelves):
-            return 0.05
+        if self._unrecorded or any(shelf.sending for shelf in shelves):
+            return MOMENT
         if any(shelf.hungry or shelf.ready for shelf in shelves if not shelf.down):
             return 0.0
         due = [moment for shelf in shelves if (moment := shelf.next_due()) is not None]
