@@ -1,24 +1,28 @@
 """Half of the senses in a process of its own: the second core works on the same frame while the first one does.
 
 Rules:
-    1. Frames go in, what they gave comes out, one answer a frame: the result is that of the same senses in this
-       process.
-    2. `BESIDE` names the behaviours that work there, about half of the work; the anomaly side always does.
-    3. The child ends when its standard input does, so that it outlives nobody.
+    1. Frames go in, what they gave comes out, one answer a frame and in their order: the result is that of the same
+       senses in this process.
+    2. Several frames may be under way: the pipe holds what the child has not begun, a thread takes in what it answers,
+       so that neither side ever waits for the other to read.
+    3. `BESIDE` names the behaviours that work there, about half of the work; the anomaly side always does.
+    4. The child ends when its standard input does, so that it outlives nobody.
 """
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
 from typing import IO, Any, Final
 
 import msgspec
 
 from domain.errors import MyrmidonError
-from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND, Micros
 from engine.behaviours import Behaviour, all_behaviours
@@ -29,20 +33,32 @@ from engine.wire import pack, unpack
 
 BESIDE: Final = frozenset({"horizontal-scan", "beacon"})
 
+PIPE: Final = 1 << 20
+"""Bytes that the pipe to the child holds, where the system lets us: some frames of 1,000 rows."""
+
 
 class Stopped(MyrmidonError):  # noqa: N818 - says what it is
     """The process beside us ended."""
 
 
 class Beside:
-    """The door to the other process: `begin` a frame, do something else, `end` it."""
+    """The door to the other process: `begin` something, do something else, `end` what was begun first."""
 
     def __init__(self, thresholds: Thresholds, seed: int) -> None:
         self.model_version = ""
+        """After the answer that was taken last, as is `evicted`."""
         self.evicted = 0
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        assert self._child.stdin is not None  # noqa: S101 - narrows the type
+        assert self._child.stdout is not None  # noqa: S101 - narrows the type
+        self._in, self._out = self._child.stdin, self._child.stdout
+        with suppress(OSError, AttributeError):
+            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, PIPE)
+        self._answers: SimpleQueue[bytes | None] = SimpleQueue()
+        self._listener = Thread(target=self._listen, name="beside", daemon=True)
+        self._listener.start()
         self._begin("open", msgspec.to_builtins((thresholds, seed)))
         self._answer(None)
 
@@ -50,25 +66,21 @@ class Beside:
         """Hand over a frame."""
         self._begin("sense", pack(frame))
 
-    def end(self) -> Sensed:
-        """What the frame gave."""
-        answer: Sensed = self._answer(Sensed)
-        return answer
-
-    def finish(self, row: int, at: Micros) -> list[Sighting]:
-        """At the end of a feed: what was seen and not told yet."""
+    def begin_finish(self, row: int, at: Micros) -> None:
+        """At the end of a feed: ask what was seen and not told yet."""
         self._begin("finish", (row, at))
-        answer: list[Sighting] = self._answer(list[Sighting])
-        return answer
 
-    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
-        """Learn from verdicts."""
+    def begin_learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> None:
+        """Hand over verdicts to learn from."""
         self._begin("learn", (list(verdicts), row, at))
+
+    def end(self) -> Sensed:
+        """What came of what was begun first and not ended yet."""
         answer: Sensed = self._answer(Sensed)
         return answer
 
     def dump(self) -> Parts:
-        """The whole state."""
+        """The whole state; everything that was begun is ended."""
         self._begin("dump", None)
         parts: Parts = self._answer(Parts)
         return parts
@@ -80,29 +92,31 @@ class Beside:
 
     def close(self) -> None:
         """Let the child end."""
-        for pipe in (self._child.stdin, self._child.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+        with suppress(BrokenPipeError):
+            self._in.close()
         self._child.wait()
+        self._listener.join()
+        self._out.close()
 
     def _begin(self, verb: str, told: Any) -> None:
-        assert self._child.stdin is not None  # noqa: S101 - narrows the type
         try:
-            _write(self._child.stdin, (verb, told))
+            _write(self._in, (verb, told))
         except (BrokenPipeError, ValueError) as error:
             raise self._stopped() from error
 
     def _answer(self, shape: Any) -> Any:
-        assert self._child.stdout is not None  # noqa: S101 - narrows the type
-        try:
-            said = _read(self._child.stdout)
-        except ValueError as error:  # the pipe was closed
-            raise self._stopped() from error
+        said = self._answers.get()
         if said is None:
+            self._answers.put(None)  # whoever asks next is told too
             raise self._stopped()
-        self.model_version, self.evicted, answer = said
+        self.model_version, self.evicted, answer = msgspec.msgpack.decode(said)
         return None if shape is None else msgspec.convert(answer, shape)
+
+    def _listen(self) -> None:
+        with suppress(ValueError):
+            while (body := _body(self._out)) is not None:
+                self._answers.put(body)
+        self._answers.put(None)
 
     def _stopped(self) -> Stopped:
         return Stopped(
@@ -123,11 +137,17 @@ def _write(pipe: IO[bytes], message: Any) -> None:
     pipe.flush()
 
 
-def _read(pipe: IO[bytes]) -> Any:
+def _body(pipe: IO[bytes]) -> bytes | None:
+    """The next message as it is; None at the end."""
     head = pipe.read(8)
-    if len(head) < 8:
-        return None
-    return msgspec.msgpack.decode(pipe.read(int.from_bytes(head, "big")))
+    size = int.from_bytes(head, "big")
+    body = pipe.read(size) if len(head) == 8 else b""
+    return body if len(head) == 8 and len(body) == size else None
+
+
+def _read(pipe: IO[bytes]) -> Any:
+    body = _body(pipe)
+    return None if body is None else msgspec.msgpack.decode(body)
 
 
 def _open(thresholds: Thresholds, seed: int) -> Senses:
@@ -159,7 +179,7 @@ def main() -> None:
             case "learn":
                 answer = senses.learn(*msgspec.convert(told, tuple[list[Judged], int, Micros]))
             case "finish":
-                answer = senses.finish(*told)
+                answer = Sensed(sightings=senses.finish(*told))
             case "dump":
                 answer = senses.dump()
             case "load":
