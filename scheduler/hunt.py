@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -247,9 +248,9 @@ class Hunt:
     def _learned(self) -> list[Draft]:
         """What became true by the verdicts that were folded with this entry."""
         sensed = self._pipeline.end()
-        for blob in sensed.blobs:
-            self._artifacts.put(blob)
-        return [draft for notice in sensed.notices for draft in self._notice(notice)]
+        drafts = [draft for notice in sensed.notices for draft in self._notice(notice)]
+        self._keep(sensed.blobs, drafts)
+        return drafts
 
     def _due_rules(self, rows: int) -> RuleSet | None:
         """The rules to go on with behind row `rows`: those that the log says came then, or were offered since."""
@@ -357,14 +358,20 @@ class Hunt:
 
     def _sensed(self, frame: Frame, sensed: Sensed) -> list[Step]:
         self.ledger.scores.extend(p for _, p in sensed.scores)
-        for blob in sensed.blobs:
-            self._artifacts.put(blob)
         first = frame.row[0]
         steps: list[Step] = []
         for item in in_row_order(sensed):
             drafts = self._notice(item) if isinstance(item, Notice) else self._sight(item)
             steps += [Step(order=frame.order[item.row - first], row=item.row, draft=draft) for draft in drafts]
+        self._keep(sensed.blobs, [step.draft for step in steps])
         return steps
+
+    def _keep(self, blobs: Sequence[bytes], drafts: Sequence[Draft]) -> None:
+        """Store what the facts name; the evidence of candidates that became none goes."""
+        named = {getattr(draft.fact, field, "") for draft in drafts for field in ("detail", "sha256")}
+        for blob in blobs if drafts else ():
+            if sha256(blob).hexdigest() in named:
+                self._artifacts.put(blob)
 
     def _notice(self, notice: Notice) -> list[Draft]:
         command = LEARNER_COMMANDS[notice.name](**notice.fields)
