@@ -27,8 +27,9 @@ from domain.thresholds import Thresholds
 from domain.values import SECOND, Micros
 from engine.behaviours import Behaviour, all_behaviours
 from engine.frame import Frame
+from engine.heap import tame, trim
 from engine.sensed import Judged, Sensed
-from engine.senses import Parts, Senses
+from engine.senses import ANOMALY, Parts, Senses
 from engine.wire import pack, unpack
 
 BESIDE: Final = frozenset({"horizontal-scan", "beacon"})
@@ -59,6 +60,8 @@ class Beside:
         self._answers: SimpleQueue[bytes | None] = SimpleQueue()
         self._listener = Thread(target=self._listen, name="beside", daemon=True)
         self._listener.start()
+        self.parts = (*(behaviour.name for behaviour in share(thresholds, beside=True)), ANOMALY)
+        """Names of the parts of its state."""
         self._begin("open", msgspec.to_builtins((thresholds, seed)))
         self._answer(None)
 
@@ -79,15 +82,15 @@ class Beside:
         answer: Sensed = self._answer(Sensed)
         return answer
 
-    def dump(self) -> Parts:
-        """The whole state; everything that was begun is ended."""
-        self._begin("dump", None)
-        parts: Parts = self._answer(Parts)
-        return parts
+    def dump(self, part: str) -> bytes:
+        """One part of the state; everything that was begun is ended."""
+        self._begin("dump", part)
+        data: bytes = self._answer(bytes)
+        return data
 
     def load(self, parts: Parts) -> None:
-        """Go on from what `dump` gave."""
-        self._begin("load", parts)
+        """Go on from these parts; those of others are passed over."""
+        self._begin("load", {name: parts[name] for name in self.parts})
         self._answer(None)
 
     def close(self) -> None:
@@ -110,7 +113,7 @@ class Beside:
             self._answers.put(None)  # whoever asks next is told too
             raise self._stopped()
         self.model_version, self.evicted, answer = msgspec.msgpack.decode(said)
-        return None if shape is None else msgspec.convert(answer, shape)
+        return answer if shape in {None, bytes} else msgspec.convert(answer, shape)
 
     def _listen(self) -> None:
         with suppress(ValueError):
@@ -166,6 +169,7 @@ def main() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us in its own time
     gc.set_threshold(50_000, 20, 50)
+    tame()
     senses: Senses | None = None
     while (message := _read(sys.stdin.buffer)) is not None:
         verb, told = message
@@ -181,7 +185,8 @@ def main() -> None:
             case "finish":
                 answer = Sensed(sightings=senses.finish(*told))
             case "dump":
-                answer = senses.dump()
+                answer = senses.dump(told)
+                trim()
             case "load":
                 senses.load(told)
             case _:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import ClassVar, NamedTuple
 
@@ -175,9 +175,19 @@ class Pipeline:
 
     def dump(self) -> bytes:
         """The whole working state; everything that was begun is ended."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """`dump` piece by piece, as they come: MessagePack of (version of the rules, part by name)."""
         assert not self._begun, "what was begun is not part of the state"  # noqa: S101 - an invariant of the caller
-        parts = self._here.dump() | (self._beside.dump() if self._beside else {})
-        return msgspec.msgpack.encode((self.rules_version, dict(sorted(parts.items()))))
+        encode = msgspec.msgpack.encode
+        there = self._beside.parts if self._beside else ()
+        names = sorted((*self._here.parts, *there))
+        yield b"\x92" + encode(self.rules_version) + b"\xde" + len(names).to_bytes(2, "big")
+        for name in names:
+            part = self._beside.dump(name) if self._beside and name in there else self._here.dump(name)
+            yield encode(name) + b"\xc6" + len(part).to_bytes(4, "big")
+            yield part
 
     def load(self, data: bytes) -> None:
         """Go on exactly where `dump` was called.

@@ -19,13 +19,14 @@ from adapters.views import Views
 from config.home import Home
 from config.settings import Settings, load_settings
 from domain.values import Micros
+from engine.heap import tame
 from engine.rules.ruleset import RuleSet
 from scheduler.follower import Following
 from scheduler.health import HealthWatch
 from scheduler.hunt import Hunt
 from scheduler.intake import intake
 from scheduler.jobs import Clockwork, Job
-from scheduler.recovery import History, OrderBook, Recorded, Snapshot, histories, order_path, save_snapshot
+from scheduler.recovery import History, OrderBook, Recorded, histories, order_path, save_snapshot
 from scheduler.restore import restore
 from scheduler.runner import Pace, Runner, Stats
 from scheduler.verdicts import Verdicts
@@ -87,6 +88,7 @@ def running(
     now: Callable[[], Micros] = wall_clock,
 ) -> Iterator[Runner]:
     """A runner over the feeds, holding the locks of everything it runs."""
+    tame()
     home, settings, journal = parts.home, parts.settings, parts.journal
     artifacts = Artifacts(home.artifacts)
     with ExitStack() as stack:
@@ -139,9 +141,7 @@ def running(
             agents=_agents(parts, agents),
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
-            save=lambda hunt, resume: save_snapshot(
-                home.snapshot(hunt.feed), Snapshot(rows=hunt.rows, resume=resume, state=hunt.dump())
-            ),
+            save=lambda hunt, resume: save_snapshot(home.snapshot(hunt.feed), hunt.rows, resume, hunt.dump()),
             idle=idle,
             tell=tell,
             new_rules=_now_and_then(book.changed, settings.rules.reload_every) if not until_eof else lambda: None,

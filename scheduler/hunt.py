@@ -12,7 +12,7 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any, Final, TypeAlias
@@ -308,8 +308,8 @@ class Hunt:
         """Rows received, scored, skipped, malformed and late since the feed was first opened."""
         return {name: self.ledger.totals.get(name, 0) + count for name, count in self.ledger.counts().items()}
 
-    def dump(self) -> bytes:
-        """The whole working state."""
+    def dump(self) -> Iterator[bytes]:
+        """The whole working state, piece by piece: it may have tens of megabytes."""
         ledger = asdict(self.ledger)
         ledger["faults"] = [[*key, *value] for key, value in self.ledger.faults.items()]
         head = msgspec.msgpack.encode(
@@ -322,7 +322,8 @@ class Hunt:
                 "versions": asdict(self._versions),
             }
         )
-        return b"".join((len(head).to_bytes(4, "big"), head, self._pipeline.dump()))
+        yield len(head).to_bytes(4, "big") + head
+        yield from self._pipeline.pieces()
 
     def load(self, data: bytes) -> bool:
         """Go on from a dump. False, and nothing changed, when it was made by another version of the detections."""

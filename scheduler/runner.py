@@ -22,6 +22,7 @@ from adapters.feeds import Read, ReadAhead
 from domain.facts.telemetry import FeedFault, LogReleased
 from domain.journal import Cursor, Journal, Progress
 from engine.frame import Frame
+from engine.heap import trim
 from engine.rules.ruleset import RuleSet
 from scheduler.hunt import Hunt, Step
 from scheduler.recovery import OrderBook
@@ -198,6 +199,7 @@ class Runner:
         for feed, hunt in self.hunts.items():
             self.save(hunt, self._cursor[feed].body)
             self.orders[feed].begin(hunt.rows)
+        trim()
 
     def _finish(self) -> None:
         self._go_on(None)

@@ -116,7 +116,9 @@ class AnomalyDetector:
         self._state.windows, self._state.tracker = self._windows.dump(), self._tracker
         self._state.warm_up = self._warm_up.state
         self._state.models = [(model.name, model.sha256, model.dump()) for model in self._models]
-        return msgspec.msgpack.encode(self._state)
+        data = msgspec.msgpack.encode(self._state)
+        self._state.windows, self._state.models = b"", []  # they stand elsewhere
+        return data
 
     def load(self, state: bytes) -> None:
         """Go on from a dumped state.
@@ -129,6 +131,7 @@ class AnomalyDetector:
         models = [family_of(name).load(data, expected) for name, expected, data in stored.models]
         self._windows.load(stored.windows)
         self._state, self._models = stored, models
+        stored.windows, stored.models = b"", []
         self._ranks.clear()
         self._tracker = stored.tracker or Tracker.at(self._limits.fpr)
         self._warm_up.load(None if models else stored.warm_up)

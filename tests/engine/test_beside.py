@@ -82,4 +82,4 @@ def test_a_child_that_died_is_told_and_not_waited_for(beside):
     there._child.kill()
     there._child.wait()
     with pytest.raises(Stopped, match="ended"):
-        there.dump()
+        there.dump("beacon")
