@@ -1,8 +1,8 @@
 """The C library's heap, kept from keeping what it no longer needs.
 
 Rules:
-    1. Large pieces (a snapshot, a grown table) are mapped apart and go back to the system when they are freed. By itself
-       glibc raises the bound of "large" with every such piece, until they tear holes into the heap.
+    1. Large pieces (a snapshot, a grown table) are mapped apart and go back to the system when they are freed. By
+       itself glibc raises the bound of "large" with every such piece, until they tear holes into the heap.
     2. Threads share two arenas: one for each thread would keep as many free lists.
     3. Elsewhere than on glibc nothing is done.
 """
