@@ -46,9 +46,7 @@ class Beside:
     """The door to the other process: `begin` something, do something else, `end` what was begun first."""
 
     def __init__(self, thresholds: Thresholds, seed: int) -> None:
-        self.model_version = ""
-        """After the answer that was taken last, as is `evicted`."""
-        self.evicted = 0
+        self._model_version, self._evicted, self._opened = "", 0, False
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -63,7 +61,18 @@ class Beside:
         self.parts = (*(behaviour.name for behaviour in share(thresholds, beside=True)), ANOMALY)
         """Names of the parts of its state."""
         self._begin("open", msgspec.to_builtins((thresholds, seed)))
-        self._answer(None)
+
+    @property
+    def model_version(self) -> str:
+        """Version of the anomaly model, after the answer that was taken last."""
+        self._open()
+        return self._model_version
+
+    @property
+    def evicted(self) -> int:
+        """Entities that were forgotten for want of room, after the answer that was taken last."""
+        self._open()
+        return self._evicted
 
     def begin(self, frame: Frame) -> None:
         """Hand over a frame."""
@@ -107,12 +116,19 @@ class Beside:
         except (BrokenPipeError, ValueError) as error:
             raise self._stopped() from error
 
+    def _open(self) -> None:
+        """The child has much to import: its first answer is waited for when it is needed."""
+        if not self._opened:
+            self._opened = True
+            self._answer(None)
+
     def _answer(self, shape: Any) -> Any:
+        self._open()
         said = self._answers.get()
         if said is None:
             self._answers.put(None)  # whoever asks next is told too
             raise self._stopped()
-        self.model_version, self.evicted, answer = msgspec.msgpack.decode(said)
+        self._model_version, self._evicted, answer = msgspec.msgpack.decode(said)
         return answer if shape in {None, bytes} else msgspec.convert(answer, shape)
 
     def _listen(self) -> None:
@@ -167,6 +183,8 @@ def main() -> None:
     import gc
     import signal
 
+    from engine.kernels import warm
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us in its own time
     gc.set_threshold(50_000, 20, 50)
     tame()
@@ -192,6 +210,8 @@ def main() -> None:
             case _:
                 pass
         _write(sys.stdout.buffer, (senses.model_version, senses.evicted, answer))
+        if verb == "open":
+            warm()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from engine.heap import tame
 from engine.rules.ruleset import RuleSet
 from scheduler.follower import Following
 from scheduler.health import HealthWatch
-from scheduler.hunt import Hunt
+from scheduler.hunt import Hunt, new_beside
 from scheduler.intake import intake
 from scheduler.jobs import Clockwork, Job
 from scheduler.recovery import History, OrderBook, Recorded, histories, order_path, save_snapshot
@@ -94,16 +94,25 @@ def running(
     with ExitStack() as stack:
         for name in [*(f"agent-{agent}" for agent in agents), *(f"feed-{spec.name}" for spec in specs)]:
             stack.enter_context(take(home.log_location, name))
+        beside = {spec.name: new_beside(settings) for spec in specs}
+        for each in beside.values():
+            stack.callback(each.close)
         known = histories(journal, [spec.name for spec in specs])
         verdicts = Verdicts(journal, artifacts)
         book = Rulebook(settings.rules.dir, shipped=settings.rules.shipped)
         rules = book.load()
         hunts = {
-            spec.name: Hunt(spec.name, spec.kind, settings, artifacts, rules=rules, verdicts=verdicts.between)
+            spec.name: Hunt(
+                spec.name,
+                spec.kind,
+                settings,
+                artifacts,
+                rules=rules,
+                beside=beside[spec.name],
+                verdicts=verdicts.between,
+            )
             for spec in specs
         }
-        for hunt in hunts.values():
-            stack.callback(hunt.close_pipeline)
         recorded = {spec.name: Recorded.of(spec.name, journal.cursor(spec.name)) for spec in specs}
         for spec in specs:
             _same_kind(spec, known[spec.name])

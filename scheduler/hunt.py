@@ -101,6 +101,7 @@ class Hunt:
         artifacts: Artifacts,
         *,
         rules: RuleSet | None = None,
+        beside: Beside | None = None,
         verdicts: Learned = lambda _feed, _after, _upto: [],
     ) -> None:
         self.feed = feed
@@ -114,7 +115,7 @@ class Hunt:
         self._folded = 0
         self._folds: dict[int, int] = {}
         self._wanted = rules or RuleSet()
-        self._pipeline = new_pipeline(settings, self._wanted)
+        self._pipeline = new_pipeline(settings, self._wanted, beside)
         self._state = detector.State()
         self._versions = self._live_versions(self._pipeline.rules_version)
         self._drafts = Drafts(feed)
@@ -396,7 +397,12 @@ class Hunt:
         return drafts
 
 
-def new_pipeline(settings: Settings, rules: RuleSet) -> Pipeline:
-    """The engine as the settings want it."""
-    beside = Beside(settings.thresholds, settings.seed)
+def new_pipeline(settings: Settings, rules: RuleSet, beside: Beside | None = None) -> Pipeline:
+    """The engine as the settings want it; `beside` is the process beside, when it was begun already."""
+    beside = beside or new_beside(settings)
     return Pipeline(settings.thresholds, seed=settings.seed, beside=beside, rules=rules)
+
+
+def new_beside(settings: Settings) -> Beside:
+    """The process beside: it has much to import, so begin it early."""
+    return Beside(settings.thresholds, settings.seed)
