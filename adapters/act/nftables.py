@@ -101,7 +101,7 @@ class Nftables:
             element = self._element(where, host)
             held = self._holders(where, host, element)
             holders = change(held)
-            if holders == held and (not held or self._stands()):
+            if holders == held and (self._stands() if held else element is None):
                 return holders
             try:
                 commands = self._change(where, host, element, holders)
