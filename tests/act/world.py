@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 
 import pytest
@@ -37,12 +37,14 @@ serve(socket.AF_INET6, "::")
 
 CALL = """
 import socket, sys
-try:
-    with socket.create_connection((sys.argv[1], PORT), timeout=float(sys.argv[2])) as s:
-        s.sendall(b"ping")
-        sys.exit(0 if s.recv(10) == b"ping" else 1)
-except OSError:
-    sys.exit(1)
+for line in sys.stdin:
+    host, patience = line.split()
+    try:
+        with socket.create_connection((host, PORT), timeout=float(patience)) as s:
+            s.sendall(b"ping")
+            print(s.recv(10) == b"ping", flush=True)
+    except OSError:
+        print(False, flush=True)
 """.replace("PORT", str(PORT))
 
 
@@ -68,13 +70,17 @@ def needs_kernel() -> None:
 class Wire:
     """The two hosts; `inside` is the namespace of the server, where the filter works."""
 
-    def __init__(self, inside: str, outside: str) -> None:
+    def __init__(self, inside: str, outside: str, caller: subprocess.Popen[str]) -> None:
         self.inside, self.outside = inside, outside
+        self._caller = caller
 
-    def reaches(self, host: str = SERVER, patience: float = 0.4) -> bool:
+    def reaches(self, host: str = SERVER, patience: float = 0.3) -> bool:
         """Whether the attacker gets a new connection to the server and an answer on it."""
-        words = ["ip", "netns", "exec", self.outside, sys.executable, "-S", "-c", CALL, host, str(patience)]
-        return subprocess.run(words, check=False).returncode == 0
+        assert self._caller.stdin is not None
+        assert self._caller.stdout is not None
+        self._caller.stdin.write(f"{host} {patience}\n")
+        self._caller.stdin.flush()
+        return self._caller.stdout.readline().strip() == "True"
 
 
 def _ip(*words: str) -> None:
@@ -87,27 +93,28 @@ def wired() -> Iterator[Wire]:
     number = next(_numbers)
     inside, outside = f"mt{os.getpid()}i{number}", f"mt{os.getpid()}o{number}"
     near, far = f"m{os.getpid() % 100000}a{number}", f"m{os.getpid() % 100000}b{number}"
-    server = None
-    try:
-        _ip("netns", "add", inside)
-        _ip("netns", "add", outside)
+    with ExitStack() as stack:
+        for space in (inside, outside):
+            stack.callback(subprocess.run, ["ip", "netns", "del", space], check=False, capture_output=True)
+            _ip("netns", "add", space)
         _ip("link", "add", near, "netns", inside, "type", "veth", "peer", "name", far, "netns", outside)
         for space, link, host, host6 in ((inside, near, SERVER, SERVER6), (outside, far, ATTACKER, ATTACKER6)):
             _ip("-n", space, "addr", "add", f"{host}/24", "dev", link)
             _ip("-n", space, "addr", "add", f"{host6}/64", "dev", link, "nodad")
             _ip("-n", space, "link", "set", link, "up")
             _ip("-n", space, "link", "set", "lo", "up")
-        server = subprocess.Popen(
-            ["ip", "netns", "exec", inside, sys.executable, "-S", "-c", SERVE], stdout=subprocess.PIPE
-        )
+        server = stack.enter_context(_started(inside, SERVE))
         assert server.stdout is not None
-        assert server.stdout.readline() == b"ready\n"
-        yield Wire(inside, outside)
-    finally:
-        if server is not None:
-            server.kill()
-            server.wait()
-            assert server.stdout is not None
-            server.stdout.close()
-        for space in (inside, outside):
-            subprocess.run(["ip", "netns", "del", space], check=False, capture_output=True)
+        assert server.stdout.readline() == "ready\n"
+        yield Wire(inside, outside, stack.enter_context(_started(outside, CALL)))
+
+
+@contextmanager
+def _started(space: str, code: str) -> Iterator[subprocess.Popen[str]]:
+    """A program in a namespace, while it is wanted."""
+    words = ["ip", "netns", "exec", space, sys.executable, "-S", "-c", code]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
