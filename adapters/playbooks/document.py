@@ -22,6 +22,12 @@ class PlaybookError(MyrmidonError):
     """A playbook that cannot be used: the file, the place in it, and why."""
 
 
+class MissingPlaybooks(PlaybookError):  # noqa: N818 - says what it is
+    """A file or folder of playbooks that was named is not there."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A document as it was read.
