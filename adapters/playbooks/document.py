@@ -72,12 +72,16 @@ def open_document(file: Path) -> Document:
 
 def document_of(file: str, raw: bytes) -> Document:
     """The document that these bytes are."""
-    body, problems = parsed(raw)
+    try:
+        body, problems = parsed(raw)
+        problems = problems or list(checked(body))
+    except RecursionError:
+        body, problems = None, [Problem(place="", reason="is nested too deeply")]
     return Document(
         file=file,
         body=body if isinstance(body, dict) else {},
         version=sha256(raw).hexdigest()[:16],
-        problems=tuple(problems or checked(body)),
+        problems=tuple(problems),
     )
 
 
@@ -108,8 +112,6 @@ def parsed(raw: bytes) -> tuple[Any, list[Problem]]:
         return None, [Problem(place="", reason="is not UTF-8: write it anew as UTF-8")]
     except json.JSONDecodeError as error:
         return None, [Problem(place=f"line {error.lineno}", reason=f"is no JSON: {error.msg}")]
-    except RecursionError:
-        return None, [Problem(place="", reason="is nested too deeply")]
     return body, [Problem(place=name, reason="stands twice in one object") for name in twice]
 
 

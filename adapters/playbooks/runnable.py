@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args
 
 from adapters.playbooks.document import Document, PlaybookError
+from adapters.playbooks.shape import one_line
 from adapters.playbooks.workflow import Json, decoded
 from agents.responder.playbook import Playbook, Step
 from domain.values import DAY, Micros, ThreatKind
@@ -184,4 +185,4 @@ def _actuator(document: Document, key: str, agent: str) -> str:
 
 
 def _refused(document: Document, key: str, reason: str) -> NotRunnable:
-    return NotRunnable(f"{document.file}: not runnable: step {key}: {reason}")
+    return NotRunnable(f"{document.file}: not runnable: step {key}: {one_line(reason)}")
