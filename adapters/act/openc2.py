@@ -14,7 +14,6 @@ Rules:
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Mapping
 from email.utils import formatdate
@@ -24,7 +23,7 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from adapters.act.options import options_of, token_of
-from adapters.act.targets import TICKET, UNDOES, TargetError, host_of
+from adapters.act.targets import TICKET, UNDOES, TargetError, target_of
 from adapters.act.web import Caller
 from agents.responder.ports import ActuatorError, Effect
 from config.actuators import OpenC2Settings
@@ -34,9 +33,6 @@ from domain.values import Micros
 SENT: Final = "application/openc2-cmd+json;version=1.0"
 WANTED: Final = "application/openc2-rsp+json;version=1.0"
 OWN: Final = "x-myrmidon"
-NAME: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
-"""A domain name."""
-
 Json = dict[str, Any]
 
 
@@ -91,12 +87,9 @@ class OpenC2:
         if (action.verb, action.target_type) not in self.undoes:
             raise ActuatorError(f"{self.name}: cannot {action.verb} {action.target_type}; see docs/actuators.md")
         try:
-            value = action.target if action.target_type == "domain_name" else str(host_of(action))
+            return {action.target_type: target_of(action)}
         except TargetError as error:
             raise ActuatorError(f"{self.name}: {error}") from None
-        if action.target_type == "domain_name" and not NAME.fullmatch(value):
-            raise ActuatorError(f"{self.name}: {value!r} is no domain name")
-        return {action.target_type: value}
 
     def _done(self, request: UUID, command: Json) -> Json:
         """Send a command and return its results, if it was done."""

@@ -25,6 +25,24 @@ def test_nothing_set_plays_dry_run_in_every_part(tmp_path):
     assert list(tmp_path.iterdir()) == [], "building has no effect"
 
 
+@pytest.mark.parametrize(
+    ("target_type", "target"),
+    [
+        ("ipv4_net", "bad.example.org"),
+        ("ipv4_net", "2001:db8::1/128"),
+        ("ipv6_net", "::ffff:127.0.0.1"),
+        ("domain_name", "203.0.113.7"),
+        ("domain_name", "a b"),
+        ("domain_name", ""),
+        ("domain_name", "x" * 64 + ".org"),
+    ],
+)
+def test_a_target_that_is_not_of_its_type_is_refused_even_by_the_dry_run(target_type, target, tmp_path):
+    actuator = build_actuators({}, tmp_path)["dns"]
+    with pytest.raises(ActuatorError, match=r"^dns: "):
+        actuator.check(action(target, target_type=target_type))
+
+
 def test_ours_are_registered_as_the_project_says():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     assert project["entry-points"][GROUP] == OURS
