@@ -1,4 +1,4 @@
-"""Two hosts and a wire: network namespaces joined by a veth pair, with real packets."""
+"""Hosts and wires: network namespaces joined by veth pairs, with real packets."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ _numbers = count(1)
 
 ATTACKER, SERVER = "10.77.0.2", "10.77.0.1"
 ATTACKER6, SERVER6 = "fd77::2", "fd77::1"
+FAR, FAR6 = "10.78.0.2", "fd78::2"
+"""The attacker behind the router."""
+
 PORT = 8099
 
 SERVE = """
@@ -68,13 +71,17 @@ def needs_kernel() -> None:
 
 
 class Wire:
-    """The two hosts; `inside` is the namespace of the server, where the filter works."""
+    """Two hosts; `inside` is the namespace where the filter works, `outside` that of the attacker."""
 
     def __init__(self, inside: str, outside: str, caller: subprocess.Popen[str]) -> None:
         self.inside, self.outside = inside, outside
         self._caller = caller
 
-    def reaches(self, host: str = SERVER, patience: float = 0.3) -> bool:
+    def cut(self, host: str = SERVER) -> bool:
+        """Whether nothing comes back of a new connection."""
+        return not self.reaches(host, patience=0.3)
+
+    def reaches(self, host: str = SERVER, patience: float = 5.0) -> bool:
         """Whether the attacker gets a new connection to the server and an answer on it."""
         assert self._caller.stdin is not None
         assert self._caller.stdout is not None
@@ -89,24 +96,51 @@ def _ip(*words: str) -> None:
 
 @contextmanager
 def wired() -> Iterator[Wire]:
-    """A server and an attacker on one wire."""
-    number = next(_numbers)
-    inside, outside = f"mt{os.getpid()}i{number}", f"mt{os.getpid()}o{number}"
-    near, far = f"m{os.getpid() % 100000}a{number}", f"m{os.getpid() % 100000}b{number}"
+    """A server and an attacker on one wire; the filter works on the server."""
     with ExitStack() as stack:
-        for space in (inside, outside):
-            stack.callback(subprocess.run, ["ip", "netns", "del", space], check=False, capture_output=True)
-            _ip("netns", "add", space)
-        _ip("link", "add", near, "netns", inside, "type", "veth", "peer", "name", far, "netns", outside)
-        for space, link, host, host6 in ((inside, near, SERVER, SERVER6), (outside, far, ATTACKER, ATTACKER6)):
-            _ip("-n", space, "addr", "add", f"{host}/24", "dev", link)
-            _ip("-n", space, "addr", "add", f"{host6}/64", "dev", link, "nodad")
-            _ip("-n", space, "link", "set", link, "up")
-            _ip("-n", space, "link", "set", "lo", "up")
-        server = stack.enter_context(_started(inside, SERVE))
-        assert server.stdout is not None
-        assert server.stdout.readline() == "ready\n"
-        yield Wire(inside, outside, stack.enter_context(_started(outside, CALL)))
+        inside, outside = (_space(stack, letter) for letter in "io")
+        _joined((inside, SERVER, SERVER6), (outside, ATTACKER, ATTACKER6))
+        yield _working(stack, inside, inside, outside)
+
+
+@contextmanager
+def routed() -> Iterator[Wire]:
+    """A server and an attacker with a router between them; the filter works on the router."""
+    with ExitStack() as stack:
+        router, inside, outside = (_space(stack, letter) for letter in "rio")
+        _joined((inside, SERVER, SERVER6), (router, "10.77.0.254", "fd77::fe"))
+        _joined((outside, FAR, FAR6), (router, "10.78.0.254", "fd78::fe"))
+        _ip("-n", inside, "route", "add", "default", "via", "10.77.0.254")
+        _ip("-n", outside, "route", "add", "default", "via", "10.78.0.254")
+        _ip("netns", "exec", router, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+        yield _working(stack, router, inside, outside)
+
+
+def _space(stack: ExitStack, letter: str) -> str:
+    """A network namespace, as long as the test lasts."""
+    space = f"mt{os.getpid()}{letter}{next(_numbers)}"
+    stack.callback(subprocess.run, ["ip", "netns", "del", space], check=False, capture_output=True)
+    _ip("netns", "add", space)
+    _ip("-n", space, "link", "set", "lo", "up")
+    return space
+
+
+def _joined(*ends: tuple[str, str, str]) -> None:
+    """A wire between two namespaces: each end's namespace and addresses."""
+    number = next(_numbers)
+    near, far = (f"m{os.getpid() % 100000}{letter}{number}" for letter in "ab")
+    _ip("link", "add", near, "netns", ends[0][0], "type", "veth", "peer", "name", far, "netns", ends[1][0])
+    for link, (space, host, host6) in zip((near, far), ends, strict=True):
+        _ip("-n", space, "addr", "add", f"{host}/24", "dev", link)
+        _ip("-n", space, "addr", "add", f"{host6}/64", "dev", link, "nodad")
+        _ip("-n", space, "link", "set", link, "up")
+
+
+def _working(stack: ExitStack, filtering: str, serving: str, calling: str) -> Wire:
+    server = stack.enter_context(_started(serving, SERVE))
+    assert server.stdout is not None
+    assert server.stdout.readline() == "ready\n"
+    return Wire(filtering, calling, stack.enter_context(_started(calling, CALL)))
 
 
 @contextmanager

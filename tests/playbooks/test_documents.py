@@ -207,7 +207,7 @@ def places(value, path=()):
 PLACES = [path for path in places(VALID) if path]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(where=st.sampled_from(PLACES), junk=JUNK, beside=st.text(max_size=6))
 def test_whatever_stands_anywhere_is_told_or_runs_and_never_breaks_the_reader(where, junk, beside):
     body = changed(*where, to=junk)
