@@ -9,10 +9,12 @@ import pytest
 
 from adapters.act import GROUP, OURS, build_actuators, registered
 from adapters.act.dry_run import DryRun
-from adapters.act.options import SetupError
+from adapters.act.nftables import Nftables
+from adapters.act.options import SetupError, options_of
 from adapters.act.record import ROOM, Done, Record
 from agents.responder.ports import ActuatorError
-from config.actuators import PARTS, TYPES
+from config.actuators import PARTS, TYPES, NftablesSettings
+from config.settings import load_settings
 from domain.values import DAY
 from tests.act.acting import NOW, action
 from tests.data import ROOT
@@ -65,6 +67,15 @@ def test_settings_that_do_not_fit_are_named(given, said, tmp_path):
         build_actuators({"firewall": given}, tmp_path)
     assert raised.value.exit_code == 2
     assert "\n" not in str(raised.value)
+
+
+def test_options_come_from_the_environment_too(tmp_path, monkeypatch):
+    for name, value in {"TYPE": "nftables", "RATE": "5", "REACH": "10.9.0.0/24, 10.8.0.0/24"}.items():
+        monkeypatch.setenv(f"MYRMIDON_ACTUATORS__FIREWALL__{name}", value)
+    given = load_settings(None).actuators
+    assert isinstance(build_actuators(given, tmp_path)["firewall"], Nftables)
+    options = options_of(NftablesSettings, "firewall", given["firewall"])
+    assert (options.rate, options.reach) == (5, ("10.9.0.0/24", "10.8.0.0/24"))
 
 
 def plugin(folder, monkeypatch, body: str) -> None:
