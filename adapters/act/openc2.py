@@ -7,8 +7,9 @@ Rules:
     2. The action's id is request id and command id, so that the consumer can tell a repetition; `stop_time` tells
        it when to let go by itself.
     3. Done is what it answers 200 to, in HTTP and in the message. Anything else is an error that says what came.
-    4. Whether an action is in force is asked by `query` with the action's own target; the consumer answers in
-       `results["x-myrmidon"]["in_force"]`. One that cannot answer is an error: nobody knows.
+    4. Whether an action is in force is asked by `query` with the action's own target, and which one in
+       `args["x-myrmidon"]`; the consumer answers in `results["x-myrmidon"]["in_force"]`. One that cannot answer is an
+       error: nobody knows.
 """
 
 from __future__ import annotations
@@ -67,7 +68,8 @@ class OpenC2:
 
     def effect(self, action: Action) -> Effect:
         """Ask the consumer."""
-        results = self._done(_request("effect", action), _command("query", self._target(action)))
+        about = {OWN: {"action": action.verb, "command_id": str(action.action)}}
+        results = self._done(_request("effect", action), _command("query", self._target(action), **about))
         own = results.get(OWN)
         told = own.get("in_force") if isinstance(own, dict) else None
         if not isinstance(told, bool):

@@ -54,6 +54,8 @@ def playbook_of(document: Document) -> Playbook:
     body, name = document.body, Path(document.file).stem
     if not ONCE.fullmatch(name):
         raise NotRunnable(f"{document.file}: its name may hold small letters, digits, '.', '_' and '-' only")
+    if body.get("revoked"):
+        raise NotRunnable(f"{document.file}: not runnable: its author revoked it")
     own = body.get("playbook_extensions", {}).get(EXTENSION, {})
     steps = tuple(_step(document, key, body["workflow"][key]) for key in _line(document))
     return Playbook(

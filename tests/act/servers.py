@@ -165,7 +165,7 @@ class ConsumerHandler(Handler):
         with server.lock:
             server.force = {key: end for key, end in server.force.items() if end > now}
             if verb == "query":
-                held = any(target == value for _, target in server.force)
+                held = (command["args"]["x-myrmidon"]["action"], value) in server.force
                 return (200, {"x-myrmidon": {"in_force": held}}) if server.answers_queries else (501, {})
             undone = {"allow": ("deny",), "restore": ("contain", "redirect")}.get(verb)
             if undone is not None:

@@ -90,6 +90,16 @@ def test_a_consumer_that_answers_no_queries_means_that_nobody_knows(consumer, pe
         firewall(consumer, pem).effect(action())
 
 
+def test_two_actions_on_one_target_are_told_apart(consumer, pem):
+    one, denies = firewall(consumer, pem), action()
+    contains = action(verb="contain", undo="restore")
+    one.execute(denies, UNTIL)
+    one.execute(contains, UNTIL)
+    one.undo(denies)
+    assert not one.effect(denies).in_force
+    assert one.effect(contains).in_force
+
+
 MOODS = {
     "slow": "did not answer within 1 s: nobody knows",
     "dripping": "did not answer within 1 s: nobody knows",

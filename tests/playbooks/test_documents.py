@@ -261,6 +261,7 @@ NOT_RUNNABLE = {
         changed("playbook_extensions", EXTENSION, "kinds", to=["rain"]),
         "'rain' is no kind of threat",
     ),
+    "revoked": ({**VALID, "revoked": True}, "its author revoked it"),
     "no kinds": (changed("playbook_extensions", to=GONE), "names no kinds of threat"),
 }  # fmt: skip
 
