@@ -30,7 +30,7 @@ from engine.frame import Frame
 from engine.heap import tame, trim
 from engine.sensed import Judged, Sensed
 from engine.senses import ANOMALY, Parts, Senses
-from engine.wire import pack, unpack
+from engine.wire import binary_output, pack, unpack
 
 BESIDE: Final = frozenset({"horizontal-scan", "beacon"})
 
@@ -189,6 +189,7 @@ def main() -> None:
     gc.set_threshold(50_000, 20, 50)
     tame()
     senses: Senses | None = None
+    out = binary_output()
     while (message := _read(sys.stdin.buffer)) is not None:
         verb, told = message
         answer: Any = None
@@ -209,7 +210,7 @@ def main() -> None:
                 senses.load(told)
             case _:
                 pass
-        _write(sys.stdout.buffer, (senses.model_version, senses.evicted, answer))
+        _write(out, (senses.model_version, senses.evicted, answer))
         if verb == "open":
             warm()
 
