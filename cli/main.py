@@ -9,7 +9,21 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cli import alerts, audit, bench, demo, feedback, incidents, models, projections, rules, run, status, threats
+from cli import (
+    alerts,
+    audit,
+    bench,
+    demo,
+    feedback,
+    incidents,
+    models,
+    playbooks,
+    projections,
+    rules,
+    run,
+    status,
+    threats,
+)
 from cli.context import Context
 from domain.errors import MyrmidonError
 
@@ -25,7 +39,11 @@ app = typer.Typer(
 USAGE_ERROR: Final[Any] = typer.BadParameter.__base__
 """What typer raises when the words of a command do not fit; it keeps the class to itself."""
 
-for group in (run, demo, status, threats, incidents, alerts, feedback, rules, models, projections, audit, bench):
+GROUPS: Final = (
+    run, demo, status, threats, incidents, alerts, feedback, playbooks, rules, models, projections, audit, bench,
+)  # fmt: skip
+
+for group in GROUPS:
     group.register(app)
 
 

@@ -60,6 +60,14 @@ class Past(msgspec.Struct, array_like=True):
             self.alarm = 0
         return [row for row, entries in windows if self._add(row, entries)]
 
+    def remember(self, scores: bytes, vector: bytes) -> bool:
+        """`learn` one window, packed, when no alarm is on; whether it was learned: not when the baseline is full."""
+        if len(self.scores.packed) >= self.scores.size * len(scores):
+            return False
+        self.scores.keep(scores)
+        self.vectors.keep(vector)
+        return True
+
     def flag(self, scores: NDArray[np.float64], vector: Vector) -> bool:
         """The host is flagged. True if it has been for so long that its baseline starts anew."""
         if not self.alarm:
