@@ -49,7 +49,5 @@ def test_a_live_incident_reaches_the_channel_that_works_and_the_other_degrades_h
     assert listed & {("chat", "failed"), ("chat", "routed")}
     said = (tmp_path / "errors").read_text()
     assert said.count("channel chat does not work") == 1
-    kept = said + "".join(
-        file.read_text("latin-1") for file in home.rglob("*") if file.is_file() and os.access(file, os.R_OK)
-    )
+    kept = said + "".join(file.read_text("latin-1") for file in home.rglob("*") if file.is_file())
     assert not [secret for secret in SECRETS.values() if secret in kept]
