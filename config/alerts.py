@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from agents.responder.backlog import Patience
 from agents.responder.hours import Hours, parse_hours
-from agents.responder.routing import Manners, Routing, Rule, networks_of
+from agents.responder.routes import Manners, Routing, Rule, networks_of
 from domain.values import MINUTE, SECOND, Level, ThreatKind
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)

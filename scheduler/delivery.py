@@ -20,7 +20,7 @@ from typing import Final
 from adapters.collector import collector_paused
 from agents.responder.backlog import Backlog, Shelf, Waiting
 from agents.responder.notices import Channel, Notice, NotifyError
-from agents.responder.routing import Routing
+from agents.responder.routes import Routing
 from config.alerts import AlertSettings
 from domain.facts.alert import AlertDelivered, AlertEscalated, AlertFailed, AlertRouted
 from domain.journal import Draft, Journal, Progress, Recorded

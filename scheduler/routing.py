@@ -13,7 +13,8 @@ from typing import Final
 from uuid import UUID
 
 from agents.responder.backlog import Alert, Backlog, Patience, Waiting
-from agents.responder.routing import CHANGES, Change, Decision, Moment, Routing, State, route
+from agents.responder.routes import Routing
+from agents.responder.routing import CHANGES, Change, Decision, Moment, State, route
 from config.alerts import AlertSettings
 from domain.facts.alert import (
     AlertDelivered,

@@ -20,7 +20,8 @@ from heapq import heappop, heappush
 from typing import Final, TypeAlias
 from uuid import UUID, uuid5
 
-from agents.responder.routing import RANK, Routing, Rule, alert_id
+from agents.responder.routes import RANK, Routing, Rule
+from agents.responder.routing import alert_id
 from domain.facts.alert import AlertEscalated, AlertRouted
 from domain.values import NAMESPACE, SECOND, Micros
 

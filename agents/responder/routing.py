@@ -18,13 +18,12 @@ State is bounded: the incidents that changed last. Own facts are not read back: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final, TypeAlias
 from uuid import UUID, uuid5
 
-from agents.responder.hours import Hours, quiet_until, within
+from agents.responder.hours import quiet_until
+from agents.responder.routes import RANK, Manners, Routing, fits
 from domain.facts.alert import AlertRouted, AlertSuppressed, AlertTrigger, SuppressionReason
 from domain.facts.incident import (
     IncidentAcknowledged,
@@ -35,7 +34,7 @@ from domain.facts.incident import (
     IncidentResolved,
     ThreatLinked,
 )
-from domain.values import HOUR, LEVELS, MINUTE, NAMESPACE, SECOND, Level, Micros, ThreatKind
+from domain.values import HOUR, MINUTE, NAMESPACE, SECOND, Level, Micros, ThreatKind
 
 Change: TypeAlias = (
     IncidentOpened
@@ -57,69 +56,11 @@ CHANGES: Final = (
 )
 Decision: TypeAlias = AlertRouted | AlertSuppressed
 
-RANK: Final[dict[Level, int]] = {level: rank for rank, (_, level) in enumerate(reversed(LEVELS), 1)}
-"""low 1 ... critical 4."""
-
 SHOWN: Final = 20
 """Entities, kinds and threats that an alert names."""
 
 REMEMBERED: Final = 20_000
 """Incidents that are remembered, those that changed last."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """A row of the routing table. An empty condition fits everything.
-
-    Attributes:
-        level: this level or a graver one.
-        kinds: one of the incident's threats is of one of these.
-        names, networks: one of the incident's entities is one of these hosts, or in one of these networks.
-        hours: the change occurred in one of these spans (event time).
-        regions: the region that recorded the incident.
-        last: rules below are not read when this one fits.
-        escalate_after: us after delivery without an acknowledgement, after which `escalate_to` is told; 0 is never.
-    """
-
-    name: str
-    channels: tuple[str, ...]
-    level: Level = "low"
-    kinds: frozenset[ThreatKind] = frozenset()
-    names: frozenset[str] = frozenset()
-    networks: tuple[IPv4Network | IPv6Network, ...] = ()
-    hours: tuple[Hours, ...] = ()
-    regions: frozenset[str] = frozenset()
-    last: bool = False
-    escalate_after: Micros = 0
-    escalate_to: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
-    """What a channel wants.
-
-    Attributes:
-        per_minute: alerts a minute at most, in the long run; 0 is no limit.
-        burst: alerts at once at most.
-        quiet: when nothing but critical alerts goes out.
-        critical_passes: whether critical ones go out in quiet hours.
-        follow_ups: whether it is told that an incident was acknowledged or is over.
-    """
-
-    per_minute: float = 0.0
-    burst: int = 10
-    quiet: tuple[Hours, ...] = ()
-    critical_passes: bool = True
-    follow_ups: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Routing:
-    """The whole table, and the manners of each channel that it names."""
-
-    rules: tuple[Rule, ...] = ()
-    channels: Mapping[str, Manners] = field(default_factory=dict)
-    group_window: Micros = 15 * MINUTE
 
 
 @dataclass(slots=True, kw_only=True)
@@ -182,19 +123,6 @@ class Moment:
 def alert_id(cause: UUID, channel: str) -> UUID:
     """Id of the alert that a fact causes on a channel: its idempotence key."""
     return uuid5(NAMESPACE, f"alert|{cause.hex}|{channel}")
-
-
-def networks_of(entities: Sequence[str]) -> tuple[frozenset[str], tuple[IPv4Network | IPv6Network, ...]]:
-    """Host names, and the networks among `entities`.
-
-    Raises:
-        ValueError: it looks like a network and is none.
-
-    >>> networks_of(["10.0.0.0/8", "mail"])
-    (frozenset({'mail'}), (IPv4Network('10.0.0.0/8'),))
-    """
-    nets = tuple(ip_network(text) for text in entities if "/" in text)
-    return frozenset(text for text in entities if "/" not in text), nets
 
 
 def route(policy: Routing, state: State, change: Change, moment: Moment) -> list[Decision]:
@@ -283,34 +211,13 @@ def channels_of(policy: Routing, subject: Subject, moment: Moment) -> dict[str, 
     """The channels that the rules choose for an incident, each with the first rule that chose it."""
     found: dict[str, str] = {}
     for rule in policy.rules:
-        if not fits(rule, subject, moment):
+        if not fits(rule, subject.level, subject.kinds, subject.entities, at=moment.at, region=moment.region):
             continue
         for channel in rule.channels:
             found.setdefault(channel, rule.name)
         if rule.last:
             break
     return found
-
-
-def fits(rule: Rule, subject: Subject, moment: Moment) -> bool:
-    """Whether every condition of a rule holds."""
-    return (
-        RANK[subject.level] >= RANK[rule.level]
-        and (not rule.kinds or not rule.kinds.isdisjoint(subject.kinds))
-        and (not rule.regions or moment.region in rule.regions)
-        and (not rule.hours or within(rule.hours, moment.at))
-        and (not (rule.names or rule.networks) or any(_named(rule, entity) for entity in subject.entities))
-    )
-
-
-def _named(rule: Rule, entity: str) -> bool:
-    if entity in rule.names:
-        return True
-    try:
-        address = ip_address(entity)
-    except ValueError:
-        return False
-    return any(address in network for network in rule.networks)
 
 
 def _send(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agents.responder import routing
 from agents.responder.hours import parse_hours
-from agents.responder.routing import Manners, Rule, networks_of
+from agents.responder.routes import Manners, Rule, networks_of
 from domain.facts.alert import AlertRouted, AlertSuppressed
 from domain.values import MINUTE, SECOND
 from tests.alerts.histories import (
