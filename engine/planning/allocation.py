@@ -82,7 +82,7 @@ def greedy(value: Floats, load: Floats, capacity: Floats) -> Plan:
     left = capacity.astype(float)
     chosen = [NOBODY] * len(value)
     pairs = [(incident, responder) for incident, responder in np.argwhere(allowed).tolist()]
-    pairs.sort(key=lambda pair: (-_ratio(value[pair], load[pair]), -value[pair], pair))
+    pairs.sort(key=lambda pair: (-_ratio(float(value[pair]), float(load[pair])), -float(value[pair]), pair))
     for incident, responder in pairs:
         if chosen[incident] == NOBODY and load[incident, responder] <= left[responder]:
             chosen[incident] = responder
@@ -102,7 +102,7 @@ def _allowed(value: Floats, load: Floats, capacity: Floats) -> NDArray[np.bool_]
 
 
 def _ratio(value: float, load: float) -> float:
-    return float(value / load) if load > 0.0 else float("inf")
+    return value / load if load > 0.0 else float("inf")
 
 
 def _worth(chosen: tuple[int, ...], value: Floats) -> float:

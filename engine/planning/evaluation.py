@@ -50,12 +50,19 @@ class Log:
         propensity: probability with which it was chosen, above 0, shape (n,).
         reward: what came of it (1 contained, 0 not), shape (n,).
         target: chances that the other policy gives to each playbook, shape (n, playbooks).
+
+    Raises:
+        ValueError: fewer than two records, or a propensity that is not above 0.
     """
 
     chosen: NDArray[np.int64]
     propensity: Floats
     reward: Floats
     target: Floats
+
+    def __post_init__(self) -> None:
+        if len(self.chosen) < 2 or not (self.propensity > 0.0).all():
+            raise ValueError("an estimate needs two records or more, each with a propensity above 0")
 
     @property
     def weights(self) -> Floats:
@@ -74,11 +81,7 @@ class Worth:
 
 
 def inverse_propensity(log: Log) -> Worth:
-    """The IPS estimate.
-
-    Raises:
-        ValueError: fewer than two records, or a propensity that is not above 0.
-    """
+    """The IPS estimate."""
     return _worth(log, log.weights * log.reward)
 
 
@@ -88,17 +91,12 @@ def doubly_robust(log: Log, predicted: Floats) -> Worth:
     Args:
         log: the recorded choices.
         predicted: expected reward of every playbook in every incident, shape (n, playbooks); see `predict`.
-
-    Raises:
-        ValueError: fewer than two records, or a propensity that is not above 0.
     """
     chosen = predicted[np.arange(len(log.chosen)), log.chosen]
     return _worth(log, (log.target * predicted).sum(axis=1) + log.weights * (log.reward - chosen))
 
 
 def _worth(log: Log, terms: Floats) -> Worth:
-    if len(terms) < 2 or not (log.propensity > 0.0).all():
-        raise ValueError("an estimate needs two records or more, each with a propensity above 0")
     weights = log.weights
     squares = float((weights**2).sum())
     value, error = float(terms.mean()), float(terms.std(ddof=1)) / len(terms) ** 0.5

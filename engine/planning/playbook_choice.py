@@ -47,7 +47,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.facts.response import Estimate
-from engine.planning.amounts import Sums, expected
+from engine.planning.amounts import expected
 from engine.planning.posterior import STANDARD, UNDOCUMENTED, Belief, Cell, Spread, believe
 
 CELLS: Final = 600
@@ -148,14 +148,15 @@ def choose(
     shares = _shares(belief, candidates, policy)
     picked = min(int(np.searchsorted(np.cumsum(shares), np.random.default_rng(seed).random())), len(candidates) - 1)
     chosen = candidates[picked]
+    duration, cost = _amounts(state, (kind, asset_class, chosen.playbook), chosen)
     return Choice(
         playbook=chosen.playbook,
         propensity=round(float(shares[picked]), 6),
         shares=tuple(round(float(share), 6) for share in shares),
         expert=candidates[_expert(candidates)].playbook,
         success=belief.estimate(picked),
-        duration=expected(*_measured(state, (kind, asset_class, chosen.playbook), "seconds"), chosen.duration),
-        cost=expected(*_measured(state, (kind, asset_class, chosen.playbook), "cost"), chosen.cost),
+        duration=duration,
+        cost=cost,
     )
 
 
@@ -203,6 +204,14 @@ def best(
     return candidates[int(np.argmax(belief.mean))].playbook
 
 
+def expect(
+    state: State, kind: str, asset_class: str, candidate: Candidate, *, policy: Policy = Policy()
+) -> tuple[Estimate, Estimate, Estimate]:
+    """What is expected of a playbook that somebody else chose: success, seconds and cost."""
+    success = _belief(state, kind, asset_class, [candidate], policy).estimate(0)
+    return success, *_amounts(state, (kind, asset_class, candidate.playbook), candidate)
+
+
 def _expert(candidates: Sequence[Candidate]) -> int:
     return max(range(len(candidates)), key=lambda i: (candidates[i].success, -i))
 
@@ -240,10 +249,15 @@ def _normals(count: int) -> NDArray[np.float64]:
     return np.concatenate([half, -half])
 
 
-def _measured(state: State, place: tuple[str, str, str], what: str) -> tuple[Sums, Sums]:
-    """What was measured of a playbook in its cell, and everywhere else."""
-    here, elsewhere = Sums(), Sums()
+def _amounts(state: State, place: tuple[str, str, str], candidate: Candidate) -> tuple[Estimate, Estimate]:
+    """Expected seconds and cost of a playbook, from what was measured in its cell and everywhere else."""
+    here, elsewhere = Cell(documented=UNDOCUMENTED), Cell(documented=UNDOCUMENTED)
     for key, cell in state.cells.items():
         if key[2] == place[2]:
-            (here if key == place else elsewhere).join(getattr(cell, what))
-    return here, elsewhere
+            group = here if key == place else elsewhere
+            group.seconds.join(cell.seconds)
+            group.cost.join(cell.cost)
+    return (
+        expected(here.seconds, elsewhere.seconds, candidate.duration),
+        expected(here.cost, elsewhere.cost, candidate.cost),
+    )
