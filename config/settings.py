@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from agents.detector.policy import Policy as DetectorPolicy
 from agents.responder.policy import Policy as ResponderPolicy
 from config.actuators import ActuatorTable, PlaybookSettings
+from config.planning import PlanningSettings
 from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
 
@@ -94,6 +95,7 @@ class Settings(BaseSettings):
     rules: RulesSettings = RulesSettings()
     playbooks: PlaybookSettings = PlaybookSettings()
     actuators: ActuatorTable = Field(default_factory=dict)
+    planning: PlanningSettings = PlanningSettings()
     seed: int = 0
     """Seed of everything that is fitted."""
 
