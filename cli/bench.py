@@ -10,6 +10,9 @@ import typer
 
 from cli.output import emit, note
 
+FRESH = 100
+"""First seed of `bench response`: no world below it is reported any more, since they were looked at in development."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the group."""
@@ -17,6 +20,7 @@ def register(app: typer.Typer) -> None:
     group.command("throughput")(throughput)
     group.command("detection")(detection)
     group.command("alerts")(alerts)
+    group.command("response")(response)
     app.add_typer(group, name="bench")
 
 
@@ -72,6 +76,18 @@ def alerts(
         parts = tuple(part or PARTS)
         document = measure(Path(folder), parts=parts, threats=threats, flood=flood, live=live)
     emit(ctx, document, render)
+
+
+def response(
+    ctx: typer.Context,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Worlds, one a seed, for each table.")] = 25,
+    first: Annotated[int, typer.Option(min=0, help="The first seed.")] = FRESH,
+    sweep: Annotated[int, typer.Option(min=0, max=1000, help="Worlds of each variant; 0: no sweep.")] = 5,
+) -> None:
+    """How well playbooks are chosen, against fixed tables, in worlds whose truth is known."""
+    from bench.response import measure
+
+    emit(ctx, measure(range(first, first + seeds), range(first, first + sweep), note), render)
 
 
 def render(document: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ from agents.detector.policy import Policy as DetectorPolicy
 from agents.responder.policy import Policy as ResponderPolicy
 from config.actuators import ActuatorTable, PlaybookSettings
 from config.alerts import AlertSettings
+from config.planning import PlanningSettings
 from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
 
@@ -96,6 +97,7 @@ class Settings(BaseSettings):
     alerts: AlertSettings = AlertSettings()
     playbooks: PlaybookSettings = PlaybookSettings()
     actuators: ActuatorTable = Field(default_factory=dict)
+    planning: PlanningSettings = PlanningSettings()
     seed: int = 0
     """Seed of everything that is fitted."""
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import fcntl
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
@@ -36,6 +36,10 @@ BESIDE: Final = frozenset({"horizontal-scan", "beacon"})
 
 PIPE: Final = 1 << 20
 """Bytes that the pipe to the child holds, where the system lets us: some frames of 1,000 rows."""
+
+
+PIECE: Final = 1 << 20
+"""Bytes of a dumped part that are sent at once."""
 
 
 class Stopped(MyrmidonError):  # noqa: N818 - says what it is
@@ -91,11 +95,11 @@ class Beside:
         answer: Sensed = self._answer(Sensed)
         return answer
 
-    def dump(self, part: str) -> bytes:
-        """One part of the state; everything that was begun is ended."""
+    def dump(self, part: str) -> tuple[int, Iterator[bytes]]:
+        """One part of the state, its size and its pieces; everything that was begun is ended."""
         self._begin("dump", part)
-        data: bytes = self._answer(bytes)
-        return data
+        size: int = self._answer(int)
+        return size, (self._answer(bytes) for _ in range(0, size, PIECE))
 
     def load(self, parts: Parts) -> None:
         """Go on from these parts; those of others are passed over."""
@@ -129,7 +133,7 @@ class Beside:
             self._answers.put(None)  # whoever asks next is told too
             raise self._stopped()
         self._model_version, self._evicted, answer = msgspec.msgpack.decode(said)
-        return answer if shape in {None, bytes} else msgspec.convert(answer, shape)
+        return None if shape is None else msgspec.convert(answer, shape)
 
     def _listen(self) -> None:
         with suppress(ValueError):
@@ -178,8 +182,28 @@ def _open(thresholds: Thresholds, seed: int) -> Senses:
     return Senses(share(thresholds, beside=True), anomaly, closing)
 
 
+def _answers(senses: Senses, verb: str, told: Any) -> Iterator[Any]:
+    """What the child says to a message: mostly one answer; of a part that is dumped its size, then its pieces."""
+    match verb:
+        case "sense":
+            yield senses.sense(unpack(told))
+        case "learn":
+            yield senses.learn(*msgspec.convert(told, tuple[list[Judged], int, Micros]))
+        case "finish":
+            yield Sensed(sightings=senses.finish(*told))
+        case "dump":
+            data = senses.dump(told)
+            yield len(data)
+            yield from (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+            del data
+            trim()
+        case _:
+            senses.load(told)
+            yield None
+
+
 def main() -> None:
-    """The child: an answer for every message until the pipe is closed."""
+    """The child: opened by the first message, then answers for every other until the pipe is closed."""
     import gc
     import signal
 
@@ -188,31 +212,15 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us in its own time
     gc.set_threshold(50_000, 20, 50)
     tame()
-    senses: Senses | None = None
-    out = binary_output()
-    while (message := _read(sys.stdin.buffer)) is not None:
-        verb, told = message
-        answer: Any = None
-        if verb == "open":
-            senses = _open(*msgspec.convert(told, tuple[Thresholds, int]))
-        assert senses is not None, "open comes first"  # noqa: S101 - an invariant of the parent
-        match verb:
-            case "sense":
-                answer = senses.sense(unpack(told))
-            case "learn":
-                answer = senses.learn(*msgspec.convert(told, tuple[list[Judged], int, Micros]))
-            case "finish":
-                answer = Sensed(sightings=senses.finish(*told))
-            case "dump":
-                answer = senses.dump(told)
-                trim()
-            case "load":
-                senses.load(told)
-            case _:
-                pass
-        _write(out, (senses.model_version, senses.evicted, answer))
-        if verb == "open":
-            warm()
+    out, inside = binary_output(), sys.stdin.buffer
+    if (first := _read(inside)) is None:
+        return
+    senses = _open(*msgspec.convert(first[1], tuple[Thresholds, int]))
+    _write(out, (senses.model_version, senses.evicted, None))
+    warm()
+    while (message := _read(inside)) is not None:
+        for answer in _answers(senses, *message):
+            _write(out, (senses.model_version, senses.evicted, answer))
 
 
 if __name__ == "__main__":

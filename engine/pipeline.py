@@ -185,9 +185,9 @@ class Pipeline:
         names = sorted((*self._here.parts, *there))
         yield b"\x92" + encode(self.rules_version) + b"\xde" + len(names).to_bytes(2, "big")
         for name in names:
-            part = self._beside.dump(name) if self._beside and name in there else self._here.dump(name)
-            yield encode(name) + b"\xc6" + len(part).to_bytes(4, "big")
-            yield part
+            size, pieces = self._beside.dump(name) if self._beside and name in there else _whole(self._here.dump(name))
+            yield encode(name) + b"\xc6" + size.to_bytes(4, "big")
+            yield from pieces
 
     def load(self, data: bytes) -> None:
         """Go on exactly where `dump` was called.
@@ -210,6 +210,10 @@ class Pipeline:
                 self._beside.load(parts)
         except (LookupError, zlib.error, msgspec.MsgspecError) as error:
             raise _unreadable() from error
+
+
+def _whole(part: bytes) -> tuple[int, Iterator[bytes]]:
+    return len(part), iter((part,))
 
 
 def _unreadable() -> StateRefused:

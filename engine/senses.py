@@ -10,7 +10,7 @@ Rules:
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import compress
 from typing import Any, Final, Protocol
 
@@ -49,11 +49,11 @@ class Anomaly(Protocol):
     def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
         """Learn from verdicts; gives what became true by them."""
 
-    def dump(self) -> bytes:
-        """The whole state."""
+    def pieces(self) -> Iterator[bytes]:
+        """The whole state, piece by piece."""
 
     def load(self, state: bytes) -> None:
-        """Go on from what `dump` gave."""
+        """Go on from these pieces, joined."""
 
 
 class Senses:
@@ -99,7 +99,8 @@ class Senses:
     def dump(self, part: str) -> bytes:
         """One part of the working state: part by part, since the whole in plain would be the peak of the memory."""
         if part == ANOMALY and self._anomaly:
-            return zlib.compress(self._anomaly.dump(), FAST)
+            packer = zlib.compressobj(FAST)
+            return b"".join([*map(packer.compress, self._anomaly.pieces()), packer.flush()])
         [behaviour] = (behaviour for behaviour in self._behaviours if behaviour.name == part)
         return zlib.compress(msgspec.msgpack.encode(behaviour.dump()), FAST)
 

@@ -103,7 +103,7 @@ class HostWindows:
         """The whole state."""
         return msgspec.msgpack.encode((tables.dump(self._tables), self._pasts.dump(self._past)))
 
-    def load(self, state: bytes) -> None:
+    def load(self, state: bytes | memoryview) -> None:
         """Go on from a dumped state."""
         opened, past = msgspec.msgpack.decode(state, type=tuple[bytes, bytes])
         self._tables = tables.load(opened, self._limits)

@@ -19,7 +19,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from itertools import groupby
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -60,7 +60,6 @@ Fields: TypeAlias = dict[str, str | int | float]
 
 
 class _State(msgspec.Struct):
-    windows: bytes = b""
     began: bool = False
     warm_up: WarmUpState = msgspec.field(default_factory=WarmUpState)
     models: list[tuple[str, str, bytes]] = []
@@ -113,12 +112,18 @@ class AnomalyDetector:
 
     def dump(self) -> bytes:
         """The whole state, the models included."""
-        self._state.windows, self._state.tracker = self._windows.dump(), self._tracker
-        self._state.warm_up = self._warm_up.state
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """`dump` piece by piece: at no time two copies of the whole."""
+        self._state.tracker, self._state.warm_up = self._tracker, self._warm_up.state
         self._state.models = [(model.name, model.sha256, model.dump()) for model in self._models]
-        data = msgspec.msgpack.encode(self._state)
-        self._state.windows, self._state.models = b"", []  # they stand elsewhere
-        return data
+        state = msgspec.msgpack.encode(self._state)
+        self._state.models = []  # they stand elsewhere
+        yield len(state).to_bytes(8, "big")
+        yield state
+        del state
+        yield self._windows.dump()
 
     def load(self, state: bytes) -> None:
         """Go on from a dumped state.
@@ -127,11 +132,12 @@ class AnomalyDetector:
             ModelDamaged: a model in it is not the one that was dumped.
             ModelUnusable: no installed package provides one of its models.
         """
-        stored = msgspec.msgpack.decode(state, type=_State)
+        end = 8 + int.from_bytes(state[:8], "big")
+        stored = msgspec.msgpack.decode(memoryview(state)[8:end], type=_State)
         models = [family_of(name).load(data, expected) for name, expected, data in stored.models]
-        self._windows.load(stored.windows)
+        self._windows.load(memoryview(state)[end:])
         self._state, self._models = stored, models
-        stored.windows, stored.models = b"", []
+        stored.models = []
         self._ranks.clear()
         self._tracker = stored.tracker or Tracker.at(self._limits.fpr)
         self._warm_up.load(None if models else stored.warm_up)

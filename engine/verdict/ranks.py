@@ -4,6 +4,8 @@ Rules:
     1. `Ranks.consensus(row)` is `consensus(known, row)` to the last bit (a test holds it).
     2. What is kept of a reference score is how many scores of its model are at least as high; one more row (`add`)
        counts itself into these numbers.
+    3. There are ranks for every host: scores are kept in single precision, which they are rounded to anyway, and counts
+       in 16 bits.
 """
 
 from __future__ import annotations
@@ -23,8 +25,8 @@ class Ranks:
     def __init__(self, known: NDArray[np.float64], room: int) -> None:
         rows, models = known.shape
         self._size = 0
-        self._known = np.empty((max(room, rows), models))
-        self._counts = np.zeros((max(room, rows), models), np.int64)
+        self._known = np.empty((max(room, rows), models), np.float32)
+        self._counts = np.zeros((max(room, rows), models), np.uint16)
         self._told = np.zeros(models, np.int64)
         for row in known:
             self.add(row)
