@@ -22,7 +22,9 @@ def test_there_is_a_history_of_this_version():
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda path: path.stem)
 def test_a_golden_history_gives_its_views(history):
     facts = [from_line(line) for line in history.read_text("utf-8").splitlines()]
-    assert digests(replay([facts])) == json.loads(history.with_suffix(".views.json").read_text("utf-8"))
+    then = json.loads(history.with_suffix(".views.json").read_text("utf-8"))
+    now = digests(replay([facts]))
+    assert {name: now[name] for name in then} == then  # views that came later have no word in it
 
 
 @pytest.mark.parametrize("history", HISTORIES, ids=lambda path: path.stem)
