@@ -43,7 +43,7 @@ def show(
 
 def history(ctx: typer.Context) -> dict[str, dict[str, Any]]:
     """What the log says of each model, by `feed.model`."""
-    from domain.facts.model import ThresholdMoved, VotesCounted
+    from domain.facts.model import ModelRetired, ThresholdMoved, VotesCounted
     from domain.facts.operation import ModelTrained
     from domain.journal import follow
 
@@ -52,7 +52,7 @@ def history(ctx: typer.Context) -> dict[str, dict[str, Any]]:
         for batch in follow(journal):
             for recorded in batch:
                 fact = recorded.fact
-                if isinstance(fact, ModelTrained | ThresholdMoved | VotesCounted):
+                if isinstance(fact, ModelTrained | ModelRetired | ThresholdMoved | VotesCounted):
                     key = recorded.stream.partition("/")[2]
                     fold(models.setdefault(key, new(key)), fact, recorded.occurred_at)
     return dict(sorted(models.items()))
@@ -60,7 +60,8 @@ def history(ctx: typer.Context) -> dict[str, dict[str, Any]]:
 
 def new(name: str) -> dict[str, Any]:
     """A model of which nothing is known yet."""
-    return {"name": name, "versions": [], "judged": 0, "votes": 0, "disagreements": 0, "level": None, "verdicts": 0}
+    counts = {"judged": 0, "votes": 0, "disagreements": 0}
+    return {"name": name, "versions": [], **counts, "level": None, "verdicts": 0, "retired": None}
 
 
 def fold(model: dict[str, Any], fact: Any, at: int) -> None:
@@ -69,9 +70,16 @@ def fold(model: dict[str, Any], fact: Any, at: int) -> None:
         case "model-trained":
             for version in model["versions"]:
                 version["stage"] = "retired"
+            model["retired"] = None
             trained = {"name": model["name"], "version": fact.version, "stage": "active", "metrics": {}}
             trained |= {"sha256": fact.sha256, "trained_at": rfc3339(at), "samples": fact.samples, "seed": fact.seed}
             model["versions"].insert(0, trained)
+        case "model-retired":
+            model["retired"] = {"version": fact.version, "at": rfc3339(at), "reason": fact.reason}
+            if not model["versions"]:
+                never = {"name": model["name"], "version": "", "stage": "retired", "metrics": {}, "sha256": ""}
+                model["versions"].append(never | {"trained_at": None, "samples": 0, "seed": 0})
+            model["versions"][0]["stage"] = "retired"
         case "threshold-moved":
             model |= {"level": fact.level, "target": fact.target, "verdicts": fact.verdicts}
         case _:
@@ -86,8 +94,22 @@ def as_table(versions: list[dict[str, Any]]) -> Any:
     """The list for people."""
     if not versions:
         return "no model yet: hosts are held against their peers until the warm-up ends"
-    rows = [(v["name"], v["version"], v["stage"], f"{v['samples']:,}", when(v["trained_at"])) for v in versions]
+    rows = [
+        (
+            v["name"],
+            v["version"] or "-",
+            v["stage"],
+            f"{v['samples']:,}",
+            when(v["trained_at"]) if v["trained_at"] else "-",
+        )
+        for v in versions
+    ]
     return table(["MODEL", "VERSION", "STAGE", "SAMPLES", "TRAINED"], rows, right=["SAMPLES"])
+
+
+def moment(text: str | None) -> str:
+    """A moment for a table, if there is one."""
+    return when(text) if text else "-"
 
 
 def in_words(model: dict[str, Any]) -> str:
@@ -96,7 +118,10 @@ def in_words(model: dict[str, Any]) -> str:
     lines += [
         f"  {v['stage']:<8} {v['version']}  {v['samples']:,} samples, seed {v['seed']}, {when(v['trained_at'])}"
         for v in model["versions"]
+        if v["version"]
     ]
+    if model["retired"]:
+        lines.append(f"  left out since {when(model['retired']['at'])}: {model['retired']['reason']}")
     if model["judged"]:
         share, against = model["votes"] / model["judged"], model["disagreements"] / model["judged"]
         lines.append(f"  {model['judged']:,} host windows judged, {model['votes']:,} votes ({share:.2%})")

@@ -80,7 +80,7 @@ def hunt(
     started = time.monotonic()
     with (
         progress_view(quiet=quiet) as tell,
-        running(parts, specs, agents=agents, until_eof=until_eof, tell=tell) as runner,
+        running(parts, specs, agents=agents, until_eof=until_eof, tell=tell, warn=note) as runner,
         stop_on_signal(runner),
     ):
         before = {name: hunt_.totals() for name, hunt_ in runner.hunts.items()}

@@ -135,6 +135,8 @@ def troubles_of(
     """What is not well, and how grave it is."""
     for part in parts:
         detail = json.loads(part["detail"])
+        if part["kind"] == "model" and part["state"] == "retired":
+            yield "degraded", f"model {part['name']} is left out, the others vote on: {detail['reason']}"
         if part["kind"] == "region" and part["state"] != "healthy":
             yield part["state"], f"region {part['name']}: {', '.join(detail['reasons']) or part['state']}"
         elif part["kind"] == "follower":

@@ -26,7 +26,7 @@ from domain.facts.incident import (
     NoteAdded,
     ThreatLinked,
 )
-from domain.facts.model import BaselineShifted, BaselineWarming, ThresholdMoved, VotesCounted
+from domain.facts.model import BaselineShifted, BaselineWarming, ModelRetired, ThresholdMoved, VotesCounted
 from domain.facts.operation import (
     FollowerFault,
     HealthReported,
@@ -94,6 +94,7 @@ Fact: TypeAlias = (
     | ActionUndone
     | WorkflowStalled
     | ModelTrained
+    | ModelRetired
     | RulesLoaded
     | ThresholdMoved
     | VotesCounted

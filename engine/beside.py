@@ -142,7 +142,12 @@ def _open(thresholds: Thresholds, seed: int) -> Senses:
 def main() -> None:
     """The child: an answer for every message until the pipe is closed."""
     import gc
+    import os
     import signal
+
+    # the pipe is ours alone: what a model of another package prints goes to standard error
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us in its own time
     gc.set_threshold(50_000, 20, 50)
@@ -166,7 +171,7 @@ def main() -> None:
                 senses.load(told)
             case _:
                 pass
-        _write(sys.stdout.buffer, (senses.model_version, senses.evicted, answer))
+        _write(answers, (senses.model_version, senses.evicted, answer))
 
 
 if __name__ == "__main__":

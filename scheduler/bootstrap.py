@@ -84,6 +84,7 @@ def running(
     agents: Sequence[str] = AGENTS,
     until_eof: bool,
     tell: Callable[[Stats], None] = lambda _stats: None,
+    warn: Callable[[str], None] = lambda _line: None,
     now: Callable[[], Micros] = wall_clock,
 ) -> Iterator[Runner]:
     """A runner over the feeds, holding the locks of everything it runs."""
@@ -97,7 +98,9 @@ def running(
         book = Rulebook(settings.rules.dir, shipped=settings.rules.shipped)
         rules = book.load()
         hunts = {
-            spec.name: Hunt(spec.name, spec.kind, settings, artifacts, rules=rules, verdicts=verdicts.between)
+            spec.name: Hunt(
+                spec.name, spec.kind, settings, artifacts, rules=rules, verdicts=verdicts.between, warn=warn
+            )
             for spec in specs
         }
         for hunt in hunts.values():

@@ -19,6 +19,7 @@ from domain.values import NAMESPACE, Micros, event_id
 
 STREAMS: Final = {
     "model-trained": "model/{feed}.{model}",
+    "model-retired": "model/{feed}.{model}",
     "threshold-moved": "model/{feed}.{model}",
     "votes-counted": "model/{feed}.{model}",
     "baseline-warming": "baseline/{feed}.{profile}",

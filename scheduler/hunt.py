@@ -35,6 +35,7 @@ from scheduler.recovery import GAP, History, Recorded
 LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
     "baseline-warming": learner.WarmUpBegan,
     "model-trained": learner.ModelFitted,
+    "model-retired": learner.ModelFailed,
     "baseline-learned": learner.WarmedUp,
     "baseline-shifted": learner.HostChanged,
     "threshold-moved": learner.LevelTracked,
@@ -45,6 +46,9 @@ LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
 
 Learned: TypeAlias = Callable[[str, int, int], list[Judged]]
 """Verdicts on threats of a feed between two log positions."""
+
+Warn: TypeAlias = Callable[[str], None]
+"""Says a line to the operator."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,7 @@ class Hunt:
         *,
         rules: RuleSet | None = None,
         verdicts: Learned = lambda _feed, _after, _upto: [],
+        warn: Warn = lambda _line: None,
     ) -> None:
         self.feed = feed
         self.ledger = Ledger(feed=feed)
@@ -77,6 +82,7 @@ class Hunt:
         self._settings = settings
         self._artifacts = artifacts
         self._verdicts = verdicts
+        self._warn = warn
         self._folded = 0
         self._folds: dict[int, int] = {}
         self._wanted = rules or RuleSet()
@@ -319,6 +325,11 @@ class Hunt:
         return steps
 
     def _notice(self, notice: Notice) -> list[Draft]:
+        if notice.name == "model-retired" and not self._again:
+            self._warn(
+                f"feed {self.feed}: model {notice.fields['model']} is left out, the others vote on: "
+                f"{notice.fields['reason']}; mend or remove the package that provides it"
+            )
         command = LEARNER_COMMANDS[notice.name](**notice.fields)
         # several hosts, or profiles of one host, may change at one row
         about = "|".join(f"{name}={value}" for name, value in sorted(notice.fields.items()))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from domain.facts.model import BaselineShifted, BaselineWarming, ShiftReason, ThresholdMoved, VotesCounted
+from domain.facts.model import BaselineShifted, BaselineWarming, ModelRetired, ShiftReason, ThresholdMoved, VotesCounted
 from domain.facts.operation import ModelTrained
 from domain.facts.telemetry import BaselineLearned
 
-Event: TypeAlias = ModelTrained | BaselineLearned | BaselineWarming | BaselineShifted | ThresholdMoved | VotesCounted
+Event: TypeAlias = (
+    ModelTrained | ModelRetired | BaselineLearned | BaselineWarming | BaselineShifted | ThresholdMoved | VotesCounted
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,15 @@ class ModelFitted:
     sha256: str
     samples: int
     seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFailed:
+    """Command: a model could not be used any more (version "": never), and was left out."""
+
+    model: str
+    version: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +84,7 @@ class VotesTaken:
     disagreements: int
 
 
-Command: TypeAlias = ModelFitted | WarmedUp | WarmUpBegan | HostChanged | LevelTracked | VotesTaken
+Command: TypeAlias = ModelFitted | ModelFailed | WarmedUp | WarmUpBegan | HostChanged | LevelTracked | VotesTaken
 
 
 def decide(command: Command) -> list[Event]:
@@ -89,6 +100,8 @@ def decide(command: Command) -> list[Event]:
                     seed=command.seed,
                 )
             ]
+        case ModelFailed(model=model, version=version, reason=reason):
+            return [ModelRetired(model=model, version=version, reason=reason)]
         case WarmedUp():
             return [
                 BaselineLearned(

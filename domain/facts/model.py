@@ -33,6 +33,17 @@ class BaselineShifted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRetired:
+    """A model votes no more: it could not be loaded or fitted (version ""), or it failed. The others go on."""
+
+    kind: ClassVar[str] = "model-retired"
+    decided: ClassVar[bool] = True
+    model: str
+    version: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdMoved:
     """Verdicts moved the level of the consensus: p at or below it is a vote. `target` is the promised rate."""
 

@@ -15,14 +15,14 @@ Rules:
        the deviation (`engine.verdict.severity`) multiplies a vote's score; an anomaly alone stays below medium risk.
     6. It explains itself by the features farthest from the host's own medians, and by a record of evidence.
     7. Verdicts (`learn`, at ledger entries) move the level, the Bayesian model, and the baseline of who was wronged.
+    8. A model that fails leaves the panel (`panel`), which is a notice; the consensus is that of those left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from hashlib import sha256
 from itertools import groupby
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
@@ -36,15 +36,17 @@ from engine.frame import Frame
 from engine.models import peers
 from engine.models.base import Model, version_of
 from engine.models.bayes import Bayes
-from engine.models.conformal import Ring, p_values
-from engine.models.evidence import Evidence, score_all, single, told
+from engine.models.conformal import p_values
+from engine.models.evidence import Evidence, single, told
+from engine.models.panel import Panel
 from engine.models.past import Past, explain
 from engine.models.profiles import profile_of
 from engine.models.reading import FEATURES, used
-from engine.models.registry import family_of
+from engine.models.registry import ModelUnusable
 from engine.models.shown import Finding, report
-from engine.models.voting import Tally
-from engine.models.warmup import Begin, Kept, WarmUp, WarmUpState, begin_here, unpacked
+from engine.models.state import Case, State
+from engine.models.stored import loaded
+from engine.models.warmup import Begin, Kept, WarmUp, begin_here, unpacked
 from engine.sensed import Judged, Notice, NoticeName, Sensed
 from engine.verdict.consensus import Consensus
 from engine.verdict.null import Null
@@ -58,21 +60,6 @@ ALL_HOSTS: Final = "hosts"
 Fields: TypeAlias = dict[str, str | int | float]
 
 
-class _State(msgspec.Struct):
-    windows: bytes = b""
-    began: bool = False
-    warm_up: WarmUpState = msgspec.field(default_factory=WarmUpState)
-    models: list[tuple[str, str, bytes]] = []
-    hosts: dict[str, dict[str, Past]] = {}
-    pool: Ring = msgspec.field(default_factory=lambda: Ring(peers.POOL, 1, "<f4"))
-    tracker: Tracker | None = None
-    tally: Tally = msgspec.field(default_factory=Tally)
-    flagged: int = 0
-    judged: int = 0
-    right: int = 0
-    wrong: int = 0
-
-
 class AnomalyDetector:
     """Host windows in, votes of the models out."""
 
@@ -82,8 +69,8 @@ class AnomalyDetector:
         self._limits, self._seed = limits, seed
         self._windows = HostWindows(limits, local_networks)
         self._warm_up = WarmUp(limits, seed, begin)
-        self._models: list[Model] = []
-        self._state = _State()
+        self._panel = Panel()
+        self._state = State()
         self._ranks: dict[tuple[str, str], Ranks] = {}
         """Of the pasts in the state, to be made again at any time."""
         self._tracker = Tracker.at(limits.fpr)
@@ -91,9 +78,11 @@ class AnomalyDetector:
     @property
     def version(self) -> str:
         """The models that vote now, by the short hash of all their parameters."""
-        if not self._models:
-            return WARMING_UP
-        return sha256("".join(model.sha256 for model in self._models).encode()).hexdigest()[:12]
+        return self._panel.version if self._models else WARMING_UP
+
+    @property
+    def _models(self) -> list[Model]:
+        return self._panel.models
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -118,16 +107,19 @@ class AnomalyDetector:
         return msgspec.msgpack.encode(self._state)
 
     def load(self, state: bytes) -> None:
-        """Go on from a dumped state.
+        """Go on from a dumped state; a model that no installed package provides any more is retired.
 
         Raises:
             ModelDamaged: a model in it is not the one that was dumped.
-            ModelUnusable: no installed package provides one of its models.
         """
-        stored = msgspec.msgpack.decode(state, type=_State)
-        models = [family_of(name).load(data, expected) for name, expected, data in stored.models]
+        stored = msgspec.msgpack.decode(state, type=State)
+        models, left = loaded(stored.models)
         self._windows.load(stored.windows)
-        self._state, self._models = stored, models
+        self._state, self._panel = stored, Panel(models)
+        stored.gone += left
+        absent = {each.name for each in left}
+        for place in reversed([place for place, (name, *_) in enumerate(stored.models) if name in absent]):
+            self._drop(place)
         self._ranks.clear()
         self._tracker = stored.tracker or Tracker.at(self._limits.fpr)
         self._warm_up.load(None if models else stored.warm_up)
@@ -172,7 +164,8 @@ class AnomalyDetector:
             if due is not None:
                 self._adopt(group[due], sensed)
         begin = len(group) if not self._models else 0 if due is None else due
-        scores = score_all(self._models, vectors, letters) if self._models else None
+        scores = self._scored(vectors, letters) if self._models else None
+        self._tell_gone(first.row, first.at, sensed)
         cases, strangers = [], list(range(begin))
         for k in range(begin, len(group)):
             assert scores is not None, "there are models from `begin` on"  # noqa: S101 - narrows the type
@@ -183,7 +176,7 @@ class AnomalyDetector:
             else:
                 ranks = self._ranked(group[k].host, profile, past)
                 found = ranks.consensus(scores[k])
-                cases.append(_Case(group[k], profile, vectors[k], scores[k], letters[k], past, ranks, found))
+                cases.append(Case(group[k], profile, vectors[k], scores[k], letters[k], past, ranks, found))
         null = Null.of([case.found.p for case in cases], self._limits.peers_least)
         for case in cases:
             self._decide(case, null, sensed)
@@ -209,7 +202,9 @@ class AnomalyDetector:
     def _adopt(self, window: ClosedWindow, sensed: Sensed) -> None:
         """Take the models over: score and learn what waited for them."""
         warm_up = self._warm_up.state
-        self._models = self._warm_up.models()
+        fitted = self._warm_up.models()
+        self._panel = Panel(fitted.models)
+        self._state.gone += fitted.left
         samples, hosts = len(warm_up.windows), len({kept.host for kept in warm_up.windows})
         for model in self._models:
             self._trained(model, samples, window.row, window.at, sensed)
@@ -219,7 +214,7 @@ class AnomalyDetector:
         _tell(sensed, window, "baseline-learned", learned)
         if warm_up.waiting:
             waited = unpacked(warm_up.waiting)
-            scores = score_all(self._models, *waited)
+            scores = self._scored(*waited)
             for kept, row, vector in zip(warm_up.waiting, scores, waited.vectors, strict=True):
                 self._past(kept.host, kept.profile).learn(row, vector)
         self._warm_up.load(None)
@@ -231,6 +226,31 @@ class AnomalyDetector:
         }  # fmt: skip
         sensed.blobs.append(model.dump())
         sensed.notices.append(Notice(row=row, at=at, name="model-trained", fields=fields))
+
+    def _scored(self, vectors: NDArray[np.float32], letters: Sequence[bytes]) -> NDArray[np.float64]:
+        """The scores of those that still can; who cannot is gone, also from the pasts."""
+        scores, failed = self._panel.scores(vectors, letters)
+        for place, left in reversed(failed):
+            self._state.gone.append(left)
+            self._drop(place)
+        if not self._models:
+            raise ModelUnusable(f"no model is left to vote ({self._state.gone[-1].reason}): mend the installation")
+        return scores
+
+    def _drop(self, place: int) -> None:
+        """Forget what the model at a place said of the past."""
+        for profiles in self._state.hosts.values():
+            for past in profiles.values():
+                past.scores.drop(place)
+                past.alarm_scores = past.alarm_scores[:place] + past.alarm_scores[place + 1 :]
+        self._ranks.clear()
+
+    def _tell_gone(self, row: int, at: Micros, sensed: Sensed) -> None:
+        for left in sorted(self._state.gone):
+            self._state.tally.counts.pop(left.name, None)
+            fields: Fields = {"model": left.name, "version": left.version, "reason": left.reason}
+            sensed.notices.append(Notice(row=row, at=at, name="model-retired", fields=fields))
+        self._state.gone = []
 
     def _past(self, host: str, profile: str) -> Past:
         """The host's past in a profile, now the latest of all; the host that was judged longest ago makes room."""
@@ -254,7 +274,7 @@ class AnomalyDetector:
             ranks = self._ranks[host, profile] = Ranks(past.known(), past.scores.size)
         return ranks
 
-    def _decide(self, case: _Case, null: Null, sensed: Sensed) -> None:
+    def _decide(self, case: Case, null: Null, sensed: Sensed) -> None:
         """Say what is to be said of a window, then learn it, or flag its host."""
         window, past, level = case.window, case.past, self._tracker.level
         p = null.adjusted(case.found.p)
@@ -368,24 +388,11 @@ class AnomalyDetector:
         if past is None or not self._models:
             return
         vector = np.frombuffer(record.vector, "<f4")
-        [scores] = score_all(self._models, vector.reshape(1, -1), [record.letters])
+        [scores] = self._scored(vector.reshape(1, -1), [record.letters])
         self._ranks.pop((record.host, record.profile), None)
         learned = past.accept(scores, vector, self._tracker.level)
         fields: Fields = {"profile": record.profile, "host": record.host, "reason": "verdict", "windows": learned}
         sensed.notices.append(Notice(row=row, at=at, name="baseline-shifted", fields=fields))
-
-
-class _Case(NamedTuple):
-    """A window of a host that has a past to be held against."""
-
-    window: ClosedWindow
-    profile: str
-    vector: NDArray[np.float32]
-    scores: NDArray[np.float64]
-    letters: bytes
-    past: Past
-    ranks: Ranks
-    found: Consensus
 
 
 def _tell(sensed: Sensed, window: ClosedWindow, name: NoticeName, fields: Fields) -> None:
