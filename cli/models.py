@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.context import context_of
 from cli.output import emit, fail, table, when
 from cli.reading import nothing_yet, opened_log, there
 from domain.moments import rfc3339
@@ -43,6 +44,7 @@ def show(
 
 def history(ctx: typer.Context) -> dict[str, dict[str, Any]]:
     """What the log says of each model, by `feed.model`."""
+    from adapters.artifacts import Artifacts
     from domain.facts.model import ModelRetired, ThresholdMoved, VotesCounted
     from domain.facts.operation import ModelTrained
     from domain.journal import follow
@@ -55,6 +57,9 @@ def history(ctx: typer.Context) -> dict[str, dict[str, Any]]:
                 if isinstance(fact, ModelTrained | ModelRetired | ThresholdMoved | VotesCounted):
                     key = recorded.stream.partition("/")[2]
                     fold(models.setdefault(key, new(key)), fact, recorded.occurred_at)
+    artifacts = Artifacts(context_of(ctx).where().artifacts)
+    for version in (version for model in models.values() for version in model["versions"] if version["sha256"]):
+        version["artifact"] = artifacts.fault(version["sha256"]) or "sound"
     return dict(sorted(models.items()))
 
 
@@ -77,7 +82,14 @@ def fold(model: dict[str, Any], fact: Any, at: int) -> None:
         case "model-retired":
             model["retired"] = {"version": fact.version, "at": rfc3339(at), "reason": fact.reason}
             if not model["versions"]:
-                never = {"name": model["name"], "version": "", "stage": "retired", "metrics": {}, "sha256": ""}
+                never = {
+                    "name": model["name"],
+                    "version": "",
+                    "stage": "retired",
+                    "metrics": {},
+                    "sha256": "",
+                    "artifact": "-",
+                }
                 model["versions"].append(never | {"trained_at": None, "samples": 0, "seed": 0})
             model["versions"][0]["stage"] = "retired"
         case "threshold-moved":
@@ -95,16 +107,15 @@ def as_table(versions: list[dict[str, Any]]) -> Any:
     if not versions:
         return "no model yet: hosts are held against their peers until the warm-up ends"
     rows = [
-        (
-            v["name"],
-            v["version"] or "-",
-            v["stage"],
-            f"{v['samples']:,}",
-            when(v["trained_at"]) if v["trained_at"] else "-",
-        )
+        (v["name"], v["version"] or "-", v["stage"], f"{v['samples']:,}", moment(v["trained_at"]), told(v["artifact"]))
         for v in versions
     ]
-    return table(["MODEL", "VERSION", "STAGE", "SAMPLES", "TRAINED"], rows, right=["SAMPLES"])
+    return table(["MODEL", "VERSION", "STAGE", "SAMPLES", "TRAINED", "ARTIFACT"], rows, right=["SAMPLES"])
+
+
+def told(artifact: str) -> str:
+    """The state of an artifact in a word."""
+    return artifact if artifact in {"sound", "-"} else "CHANGED" if "was changed" in artifact else "MISSING"
 
 
 def moment(text: str | None) -> str:
@@ -120,6 +131,7 @@ def in_words(model: dict[str, Any]) -> str:
         for v in model["versions"]
         if v["version"]
     ]
+    lines += [f"  {v['version']}: {v['artifact']}" for v in model["versions"] if v["artifact"] not in {"sound", "-"}]
     if model["retired"]:
         lines.append(f"  left out since {when(model['retired']['at'])}: {model['retired']['reason']}")
     if model["judged"]:

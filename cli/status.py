@@ -88,7 +88,7 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
     names = [f"agent-{name}" for name in ("detector", "responder")] + [f"feed-{row['name']}" for row in feeds]
     held = holders(home.log_location, names)
     read = [feed for feed in feeds if f"feed-{feed['name']}" in held]
-    troubles = [*unread(feeds, held), *troubles_of(read, parts, parked, now, silent)]
+    troubles = [*unread(feeds, held), *unsound(parts, home), *troubles_of(read, parts, parked, now, silent)]
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
         "jobs": [part_of(row) for row in parts if row["kind"] == "job"],
@@ -127,6 +127,18 @@ def unread(feeds: list[dict[str, Any]], held: Collection[str]) -> Iterator[tuple
     for feed in feeds:
         if feed["closed_at"] is None and f"feed-{feed['name']}" not in held:
             yield "degraded", f"feed {feed['name']} is not being read: start `myrmidon run`"
+
+
+def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]]:
+    """Models that vote and whose stored artifact is missing or was changed."""
+    from adapters.artifacts import Artifacts
+
+    store = Artifacts(home.artifacts)
+    for part in parts:
+        if part["kind"] == "model" and part["state"] == "trained":
+            fault = store.fault(json.loads(part["detail"])["sha256"])
+            if fault:
+                yield "degraded", f"model {part['name']}: {fault}"
 
 
 def troubles_of(

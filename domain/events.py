@@ -26,7 +26,14 @@ from domain.facts.incident import (
     NoteAdded,
     ThreatLinked,
 )
-from domain.facts.model import BaselineShifted, BaselineWarming, ModelRetired, ThresholdMoved, VotesCounted
+from domain.facts.model import (
+    ArtifactRefused,
+    BaselineShifted,
+    BaselineWarming,
+    ModelRetired,
+    ThresholdMoved,
+    VotesCounted,
+)
 from domain.facts.operation import (
     FollowerFault,
     HealthReported,
@@ -95,6 +102,7 @@ Fact: TypeAlias = (
     | WorkflowStalled
     | ModelTrained
     | ModelRetired
+    | ArtifactRefused
     | RulesLoaded
     | ThresholdMoved
     | VotesCounted

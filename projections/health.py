@@ -130,6 +130,7 @@ IGNORED: Final = facts_of(alert, assessment, incident, response, threat) | froze
         "feed-closed",
         "baseline-shifted",  # of one host: no word about the whole profile
         "threshold-moved",
+        "artifact-refused",  # whether it is sound is looked at anew whenever somebody asks
         "votes-counted",
         "setting-changed",  # the settings have a history of their own in the log
     }

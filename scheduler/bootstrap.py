@@ -28,6 +28,7 @@ from scheduler.jobs import Clockwork, Job
 from scheduler.recovery import History, OrderBook, Recorded, Snapshot, histories, order_path, save_snapshot
 from scheduler.restore import restore
 from scheduler.runner import Pace, Runner, Stats
+from scheduler.stock import take_stock
 from scheduler.verdicts import Verdicts
 
 AGENTS = ("detector", "responder")
@@ -94,7 +95,7 @@ def running(
         for name in [*(f"agent-{agent}" for agent in agents), *(f"feed-{spec.name}" for spec in specs)]:
             stack.enter_context(take(home.log_location, name))
         known = histories(journal, [spec.name for spec in specs])
-        verdicts = Verdicts(journal, artifacts)
+        verdicts = Verdicts(journal, artifacts, warn)
         book = Rulebook(settings.rules.dir, shipped=settings.rules.shipped)
         rules = book.load()
         hunts = {
@@ -112,6 +113,7 @@ def running(
             spec.name: restore(hunts[spec.name], spec, home.snapshot(spec.name), recorded[spec.name], known[spec.name])
             for spec in specs
         }
+        take_stock(journal, artifacts, known, now=now, warn=warn)
         orders = {spec.name: OrderBook(order_path(home.snapshot(spec.name))) for spec in specs}
         for order in orders.values():
             stack.callback(order.close)

@@ -232,7 +232,16 @@ class Hunt:
         return self._drafts.of(loaded, cause, self.ledger.clock)
 
     def _stored(self, sha256: str) -> RuleSet:
-        return RuleSet.unpack(self._artifacts.get(sha256)) if sha256 else RuleSet()
+        if not sha256:
+            return RuleSet()
+        try:
+            return RuleSet.unpack(self._artifacts.get(sha256))
+        except ArtifactError as error:
+            # the rules on disk may still be those that were in force
+            if self._artifacts.put(self._wanted.pack()) != sha256:
+                raise
+            self._warn(f"feed {self.feed}: {error}. The rules on disk are the same: it was written anew")
+            return self._wanted
 
     def _use(self, sha256: str) -> None:
         """Go on under recorded rules, without a word; "" are those of a log that was begun without any."""

@@ -44,6 +44,18 @@ class ModelRetired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactRefused:
+    """A run found the stored artifact of a model missing or changed; the copy in the working state serves (sensed)."""
+
+    kind: ClassVar[str] = "artifact-refused"
+    decided: ClassVar[bool] = False
+    model: str
+    version: str
+    sha256: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdMoved:
     """Verdicts moved the level of the consensus: p at or below it is a vote. `target` is the promised rate."""
 

@@ -172,6 +172,7 @@ def story() -> list[Draft]:
         ("model/forest", m.VotesCounted(model="forest", version="m1", judged=9, votes=1, disagreements=1)),
         ("model/forest", o.ModelTrained(model="forest", version="m1", sha256="0" * 64, samples=10, seed=0)),
         ("model/loud", m.ModelRetired(model="loud", version="", reason="ValueError: too loud")),
+        ("model/loud", m.ArtifactRefused(model="loud", version="1", sha256="0" * 64, reason="was changed")),
         ("rules/zeek", RULES),
         continued("a", risk=7.5),
         linked("A", "b", "merged", 8.0),
