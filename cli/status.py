@@ -20,7 +20,7 @@ from typing import Any, Final
 import typer
 
 from cli.context import context_of
-from cli.output import emit, when
+from cli.output import emit, warming_up, when
 from cli.reading import nothing_yet
 from config.home import Home
 from domain.journal import JournalError
@@ -59,6 +59,8 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
         "feeds": [],
         "log": {"events": 0, "head": "", "digest": ""},
         "jobs": [],
+        "baselines": [],
+        "evicted": {},
     }
     try:
         mark = peek(home.log_location)
@@ -92,6 +94,8 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
         "jobs": [part_of(row) for row in parts if row["kind"] == "job"],
+        "baselines": [baseline_of(row) for row in parts if row["kind"] == "baseline"],
+        "evicted": {row["name"]: json.loads(row["detail"]) for row in parts if row["kind"] == "evicted"},
         "agents": agents_of(end, followers, progress, held, has_parked=bool(parked)),
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
         "reasons": [reason for _, reason in troubles],
@@ -191,6 +195,13 @@ def part_of(row: dict[str, Any]) -> dict[str, Any]:
     return {"name": row["name"], "state": row["state"], "since": rfc3339(row["since"]), "runs": row["count"], **detail}
 
 
+def baseline_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A profile of the document: whether it warms up, and how many windows it saw of those that it needs."""
+    detail = json.loads(row["detail"])
+    seen = detail.get("seen", detail["windows"])
+    return {"name": row["name"], "state": row["state"], "seen": seen, "needed": detail["windows"]}
+
+
 @contextmanager
 def asking_log(home: Home) -> Iterator[Query]:
     """Questions to the database of the log."""
@@ -280,5 +291,13 @@ def render(document: dict[str, Any]) -> str:
         ended = "closed" if feed["closed"] else "open"
         clock = f", clock {when(feed['clock'])}" if feed["clock"] else ""
         lines.append(f"feed   {feed['name']:<14} {ended:<8} {counts}{clock}")
+    lines += [
+        f"learn  {warming_up(each['name'], each['seen'], each['needed'])}"
+        for each in document["baselines"]
+        if each["state"] == "warming-up"
+    ]
+    for name, totals in document["evicted"].items():
+        counts = ", ".join(f"{what} {count:,}" for what, count in totals.items())
+        lines.append(f"room   feed {name}: forgotten or left out for want of room: {counts}")
     lines += [f"job    {job['name']:<14} {job['state']:<8} since {when(job['since'])}" for job in document["jobs"]]
     return "\n".join(lines)

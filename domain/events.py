@@ -31,6 +31,7 @@ from domain.facts.model import (
     BaselineShifted,
     BaselineWarming,
     ModelRetired,
+    ModelTimed,
     ThresholdMoved,
     VotesCounted,
 )
@@ -56,12 +57,21 @@ from domain.facts.response import (
     ResponseRejected,
     WorkflowStalled,
 )
-from domain.facts.telemetry import BaselineLearned, BatchScored, FeedClosed, FeedFault, FeedOpened, LogReleased
+from domain.facts.telemetry import (
+    BaselineLearned,
+    BatchScored,
+    FeedClosed,
+    FeedFault,
+    FeedOpened,
+    LogReleased,
+    StateEvicted,
+)
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 
 Fact: TypeAlias = (
     FeedOpened
     | BatchScored
+    | StateEvicted
     | LogReleased
     | FeedFault
     | FeedClosed
@@ -106,6 +116,7 @@ Fact: TypeAlias = (
     | RulesLoaded
     | ThresholdMoved
     | VotesCounted
+    | ModelTimed
     | SettingChanged
     | HealthReported
     | FollowerFault
@@ -117,7 +128,12 @@ Fact: TypeAlias = (
 FACTS: Final[dict[str, type[Fact]]] = {cls.kind: cls for cls in get_args(Fact)}
 """Every fact by the name it has on disk."""
 
-VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1) | {"threat-detected": 2, "threat-continued": 2}
+VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1) | {
+    "threat-detected": 2,
+    "threat-continued": 2,
+    "baseline-warming": 2,
+    "model-trained": 2,
+}
 """Schema version under which each kind is written today; older ones are lifted by the codec's upcasters."""
 
 SENSED: Final[frozenset[str]] = frozenset(kind for kind, cls in FACTS.items() if not cls.decided)

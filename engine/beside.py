@@ -39,7 +39,7 @@ class Beside:
 
     def __init__(self, thresholds: Thresholds, seed: int) -> None:
         self.model_version = ""
-        self.evicted = 0
+        self.evicted: dict[str, int] = {}
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -64,6 +64,12 @@ class Beside:
     def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
         """Learn from verdicts."""
         self._begin("learn", (list(verdicts), row, at))
+        answer: Sensed = self._answer(Sensed)
+        return answer
+
+    def count(self, row: int, at: Micros) -> Sensed:
+        """At the end of a feed: how the voters voted since the last count."""
+        self._begin("count", (row, at))
         answer: Sensed = self._answer(Sensed)
         return answer
 
@@ -131,10 +137,12 @@ def _read(pipe: IO[bytes]) -> Any:
 
 
 def _open(thresholds: Thresholds, seed: int) -> Senses:
+    from time import perf_counter
+
     from engine.models.anomaly import AnomalyDetector
     from engine.models.training import begin_apart
 
-    anomaly = AnomalyDetector(thresholds.anomaly, thresholds.local_networks, seed, begin_apart)
+    anomaly = AnomalyDetector(thresholds.anomaly, thresholds.local_networks, seed, begin_apart, perf_counter)
     closing = thresholds.limits.closing_seconds * SECOND
     return Senses(share(thresholds, beside=True), anomaly, closing)
 
@@ -165,6 +173,8 @@ def main() -> None:
                 answer = senses.learn(*msgspec.convert(told, tuple[list[Judged], int, Micros]))
             case "finish":
                 answer = senses.finish(*told)
+            case "count":
+                answer = senses.count(*told)
             case "dump":
                 answer = senses.dump()
             case "load":

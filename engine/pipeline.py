@@ -96,9 +96,9 @@ class Pipeline:
         return self._beside.model_version if self._beside else self._here.model_version
 
     @property
-    def evicted(self) -> int:
-        """Entities that the behaviours had to forget for want of room."""
-        return self._here.evicted + (self._beside.evicted if self._beside else 0)
+    def evicted(self) -> dict[str, int]:
+        """What had to be forgotten or left out for want of room so far, by whom."""
+        return self._here.evicted | (self._beside.evicted if self._beside else {})
 
     def sense(self, frame: Frame) -> Sensed:
         """What the rows of the frame show."""
@@ -131,6 +131,10 @@ class Pipeline:
         """
         there = self._beside.finish(row, at) if self._beside else []
         return in_order([*self._here.finish(row, at), *there])
+
+    def count(self, row: int, at: Micros) -> Sensed:
+        """At the end of a feed: how the voters voted since the last count."""
+        return (self._beside or self._here).count(row, at)
 
     def close(self) -> None:
         """Let go of the other process, if there is one."""

@@ -16,6 +16,7 @@ NoticeName = Literal[
     "baseline-shifted",
     "threshold-moved",
     "votes-counted",
+    "model-timed",
 ]
 
 

@@ -19,14 +19,14 @@ from domain.facts.operation import (
     ModelTrained,
     RulesLoaded,
 )
-from domain.facts.telemetry import BaselineLearned
+from domain.facts.telemetry import BaselineLearned, StateEvicted
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, plain
 
 
 class Part(ViewTable, table=True):
-    """A part: `region/<name>`, `follower/<name>`, `job/<name>`, `model/<name>`, `baseline/<name>`, `rules/<feed>`."""
+    """A part, by its kind and name: `region/<name>`, `job/<name>`, `model/<feed>.<name>`, and so on."""
 
     __tablename__ = "health"
 
@@ -94,13 +94,17 @@ def _retired(rows: Rows, fact: ModelRetired, recorded: Recorded) -> Iterable[Row
 
 
 def _warming(rows: Rows, fact: BaselineWarming, recorded: Recorded) -> Iterable[Row]:
-    detail = {"windows": fact.windows, "least_peers": fact.least_peers}
+    detail = {"windows": fact.windows, "seen": fact.seen, "least_peers": fact.least_peers}
     return _told(rows, recorded, _part(recorded), "warming-up", detail)
 
 
 def _learned(rows: Rows, fact: BaselineLearned, recorded: Recorded) -> Iterable[Row]:
     detail = {"windows": fact.windows, "hosts": fact.hosts, "model_version": fact.model_version}
     return _told(rows, recorded, _part(recorded), "learned", detail)
+
+
+def _evicted(rows: Rows, fact: StateEvicted, recorded: Recorded) -> Iterable[Row]:
+    return _told(rows, recorded, ("evicted", fact.feed), "counted", fact.totals)
 
 
 def _loaded(rows: Rows, fact: RulesLoaded, recorded: Recorded) -> Iterable[Row]:
@@ -119,6 +123,7 @@ ON: Final[dict[str, Handler]] = {
     "rules-loaded": _loaded,
     "baseline-warming": _warming,
     "baseline-learned": _learned,
+    "state-evicted": _evicted,
 }
 
 IGNORED: Final = facts_of(alert, assessment, incident, response, threat) | frozenset(
@@ -132,6 +137,7 @@ IGNORED: Final = facts_of(alert, assessment, incident, response, threat) | froze
         "threshold-moved",
         "artifact-refused",  # whether it is sound is looked at anew whenever somebody asks
         "votes-counted",
+        "model-timed",
         "setting-changed",  # the settings have a history of their own in the log
     }
 )

@@ -21,6 +21,7 @@ STREAMS: Final = {
     "model-trained": "model/{feed}.{model}",
     "model-retired": "model/{feed}.{model}",
     "threshold-moved": "model/{feed}.{model}",
+    "model-timed": "model/{feed}.{model}",
     "votes-counted": "model/{feed}.{model}",
     "baseline-warming": "baseline/{feed}.{profile}",
     "baseline-learned": "baseline/{feed}.{profile}",

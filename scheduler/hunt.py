@@ -21,7 +21,7 @@ from agents.detector.ledger import Ledger, Rows
 from agents.learner import decide as learner
 from config.settings import Settings
 from domain.facts.operation import RulesLoaded
-from domain.facts.telemetry import FeedClosed, FeedFault, FeedOpened, LogReleased
+from domain.facts.telemetry import FeedClosed, FeedFault, FeedOpened, LogReleased, StateEvicted
 from domain.journal import Draft
 from domain.sighting import Sighting
 from engine.beside import Beside
@@ -40,6 +40,7 @@ LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
     "baseline-shifted": learner.HostChanged,
     "threshold-moved": learner.LevelTracked,
     "votes-counted": learner.VotesTaken,
+    "model-timed": learner.ScoringTimed,
 }
 """What the engine noticed, by name, and the learner's command that records it."""
 
@@ -90,6 +91,7 @@ class Hunt:
         self._state = detector.State()
         self._versions = self._live_versions()
         self._drafts = Drafts(feed)
+        self._evicted: dict[str, int] = {}
         self._order = 0
         self._closings: deque[int] = deque()
         self._ends: set[int] = set()
@@ -159,9 +161,11 @@ class Hunt:
         self._pipeline.close()
 
     def finish(self) -> list[Step]:
-        """The feed came to its end: what was seen and not told yet."""
+        """The feed came to its end: what was seen and not told yet, and how the models voted."""
         sightings = self._pipeline.finish(self.rows, self.ledger.clock)
         drafts = [draft for sighting in sightings for draft in self._sight(sighting)]
+        counted = self._pipeline.count(self.rows, self.ledger.clock)
+        drafts += [draft for notice in counted.notices for draft in self._notice(notice)]
         return [Step(order=self._order, row=self.rows, draft=draft) for draft in drafts]
 
     def _room(self, frame: Frame, begin: int) -> int:
@@ -188,6 +192,10 @@ class Hunt:
         self._state = detector.forget(self._settings.detector, self._state, clock)
         cause = self._drafts.cause(f"entry|{number}")
         drafts = [self._drafts.of(fact, cause, clock, ordinal=index) for index, fact in enumerate(facts)]
+        if self._pipeline.evicted != self._evicted:
+            self._evicted = self._pipeline.evicted
+            evicted = StateEvicted(feed=self.feed, number=number, totals=self._evicted)
+            drafts.append(self._drafts.of(evicted, cause, clock))
         drafts += self._learn(folded)
         drafts += self._change_rules()
         self._versions = self._live_versions()
@@ -284,6 +292,7 @@ class Hunt:
                 "ledger": ledger,
                 "rows": self.rows,
                 "folded": self._folded,
+                "evicted": self._evicted,
                 "rules": self._artifacts.put(self._pipeline.rules.pack()),
                 "versions": asdict(self._versions),
             }
@@ -304,7 +313,7 @@ class Hunt:
         ledger["faults"] = {(log, reason): (row, text, n) for log, reason, row, text, n in ledger["faults"]}
         ledger["cursor"] = {source: tuple(position) for source, position in ledger["cursor"].items()}
         self.ledger = Ledger(**ledger)
-        self.rows, self._folded = saved["rows"], saved["folded"]
+        self.rows, self._folded, self._evicted = saved["rows"], saved["folded"], saved["evicted"]
         while self._swaps and (self._swaps[0][0] < self.rows or self._swaps[0] == (self.rows, saved["rules"])):
             self._swaps.popleft()
         self._versions = detector.Versions(**saved["versions"])
@@ -335,10 +344,8 @@ class Hunt:
 
     def _notice(self, notice: Notice) -> list[Draft]:
         if notice.name == "model-retired" and not self._again:
-            self._warn(
-                f"feed {self.feed}: model {notice.fields['model']} is left out, the others vote on: "
-                f"{notice.fields['reason']}; mend or remove the package that provides it"
-            )
+            left = f"model {notice.fields['model']} is left out, the others vote on: {notice.fields['reason']}"
+            self._warn(f"feed {self.feed}: {left}; mend or remove the package that provides it")
         command = LEARNER_COMMANDS[notice.name](**notice.fields)
         # several hosts, or profiles of one host, may change at one row
         about = "|".join(f"{name}={value}" for name, value in sorted(notice.fields.items()))

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import groupby
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -46,29 +46,36 @@ from engine.models.registry import ModelUnusable
 from engine.models.shown import Finding, report
 from engine.models.state import Case, State
 from engine.models.stored import loaded
+from engine.models.telling import CONSENSUS, Teller
+from engine.models.timing import Clock, Timing
 from engine.models.warmup import Begin, Kept, WarmUp, begin_here, unpacked
-from engine.sensed import Judged, Notice, NoticeName, Sensed
+from engine.sensed import Judged, Sensed
 from engine.verdict.consensus import Consensus
 from engine.verdict.null import Null
 from engine.verdict.ranks import Ranks
 from engine.verdict.tracker import Tracker
 
 WARMING_UP: Final = "warming-up"
-CONSENSUS: Final = "consensus"
 ALL_HOSTS: Final = "hosts"
-
-Fields: TypeAlias = dict[str, str | int | float]
+UNTIMELY: Final = frozenset({"late_for_window", "ahead_of_clock"})
+"""Counters of the host windows that are no want of room."""
 
 
 class AnomalyDetector:
     """Host windows in, votes of the models out."""
 
     def __init__(
-        self, limits: AnomalyLimits, local_networks: Iterable[str], seed: int, begin: Begin = begin_here
+        self,
+        limits: AnomalyLimits,
+        local_networks: Iterable[str],
+        seed: int,
+        begin: Begin = begin_here,
+        clock: Clock | None = None,
     ) -> None:
         self._limits, self._seed = limits, seed
         self._windows = HostWindows(limits, local_networks)
         self._warm_up = WarmUp(limits, seed, begin)
+        self._timing = Timing(clock)
         self._panel = Panel()
         self._state = State()
         self._ranks: dict[tuple[str, str], Ranks] = {}
@@ -95,9 +102,10 @@ class AnomalyDetector:
         return self._tracker.level
 
     @property
-    def counters(self) -> dict[str, int]:
-        """What the host windows left out or forgot."""
-        return self._windows.counters
+    def evicted(self) -> dict[str, int]:
+        """What was forgotten or left out for want of room: of the host windows, and baselines of hosts."""
+        left_out = {name: count for name, count in self._windows.counters.items() if name not in UNTIMELY}
+        return {**left_out, "baselines_forgotten": self._state.forgotten}
 
     def dump(self) -> bytes:
         """The whole state, the models included."""
@@ -115,7 +123,7 @@ class AnomalyDetector:
         stored = msgspec.msgpack.decode(state, type=State)
         models, left = loaded(stored.models)
         self._windows.load(stored.windows)
-        self._state, self._panel = stored, Panel(models)
+        self._state, self._panel = stored, Panel(models, self._timing)
         stored.gone += left
         absent = {each.name for each in left}
         for place in reversed([place for place, (name, *_) in enumerate(stored.models) if name in absent]):
@@ -148,10 +156,18 @@ class AnomalyDetector:
                     self._accept(record, row, at, sensed)
         return sensed
 
+    def count(self, row: int, at: Micros) -> Sensed:
+        """At the end of a feed: how the voters voted since the last count, and how long they took."""
+        sensed = Sensed()
+        Teller(sensed, row, at).votes(self._state, self._panel, self._timing)
+        return sensed
+
     def _judge_together(self, group: list[ClosedWindow], sensed: Sensed) -> None:
         """Judge the windows of one start, which close at one row."""
         first = group[0]
-        self._open_day(first, sensed)
+        teller = Teller(sensed, first.row, first.at)
+        if self._state.tally.turns(first.at // DAY):
+            teller.votes(self._state, self._panel, self._timing)
         vectors = used(np.array([window.entries for window in group])).astype(np.float32)
         letters = [window.letters for window in group]
         profile = profile_of(first.start, self._limits)
@@ -161,11 +177,13 @@ class AnomalyDetector:
             due = self._warm_up.collect(
                 [Kept.of(group[k].host, profile, vectors[k], letters[k]) for k in range(len(group))]
             )
+            needed, seen = self._limits.warmup_windows, len(self._warm_up.state.windows)
+            teller.warming(self._state, ALL_HOSTS, seen, needed, self._limits.peers_least)
             if due is not None:
                 self._adopt(group[due], sensed)
         begin = len(group) if not self._models else 0 if due is None else due
         scores = self._scored(vectors, letters) if self._models else None
-        self._tell_gone(first.row, first.at, sensed)
+        teller.gone(self._state)
         cases, strangers = [], list(range(begin))
         for k in range(begin, len(group)):
             assert scores is not None, "there are models from `begin` on"  # noqa: S101 - narrows the type
@@ -181,37 +199,36 @@ class AnomalyDetector:
         for case in cases:
             self._decide(case, null, sensed)
         self._compare(group, vectors, letters, strangers, sensed)
+        self._follow(group[begin:] or group, profile, sensed)
 
-    def _open_day(self, window: ClosedWindow, sensed: Sensed) -> None:
-        """Tell the begin of the warm-up, and once a day how the voters voted."""
-        if not self._state.began:
-            self._state.began = True
-            limits = self._limits
-            fields: Fields = {
-                "profile": ALL_HOSTS, "windows": limits.warmup_windows, "least_peers": limits.peers_least
-            }  # fmt: skip
-            _tell(sensed, window, "baseline-warming", fields)
-        versions = {model.name: version_of(model) for model in self._models}
-        versions |= {CONSENSUS: self.version, peers.NAME: peers.VERSION}
-        for voter, (judged, votes, against) in self._state.tally.turn(window.at // DAY).items():
-            counted: Fields = {
-                "model": voter, "version": versions[voter], "judged": judged, "votes": votes, "disagreements": against
-            }  # fmt: skip
-            _tell(sensed, window, "votes-counted", counted)
+    def _follow(self, group: list[ClosedWindow], profile: str, sensed: Sensed) -> None:
+        """How far the warm-up of this profile of working time is, after a group of its windows."""
+        progress = self._state.progress.get(profile)
+        if progress is not None and progress.learned:
+            return
+        needed, hosts = self._limits.min_host_windows, self._state.hosts
+        if self._models:
+            pasts = [hosts.get(window.host, {}).get(profile) for window in group]
+            own = [len(past.scores) if past is not None else 0 for past in pasts]
+        else:
+            own = [self._warm_up.waiting_of(window.host, profile) for window in group]
+        teller = Teller(sensed, group[-1].row, group[-1].at)
+        teller.warming(self._state, profile, max(own), needed, self._limits.peers_least)
+        full = sum(count >= needed for count in own)
+        if self._models and full:
+            teller.warmed(self._state, profile, needed, full, self.version)
 
     def _adopt(self, window: ClosedWindow, sensed: Sensed) -> None:
         """Take the models over: score and learn what waited for them."""
         warm_up = self._warm_up.state
         fitted = self._warm_up.models()
-        self._panel = Panel(fitted.models)
+        self._panel = Panel(fitted.models, self._timing)
         self._state.gone += fitted.left
         samples, hosts = len(warm_up.windows), len({kept.host for kept in warm_up.windows})
+        self._state.samples = samples
         for model in self._models:
-            self._trained(model, samples, window.row, window.at, sensed)
-        learned: Fields = {
-            "profile": ALL_HOSTS, "windows": samples, "hosts": hosts, "model_version": self.version
-        }  # fmt: skip
-        _tell(sensed, window, "baseline-learned", learned)
+            self._trained(model, 0, window.row, window.at, sensed)
+        Teller(sensed, window.row, window.at).warmed(self._state, ALL_HOSTS, samples, hosts, self.version)
         if warm_up.waiting:
             waited = unpacked(warm_up.waiting)
             scores = self._scored(*waited)
@@ -219,13 +236,11 @@ class AnomalyDetector:
                 self._past(kept.host, kept.profile).learn(row, vector)
         self._warm_up.load(None)
 
-    def _trained(self, model: Model, samples: int, row: int, at: Micros, sensed: Sensed) -> None:
-        fields: Fields = {
-            "model": model.name, "version": version_of(model), "sha256": model.sha256, "samples": samples,
-            "seed": self._seed,
-        }  # fmt: skip
+    def _trained(self, model: Model, verdicts: int, row: int, at: Micros, sensed: Sensed) -> None:
         sensed.blobs.append(model.dump())
-        sensed.notices.append(Notice(row=row, at=at, name="model-trained", fields=fields))
+        known = {"samples": self._state.samples, "verdicts": verdicts, "seed": self._seed}
+        teller = Teller(sensed, row, at)
+        teller.tell("model-trained", model=model.name, version=version_of(model), sha256=model.sha256, **known)
 
     def _scored(self, vectors: NDArray[np.float32], letters: Sequence[bytes]) -> NDArray[np.float64]:
         """The scores of those that still can; who cannot is gone, also from the pasts."""
@@ -245,13 +260,6 @@ class AnomalyDetector:
                 past.alarm_scores = past.alarm_scores[:place] + past.alarm_scores[place + 1 :]
         self._ranks.clear()
 
-    def _tell_gone(self, row: int, at: Micros, sensed: Sensed) -> None:
-        for left in sorted(self._state.gone):
-            self._state.tally.counts.pop(left.name, None)
-            fields: Fields = {"model": left.name, "version": left.version, "reason": left.reason}
-            sensed.notices.append(Notice(row=row, at=at, name="model-retired", fields=fields))
-        self._state.gone = []
-
     def _past(self, host: str, profile: str) -> Past:
         """The host's past in a profile, now the latest of all; the host that was judged longest ago makes room."""
         hosts = self._state.hosts
@@ -260,6 +268,7 @@ class AnomalyDetector:
             profiles = {}
             if len(hosts) >= self._limits.max_hosts:
                 del hosts[next(iter(hosts))]
+                self._state.forgotten += 1
         hosts[host] = profiles
         if profile not in profiles:
             profiles[profile] = Past.empty(self._limits, len(self._models))
@@ -302,10 +311,8 @@ class AnomalyDetector:
             for row in past.learn(case.scores, case.vector):
                 case.ranks.add(row)
         elif past.flag(case.scores, case.vector):
-            shift: Fields = {
-                "profile": case.profile, "host": window.host, "reason": "lasting", "windows": past.scores.size
-            }  # fmt: skip
-            _tell(sensed, window, "baseline-shifted", shift)
+            teller, size = Teller(sensed, window.row, window.at), past.scores.size
+            teller.tell("baseline-shifted", profile=case.profile, host=window.host, reason="lasting", windows=size)
 
     def _counted(self, p: float, found: Consensus) -> None:
         level, tally = self._tracker.level, self._state.tally
@@ -365,11 +372,9 @@ class AnomalyDetector:
         before = self._tracker.level
         self._tracker.learn(state.flagged / state.judged * state.wrong / told, len(verdicts))
         if self._tracker.level != before:
-            fields: Fields = {
-                "model": CONSENSUS, "level": self._tracker.level, "target": self._tracker.target,
-                "verdicts": self._tracker.verdicts,
-            }  # fmt: skip
-            sensed.notices.append(Notice(row=row, at=at, name="threshold-moved", fields=fields))
+            tracker = self._tracker
+            moved = {"level": tracker.level, "target": tracker.target, "verdicts": tracker.verdicts}
+            Teller(sensed, row, at).tell("threshold-moved", model=CONSENSUS, **moved)
 
     def _update(self, evidence: list[tuple[Judged, Evidence]], row: int, at: Micros, sensed: Sensed) -> None:
         """Teach the Bayesian model what attacks and false alarms look like."""
@@ -391,9 +396,5 @@ class AnomalyDetector:
         [scores] = self._scored(vector.reshape(1, -1), [record.letters])
         self._ranks.pop((record.host, record.profile), None)
         learned = past.accept(scores, vector, self._tracker.level)
-        fields: Fields = {"profile": record.profile, "host": record.host, "reason": "verdict", "windows": learned}
-        sensed.notices.append(Notice(row=row, at=at, name="baseline-shifted", fields=fields))
-
-
-def _tell(sensed: Sensed, window: ClosedWindow, name: NoticeName, fields: Fields) -> None:
-    sensed.notices.append(Notice(row=window.row, at=window.at, name=name, fields=fields))
+        teller = Teller(sensed, row, at)
+        teller.tell("baseline-shifted", profile=record.profile, host=record.host, reason="verdict", windows=learned)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from engine.models.base import Model, ModelDamaged, checked, version_of
 from engine.models.evidence import single
+from engine.models.timing import Timing
 
 LONGEST: Final = 200
 """Characters of a reason at most."""
@@ -38,8 +39,9 @@ class Left(NamedTuple):
 class Panel:
     """Models in the order of their names, which is the order of the columns of scores."""
 
-    def __init__(self, models: Iterable[Model] = ()) -> None:
+    def __init__(self, models: Iterable[Model] = (), timing: Timing | None = None) -> None:
         self.models = list(models)
+        self._timing = timing or Timing(None)
 
     @property
     def version(self) -> str:
@@ -58,7 +60,9 @@ class Panel:
         columns, failed = [], []
         for place, model in enumerate(self.models):
             try:
-                columns.append(checked(model.score(vectors if model.reads == "vectors" else letters), len(vectors)))
+                with self._timing.of(model.name, len(vectors)):
+                    found = model.score(vectors if model.reads == "vectors" else letters)
+                columns.append(checked(found, len(vectors)))
             except Exception as error:  # noqa: BLE001 - a model may be anybody's
                 failed.append((place, Left(model.name, version_of(model), reason_of(error))))
         for place, _ in reversed(failed):

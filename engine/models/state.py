@@ -13,6 +13,7 @@ from engine.models import peers
 from engine.models.conformal import Ring
 from engine.models.panel import Left
 from engine.models.past import Past
+from engine.models.progress import Progress
 from engine.models.voting import Tally
 from engine.models.warmup import WarmUpState
 from engine.verdict.consensus import Consensus
@@ -21,10 +22,19 @@ from engine.verdict.tracker import Tracker
 
 
 class State(msgspec.Struct):
-    """The whole working state; `gone` are the models whose leaving was not told yet."""
+    """The whole working state.
+
+    Attributes:
+        progress: of the warm-up, by profile.
+        samples: windows that the models were fitted on.
+        forgotten: hosts whose baseline had to make room.
+        gone: models whose leaving was not told yet.
+    """
 
     windows: bytes = b""
-    began: bool = False
+    progress: dict[str, Progress] = {}
+    samples: int = 0
+    forgotten: int = 0
     warm_up: WarmUpState = msgspec.field(default_factory=WarmUpState)
     models: list[tuple[str, str, bytes]] = []
     hosts: dict[str, dict[str, Past]] = {}

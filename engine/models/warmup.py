@@ -100,6 +100,10 @@ class WarmUp:
         if state is not None:
             self._fit_when_warm()
 
+    def waiting_of(self, host: str, profile: str) -> int:
+        """Windows of a host that wait to be scored in a profile."""
+        return self._own[host, profile]
+
     def collect(self, windows: Sequence[Kept]) -> int | None:
         """Keep windows; the place of the first for which the models are needed, None if they are not yet."""
         for place, kept in enumerate(windows):

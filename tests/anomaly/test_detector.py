@@ -12,7 +12,6 @@ from engine.features.table import FEATURES
 from engine.features.windows import ClosedWindow
 from engine.models.anomaly import AnomalyDetector
 from engine.models.base import ModelDamaged, version_of
-from engine.sensed import Notice
 from tests.anomaly.stream import LOCAL, closed, frames, office, stationary
 
 QUICK = AnomalyLimits(window_s=60, warmup_windows=64, min_host_windows=20, calibration_windows=40, fpr=0.05)
@@ -103,20 +102,21 @@ def test_the_models_are_adopted_once_when_the_first_host_can_be_judged_and_says_
     detect = detector()
     windows = list(stationary(hosts=5, windows=40, seed=2))
     assert detect.version == "warming-up"
-    assert [notice.name for notice in detect.judge(windows[:164]).notices] == ["baseline-warming"]
-    sensed = detect.judge(windows[164:])
-    notices = sensed.notices
-    common = {"row": windows[164].row, "at": windows[164].at}
-    assert notices == [
+    before = [(n.fields["profile"], n.fields["seen"], n.fields["windows"]) for n in detect.judge(windows[:164]).notices]
+    assert [told for told in before if told[0] == "hosts"] == [("hosts", seen, 64) for seen in (1, 16, 32, 48, 64)]
+    assert [told for told in before if told[0] == "night"] == [("night", seen, 20) for seen in (0, 5, 10, 15, 20)]
+    notices = detect.judge(windows[164:]).notices
+    assert {(notice.row, notice.at) for notice in notices} == {(windows[164].row, windows[164].at)}
+    assert [(notice.name, notice.fields) for notice in notices] == [
         *(
-            Notice(name="model-trained", **common, fields={
-                "model": model.name, "version": version_of(model), "sha256": model.sha256, "samples": 64, "seed": 7,
+            ("model-trained", {
+                "model": model.name, "version": version_of(model), "sha256": model.sha256, "samples": 64, "verdicts": 0,
+                "seed": 7,
             })
             for model in detect.models
         ),
-        Notice(name="baseline-learned", **common, fields={
-            "profile": "hosts", "windows": 64, "hosts": 5, "model_version": detect.version,
-        }),
+        ("baseline-learned", {"profile": "hosts", "windows": 64, "hosts": 5, "model_version": detect.version}),
+        ("baseline-learned", {"profile": "night", "windows": 20, "hosts": 1, "model_version": detect.version}),
     ]  # fmt: skip
 
 
