@@ -134,15 +134,23 @@ def unread(feeds: list[dict[str, Any]], held: Collection[str]) -> Iterator[tuple
 
 
 def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]]:
-    """Models that vote and whose stored artifact is missing or was changed."""
+    """Models that were left out, or vote and whose stored artifact is not sound; rules that were left out."""
     from adapters.artifacts import Artifacts
 
     store = Artifacts(home.artifacts)
     for part in parts:
-        if part["kind"] == "model" and part["state"] == "trained":
-            fault = store.fault(json.loads(part["detail"])["sha256"])
-            if fault:
-                yield "degraded", f"model {part['name']}: {fault}"
+        detail = json.loads(part["detail"])
+        match part["kind"], part["state"]:
+            case "model", "trained":
+                if fault := store.fault(detail["sha256"]):
+                    yield "degraded", f"model {part['name']}: {fault}"
+            case "model", "retired":
+                yield "degraded", f"model {part['name']} is left out, the others vote on: {detail['reason']}"
+            case "rules", "faulty":
+                more = f" and {len(detail['errors']) - 1} more" if len(detail["errors"]) > 1 else ""
+                yield "degraded", f"rules of feed {part['name']}: left out: {detail['errors'][0]}{more}"
+            case _:
+                pass
 
 
 def troubles_of(
@@ -151,8 +159,6 @@ def troubles_of(
     """What is not well, and how grave it is."""
     for part in parts:
         detail = json.loads(part["detail"])
-        if part["kind"] == "model" and part["state"] == "retired":
-            yield "degraded", f"model {part['name']} is left out, the others vote on: {detail['reason']}"
         if part["kind"] == "region" and part["state"] != "healthy":
             yield part["state"], f"region {part['name']}: {', '.join(detail['reasons']) or part['state']}"
         elif part["kind"] == "follower":

@@ -98,6 +98,7 @@ def running(
         verdicts = Verdicts(journal, artifacts, warn)
         book = Rulebook(settings.rules.dir, shipped=settings.rules.shipped)
         rules = book.load()
+        tell_errors(rules, warn)
         hunts = {
             spec.name: Hunt(
                 spec.name, spec.kind, settings, artifacts, rules=rules, verdicts=verdicts.between, warn=warn
@@ -149,7 +150,9 @@ def running(
             ),
             idle=idle,
             tell=tell,
-            new_rules=_now_and_then(book.changed, settings.rules.reload_every) if not until_eof else lambda: None,
+            new_rules=_now_and_then(lambda: reloaded(book, warn), settings.rules.reload_every)
+            if not until_eof
+            else lambda: None,
         )
 
 
@@ -159,6 +162,21 @@ def _agents(parts: Parts, names: Sequence[str]) -> list[Following]:
     if "responder" in names:
         made.append(intake(parts.journal, parts.settings.responder))
     return made
+
+
+def tell_errors(rules: RuleSet, warn: Callable[[str], None]) -> None:
+    """Say which rules are left out and why."""
+    for error in rules.errors:
+        warn(f"{error}: the rule is left out")
+
+
+def reloaded(book: Rulebook, warn: Callable[[str], None]) -> RuleSet | None:
+    """The rules when they have changed since they were last read; says so, and what is wrong with them."""
+    rules = book.changed()
+    if rules is not None:
+        tell_errors(rules, warn)
+        warn(f"rules were read again: {len(rules)} rules, version {rules.version}; live from the next ledger entry on")
+    return rules
 
 
 def _now_and_then(look: Callable[[], RuleSet | None], seconds: float) -> Callable[[], RuleSet | None]:

@@ -48,9 +48,6 @@ LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
 Learned: TypeAlias = Callable[[str, int, int], list[Judged]]
 """Verdicts on threats of a feed between two log positions."""
 
-Warn: TypeAlias = Callable[[str], None]
-"""Says a line to the operator."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -73,7 +70,7 @@ class Hunt:
         *,
         rules: RuleSet | None = None,
         verdicts: Learned = lambda _feed, _after, _upto: [],
-        warn: Warn = lambda _line: None,
+        warn: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.feed = feed
         self.ledger = Ledger(feed=feed)
@@ -92,7 +89,8 @@ class Hunt:
         self._versions = self._live_versions()
         self._drafts = Drafts(feed)
         self._evicted: dict[str, int] = {}
-        self._order = 0
+        self._faults: tuple[str, ...] = ()
+        self._loads = self._order = 0
         self._closings: deque[int] = deque()
         self._ends: set[int] = set()
         self._swaps: deque[tuple[int, str]] = deque()
@@ -113,6 +111,7 @@ class Hunt:
         """Stand at the recorded cursor: what the log knows is taken from there and not from what was derived again."""
         self._closings, self._ends, self._swaps, self._again = deque(), set(), deque(), False
         self._folds, self._folded = {}, history.folds[-1] if history.folds else 0
+        self._loads, self._faults = len(history.rules), history.faults
         if history.rules:
             self._use(history.rules[-1][1])
         self._state = history.state
@@ -137,8 +136,7 @@ class Hunt:
 
     def take(self, frame: Frame, folded: Callable[[], int]) -> list[Step]:
         """What the rows of a frame decide. `folded` gives the log position of the last verdict or setting folded."""
-        steps: list[Step] = []
-        begin, size = 0, len(frame)
+        steps, begin, size = list[Step](), 0, len(frame)
         # rows are numbered here and not by the telemetry: rows that were lost to a gap keep their numbers
         frame.row = list(range(self.rows + 1, self.rows + 1 + size))
         while begin < size:
@@ -218,7 +216,9 @@ class Hunt:
             wanted = self._stored(self._swaps.popleft()[1]) if self._swaps and self._swaps[0][0] <= self.rows else None
         else:
             wanted = self._wanted
-        if wanted is None or wanted.version == self._pipeline.rules.version:
+        live = (self._pipeline.rules.version, wanted.faults if self._again and wanted else self._faults)
+        # a file that is wrong changes no rule that is live, and is recorded all the same
+        if wanted is None or (wanted.version, wanted.faults) == live:
             return []
         told = self._pipeline.swap_rules(wanted, self.rows, self.ledger.clock)
         drafts = [draft for sighting in told for draft in self._sight(sighting)]
@@ -236,7 +236,8 @@ class Hunt:
             ignored=len(rules.ignored),
             errors=rules.faults,
         )
-        cause = self._drafts.cause(f"rules|{self.rows}|{rules.version}")
+        self._loads, self._faults = self._loads + 1, rules.faults
+        cause = self._drafts.cause(f"rules|{self.rows}|{rules.version}|{self._loads}")
         return self._drafts.of(loaded, cause, self.ledger.clock)
 
     def _stored(self, sha256: str) -> RuleSet:
@@ -245,7 +246,6 @@ class Hunt:
         try:
             return RuleSet.unpack(self._artifacts.get(sha256))
         except ArtifactError as error:
-            # the rules on disk may still be those that were in force
             if self._artifacts.put(self._wanted.pack()) != sha256:
                 raise
             self._warn(f"feed {self.feed}: {error}. The rules on disk are the same: it was written anew")

@@ -88,6 +88,7 @@ class History:
         state: threats that may go on.
         folds: up to which log position each of these entries folded what people said.
         rules: numbers of the rows from behind which a rule set was in force, and the artifact that holds it.
+        faults: what was wrong with the last of them.
         models: the models that vote, by name.
     """
 
@@ -101,6 +102,7 @@ class History:
     threats: int = 0
     state: detector.State = field(default_factory=detector.State)
     rules: list[tuple[int, str]] = field(default_factory=list)
+    faults: tuple[str, ...] = ()
     models: dict[str, ModelTrained] = field(default_factory=dict)
 
 
@@ -141,6 +143,7 @@ def _fold(history: History, event: UUID, fact: Fact) -> None:
             history.ends.add(fact.received)
         case RulesLoaded():
             history.rules.append((fact.row, fact.sha256))
+            history.faults = fact.errors
         case ModelTrained() | ModelRetired():
             history.models.pop(fact.model, None)
             history.models |= {fact.model: fact} if isinstance(fact, ModelTrained) else {}
