@@ -43,12 +43,13 @@ from engine.models.past import Past, explain
 from engine.models.profiles import profile_of
 from engine.models.reading import FEATURES, used
 from engine.models.registry import ModelUnusable
-from engine.models.shown import Finding, report
+from engine.models.shown import Finding, report, telling
 from engine.models.state import Case, State
 from engine.models.stored import loaded
 from engine.models.telling import CONSENSUS, Teller
 from engine.models.timing import Clock, Timing
 from engine.models.warmup import Begin, Kept, WarmUp, begin_here, unpacked
+from engine.models.words import PROFILES
 from engine.sensed import Judged, Sensed
 from engine.verdict.consensus import Consensus
 from engine.verdict.null import Null
@@ -238,9 +239,7 @@ class AnomalyDetector:
 
     def _trained(self, model: Model, verdicts: int, row: int, at: Micros, sensed: Sensed) -> None:
         sensed.blobs.append(model.dump())
-        known = {"samples": self._state.samples, "verdicts": verdicts, "seed": self._seed}
-        teller = Teller(sensed, row, at)
-        teller.tell("model-trained", model=model.name, version=version_of(model), sha256=model.sha256, **known)
+        Teller(sensed, row, at).trained(model, self._state.samples, verdicts, self._seed)
 
     def _scored(self, vectors: NDArray[np.float32], letters: Sequence[bytes]) -> NDArray[np.float64]:
         """The scores of those that still can; who cannot is gone, also from the pasts."""
@@ -286,7 +285,7 @@ class AnomalyDetector:
     def _decide(self, case: Case, null: Null, sensed: Sensed) -> None:
         """Say what is to be said of a window, then learn it, or flag its host."""
         window, past, level = case.window, case.past, self._tracker.level
-        p = null.adjusted(case.found.p)
+        p = telling(null.adjusted(case.found.p), level, window)
         self._counted(p, case.found)
         sensed.scores.append((window.row, p))
         if p <= 2 * level:
@@ -306,7 +305,9 @@ class AnomalyDetector:
                 null=null,
             )
             voter = (CONSENSUS, self.version)
-            report(window, Finding(p, level, voter, votes, *past.deviation(used(window.entries)), record), sensed)
+            against = (f"host windows in its baseline of {PROFILES[case.profile]}", len(past.scores))
+            far = past.deviation(used(window.entries))
+            report(window, Finding(p, level, voter, votes, *far, record, against), sensed)
         if p > level:
             for row in past.learn(case.scores, case.vector):
                 case.ranks.add(row)
@@ -336,8 +337,8 @@ class AnomalyDetector:
         known = np.asarray(self._state.pool.rows(), np.float64)
         level = self._tracker.level
         judged = strangers if len(known) >= self._limits.min_host_windows else []
-        for k, p in zip(judged, p_values(scores[judged], known), strict=True):
-            window = group[k]
+        for k, rank in zip(judged, p_values(scores[judged], known), strict=True):
+            window, p = group[k], telling(rank, level, group[k])
             self._state.tally.count(peers.NAME, vote=p <= level, consensus=p <= level)
             sensed.scores.append((window.row, p))
             if p <= 2 * level:
@@ -352,7 +353,8 @@ class AnomalyDetector:
                     deviations=compared.deviations.astype("<f4").tobytes(),
                 )
                 far = explain(used(window.entries), compared.medians, compared.deviations, peers.LEAST_DEVIATION)
-                report(window, Finding(p, level, (peers.NAME, peers.VERSION), (), *far, record), sensed)
+                against = ("hosts of the same minutes that it was held against", len(group))
+                report(window, Finding(p, level, (peers.NAME, peers.VERSION), (), *far, record, against), sensed)
         self._state.pool.extend(scores)
 
     def _evidence(self, window: ClosedWindow, **found: Any) -> bytes:
@@ -372,9 +374,7 @@ class AnomalyDetector:
         before = self._tracker.level
         self._tracker.learn(state.flagged / state.judged * state.wrong / told, len(verdicts))
         if self._tracker.level != before:
-            tracker = self._tracker
-            moved = {"level": tracker.level, "target": tracker.target, "verdicts": tracker.verdicts}
-            Teller(sensed, row, at).tell("threshold-moved", model=CONSENSUS, **moved)
+            Teller(sensed, row, at).moved(self._tracker)
 
     def _update(self, evidence: list[tuple[Judged, Evidence]], row: int, at: Micros, sensed: Sensed) -> None:
         """Teach the Bayesian model what attacks and false alarms look like."""

@@ -6,11 +6,13 @@ from typing import Final
 
 from domain.values import Micros
 from engine.models import peers
+from engine.models.base import Model, version_of
 from engine.models.panel import Panel
 from engine.models.progress import Progress
 from engine.models.state import State
 from engine.models.timing import Timing
 from engine.sensed import Notice, NoticeName, Sensed
+from engine.verdict.tracker import Tracker
 
 CONSENSUS: Final = "consensus"
 
@@ -27,7 +29,7 @@ class Teller:
 
     def votes(self, state: State, panel: Panel, timing: Timing) -> None:
         """How the voters voted since the last count, and how long they took."""
-        versions = {model.name: model.sha256[:12] for model in panel.models}
+        versions = {model.name: version_of(model) for model in panel.models}
         versions |= {CONSENSUS: panel.version, peers.NAME: peers.VERSION}
         for voter, (judged, votes, against) in state.tally.taken().items():
             counts = {"judged": judged, "votes": votes, "disagreements": against}
@@ -45,6 +47,16 @@ class Teller:
         """The warm-up of a profile is over."""
         state.progress[profile].learned = True
         self.tell("baseline-learned", profile=profile, windows=windows, hosts=hosts, model_version=version)
+
+    def trained(self, model: Model, samples: int, verdicts: int, seed: int) -> None:
+        """A model was fitted on so many windows, or moved by verdicts."""
+        known = {"samples": samples, "verdicts": verdicts, "seed": seed}
+        self.tell("model-trained", model=model.name, version=version_of(model), sha256=model.sha256, **known)
+
+    def moved(self, tracker: Tracker) -> None:
+        """Verdicts moved the level."""
+        numbers = {"level": tracker.level, "target": tracker.target, "verdicts": tracker.verdicts}
+        self.tell("threshold-moved", model=CONSENSUS, **numbers)
 
     def gone(self, state: State) -> None:
         """The models that left and were not told yet."""

@@ -12,6 +12,8 @@ from engine.features.table import FEATURES
 from engine.features.windows import ClosedWindow
 from engine.models.anomaly import AnomalyDetector
 from engine.models.base import ModelDamaged, version_of
+from engine.models.reading import FEATURES as USED
+from engine.models.words import WORDS
 from tests.anomaly.stream import LOCAL, closed, frames, office, stationary
 
 QUICK = AnomalyLimits(window_s=60, warmup_windows=64, min_host_windows=20, calibration_windows=40, fpr=0.05)
@@ -64,14 +66,29 @@ def test_a_host_that_behaves_unlike_its_past_is_sighted_with_what_shows_it() -> 
         ("bayes", True), ("isolation-forest", True), ("sequence", False)
     ]  # fmt: skip
     assert models[2].p is None, "a model that has nothing to read abstains"
-    *shown, deviation = sighting.features
-    assert {feature.name for feature in shown} <= {f.name for f in FEATURES[4:24]}
+    *shown, held, deviation = sighting.features
+    assert {feature.name for feature in shown} <= {WORDS[f.name] for f in FEATURES[4:24] if f.name in WORDS}
+    assert (held.name, held.value) == ("host windows in its baseline of nights", 150)
     assert len(shown) == 5
     assert deviation.name == "deviation (strong)"
     assert deviation.value > 12
-    assert all(f.baseline is not None for f in sighting.features)
+    assert all(f.baseline is not None for f in shown)
     assert sighting.evidence == "ab" * 32
     assert [flow.dst_port for flow in sighting.flows] == [443]
+
+
+def test_a_window_of_one_to_three_records_is_no_vote_however_odd() -> None:
+    for flows, votes in ((3, 0), (4, 1)):
+        draw = np.random.default_rng(11)
+        judge = detector(AnomalyLimits(warmup_windows=256)).judge
+        judge([usual(i, draw) for i in range(406)])
+        window = odd(1000, draw)
+        small = closed(1000, window.host, window.entries, flows=flows)
+        assert len(judge([small]).sightings) == votes
+
+
+def test_every_feature_that_models_read_has_words() -> None:
+    assert {feature.name for feature in USED} == set(WORDS)
 
 
 def test_an_alarm_stays_on_as_long_as_its_cause_and_ends_with_it() -> None:
