@@ -23,8 +23,7 @@ PROTOCOL: Final = (
     "cold start: `myrmidon run --until-eof` in a fresh home, nothing trained before; accused are the entities of its "
     "incidents; truth of ctu-sme-11-win is its infected host, of the UNSW-NB15 raw rows every source address with a "
     f"labelled attack. Benign days: {BENIGN_DAYS} generated days ({HOSTS} people, {HOURS:g} h), flavours in turn, "
-    "seeds from the one given, under the shipped rules and those of sigma-network, where that is there; every incident is "
-    "a false one"
+    "seeds from the one given, under the shipped rules and sigma-network, where it is there; every incident is false"
 )
 
 

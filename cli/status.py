@@ -67,9 +67,26 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
         if mark is not None:
             document["log"] = {name: getattr(mark, name) for name in ("events", "position", "head", "digest")}
             _look(document, home, mark.position, now)
+        if lost := cut(home, mark.position if mark else 0):
+            document |= {"health": "critical", "reasons": [lost, *document["reasons"]]}
     except JournalError as error:
         document |= {"health": "critical", "reasons": [str(error)]}
     return document
+
+
+def cut(home: Home, position: int) -> str:
+    """What a log that ends before the home's newest checkpoint is told as; empty when it does not, or there is none."""
+    file = home.path / "checkpoints" / "latest.json"
+    try:
+        signed = int(json.loads(file.read_bytes())["position"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    if position >= signed:
+        return ""
+    return (
+        f"the log ends at position {position:,}, its checkpoint was signed at {signed:,}: its tail was cut; keep it as "
+        f"it is and run `myrmidon audit verify --checkpoint {file}`"
+    )
 
 
 def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
@@ -90,7 +107,12 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
     names = [f"agent-{name}" for name in ("detector", "responder")] + [f"feed-{row['name']}" for row in feeds]
     held = holders(home.log_location, names)
     read = [feed for feed in feeds if f"feed-{feed['name']}" in held]
-    troubles = [*unread(feeds, held), *unsound(parts, home), *troubles_of(read, parts, parked, now, silent)]
+    troubles = [
+        *unread(feeds, held),
+        *unreadable(feeds),
+        *unsound(parts, home),
+        *troubles_of(read, parts, parked, now, silent),
+    ]
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
         "jobs": [part_of(row) for row in parts if row["kind"] == "job"],
@@ -131,6 +153,18 @@ def unread(feeds: list[dict[str, Any]], held: Collection[str]) -> Iterator[tuple
     for feed in feeds:
         if feed["closed_at"] is None and f"feed-{feed['name']}" not in held:
             yield "degraded", f"feed {feed['name']} is not being read: start `myrmidon run`"
+
+
+UNUSABLE: Final = "a file of the feed could not be used"
+"""Reason of the fault that a run records of a file that it could not read."""
+
+
+def unreadable(feeds: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Feeds whose last fault was a file that could not be read."""
+    for feed in feeds:
+        fault = json.loads(feed["last_fault"]) or {}
+        if fault.get("reason") == UNUSABLE:
+            yield "degraded", f"feed {feed['name']}: {UNUSABLE}: {fault['sample']}; run it again to see why"
 
 
 def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]]:

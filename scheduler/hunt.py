@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -29,21 +29,8 @@ from engine.frame import Frame
 from engine.pipeline import Pipeline
 from engine.rules.ruleset import RuleSet
 from engine.sensed import Judged, Notice, Sensed
-from scheduler.drafts import Drafts
-from scheduler.recovery import GAP, History, Recorded
-
-LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
-    "baseline-warming": learner.WarmUpBegan,
-    "model-trained": learner.ModelFitted,
-    "model-retired": learner.ModelFailed,
-    "baseline-learned": learner.WarmedUp,
-    "baseline-shifted": learner.HostChanged,
-    "threshold-moved": learner.LevelTracked,
-    "votes-counted": learner.VotesTaken,
-    "model-timed": learner.ScoringTimed,
-}
-"""What the engine noticed, by name, and the learner's command that records it."""
-
+from scheduler.drafts import LEARNER_COMMANDS, Drafts
+from scheduler.recovery import CHANGED, GAP, History, Recorded
 
 Learned: TypeAlias = Callable[[str, int, int], list[Judged]]
 """Verdicts on threats of a feed between two log positions."""
@@ -83,6 +70,8 @@ class Hunt:
         self._warn = warn
         self._folded = 0
         self._folds: dict[int, int] = {}
+        self._hashes: dict[int, str] = {}
+        self._changed: list[FeedFault] = []
         self._wanted = rules or RuleSet()
         self._pipeline = new_pipeline(settings, self._wanted)
         self._state = detector.State()
@@ -103,6 +92,7 @@ class Hunt:
         if history.opened:
             self._again = True
             self._folds = dict(zip(history.closings, history.folds, strict=False))
+            self._hashes = dict(zip(history.closings, history.hashes, strict=False))
             self._swaps = deque(history.rules)
             first = self._swaps.popleft()[1] if history.rules and history.rules[0][0] == 0 else ""
             self._use(first)
@@ -186,7 +176,12 @@ class Hunt:
         folded = self._folds.get(self.rows, folded) if self._again else folded
         if self.ledger.candidates:
             self._artifacts.put("\n".join(self.ledger.candidates).encode())
+        received = self.ledger.received
         facts = self.ledger.close(self._settings.detector, self._versions, folded)
+        if self._again and getattr(facts[0], "rows_sha256", "") != self._hashes.get(self.rows):
+            self._changed.append(
+                FeedFault(feed=self.feed, log="", reason=CHANGED, row=self.rows, sample="", count=received)
+            )
         self._state = detector.forget(self._settings.detector, self._state, clock)
         cause = self._drafts.cause(f"entry|{number}")
         drafts = [self._drafts.of(fact, cause, clock, ordinal=index) for index, fact in enumerate(facts)]
@@ -263,11 +258,16 @@ class Hunt:
         return self.state(fault, f"fault|{fault.log}|{fault.reason}|{fault.row}|{fault.sample}")
 
     def skip(self, rows: int) -> list[Step]:
-        """Rows that were consumed before a crash and can no longer be read: a gap. They stay counted and numbered."""
-        if not rows:
-            return []
-        gap = FeedFault(feed=self.feed, log="", reason=GAP, row=self.rows, sample="", count=rows)
-        return [self.fault(gap)]
+        """What was wrong with rows that were read again: entries whose rows changed, and rows that are gone.
+
+        Rows that were consumed before a crash and can no longer be read are a gap: they stay counted and numbered.
+        """
+        found, self._changed = self._changed, []
+        if rows:
+            found.append(FeedFault(feed=self.feed, log="", reason=GAP, row=self.rows, sample="", count=rows))
+        for fault in found:
+            self._warn(f"feed {self.feed}: {fault.reason} ({fault.count:,} rows up to row {fault.row:,})")
+        return [self.fault(fault) for fault in found]
 
     def close(self) -> Step:
         """The fact that the feed came to its end, with its totals."""

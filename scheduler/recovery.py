@@ -35,6 +35,7 @@ from domain.journal import Cursor, Journal, JournalError, follow
 from domain.journal import Recorded as RecordedFact
 
 MAGIC: Final = b"myrmidon-state-4\n"
+CHANGED: Final = "changed: rows that were read again after a restart are not those that were decided on"
 GAP: Final = "gap: rows between the last snapshot and the crash can no longer be read"
 
 
@@ -83,6 +84,7 @@ class History:
     Attributes:
         opened, source: event id of its `feed-opened` and the kind of feed it was opened as.
         closings: numbers of the rows after which ledger entries closed.
+        hashes: the SHA-256 of the rows of each of these entries.
         ends: numbers of the rows after which the feed came to its end.
         number: of the next ledger entry.
         state: threats that may go on.
@@ -96,6 +98,7 @@ class History:
     source: str = ""
     closings: list[int] = field(default_factory=list)
     folds: list[int] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
     ends: set[int] = field(default_factory=set)
     number: int = 1
     rows: int = 0
@@ -162,6 +165,7 @@ def _closed(history: History, entry: BatchScored) -> None:
     history.rows += entry.received
     history.closings.append(history.rows)
     history.folds.append(entry.folded)
+    history.hashes.append(entry.rows_sha256)
     history.number = entry.number + 1
 
 
