@@ -7,6 +7,7 @@ import shutil
 
 from tests.e2e.rows import HEADER, T0, calm
 from tests.e2e.swarm import myrmidon
+from tests.feeds.test_inorder import events
 
 
 def test_a_row_that_changed_before_it_was_read_again_is_a_recorded_fault(tmp_path):
@@ -26,6 +27,20 @@ def test_a_row_that_changed_before_it_was_read_again_is_a_recorded_fault(tmp_pat
     faults = myrmidon(home, "audit", "log", "--kind", "feed-fault").json
     assert [(fault["fact"]["reason"][:7], fault["fact"]["row"]) for fault in faults] == [("changed", 8)]
     assert myrmidon(home, "audit", "verify").json["ok"] is True
+
+
+def test_a_sorted_capture_is_read_again_in_the_same_order(tmp_path):
+    home, log = tmp_path / "home", tmp_path / "eve.json"
+    log.write_bytes(events(300))
+    run = ("run", "--feed", f"eve:{log}", "--until-eof")
+    first = myrmidon(home, *run)
+    assert first.json["late"] == 0
+    shutil.rmtree(home / "state")
+    log.write_bytes(events(300) + events(40, seed=2, begin=3000.0))
+    again = myrmidon(home, *run)
+    assert again.code == 0
+    assert "read again" not in again.err
+    assert again.json["received"] == 301 + 41
 
 
 def test_status_says_that_the_tail_of_the_log_was_cut_when_a_checkpoint_tells(tmp_path):
