@@ -48,6 +48,14 @@ class Artifacts:
             raise ArtifactError(f"artifact {path} was changed: its SHA-256 is not its name; restore it from a backup")
         return content
 
+    def fault(self, name: str) -> str:
+        """What is wrong with an artifact; empty when it is there and as it was put."""
+        try:
+            self.get(name)
+        except ArtifactError as error:
+            return str(error)
+        return ""
+
     def _path(self, name: str) -> Path:
         return self._folder / name[:2] / name
 

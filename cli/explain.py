@@ -8,29 +8,13 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from cli.output import WIDTH, when
+from cli.techniques import TECHNIQUES
 from domain.facts.telemetry import BatchScored
 from domain.journal import Journal, Recorded
 from domain.moments import rfc3339
 from domain.values import MINUTE, SECOND, Micros
 from projections import incidents as incident_view
 from projections import threats as threat_view
-
-TECHNIQUES: Final[dict[str, str]] = {
-    "T1041": "Exfiltration Over C2 Channel",
-    "T1046": "Network Service Discovery",
-    "T1048": "Exfiltration Over Alternative Protocol",
-    "T1071": "Application Layer Protocol",
-    "T1071.004": "Application Layer Protocol: DNS",
-    "T1110.001": "Brute Force: Password Guessing",
-    "T1110.003": "Brute Force: Password Spraying",
-    "T1498": "Network Denial of Service",
-    "T1499": "Endpoint Denial of Service",
-    "T1568.002": "Dynamic Resolution: Domain Generation Algorithms",
-    "T1571": "Non-Standard Port",
-    "T1572": "Protocol Tunneling",
-    "T1595.001": "Active Scanning: Scanning IP Blocks",
-}
-"""MITRE ATT&CK techniques that our kinds name."""
 
 
 def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +27,7 @@ def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
         "what": row["title"],
         "who": {"entity": row["entity"], "peers": row["peers"]},
         "when": {name: threat[name] for name in ("first_seen", "last_seen", "detected_at")},
-        "why": reasons(row["kind"], row["features"]),
+        "why": [*matched(row["kind"], threat["flows"]), *reasons(row["kind"], row["features"])],
         "how_sure": {
             "confidence": row["confidence"],
             "score": row["score"],
@@ -148,6 +132,17 @@ SMALL_PROVES: Final = ("spread", "skew", "share answered", "median bytes")
 """Words in the names of measurements that must stay below their bound: being small is the proof."""
 
 
+MATCHES: Final = 3
+"""Different records that matched a rule and whose fields are told."""
+
+
+def matched(kind: str, flows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What made a rule match: the fields of the first records with their values."""
+    notes = dict.fromkeys(flow["note"] for flow in flows if flow["note"]) if kind == "rule-match" else {}
+    feature = {"name": "matched", "unit": "", "value": 1.0, "baseline": None, "needed": True}
+    return [{**feature, "says": f"a record that matches: {note}"} for note in list(notes)[:MATCHES]]
+
+
 def reasons(kind: str, features: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The measurements in words: a success among failed log-ins first, those that played no part last."""
     return [told for _, told in sorted((measured(kind, feature) for feature in features), key=lambda pair: pair[0])]
@@ -233,7 +228,7 @@ def _threat_note(story: dict[str, Any]) -> str:
         ["What", *_wrapped(threat["title"])],
         ["Who", *_wrapped(_who(threat))],
         ["When", *_wrapped(_when(threat))],
-        ["Why", *(f"  - {why['says']}" for why in story["why"] if why["value"] or why["needed"])],
+        ["Why", *(line for why in story["why"] if why["value"] or why["needed"] for line in _item(why["says"]))],
         ["How sure", *_wrapped(_sure(threat)), *(_vote(vote) for vote in threat["votes"])],
         ["Decided by", *_wrapped("; ".join(f"{name} {version or '-'}" for name, version in story["versions"].items()))],
         ["Rules", *(line for hit in story["rules"] for line in _wrapped(_rule(hit)))],
@@ -261,6 +256,10 @@ def _incident_note(story: dict[str, Any]) -> str:
     chain = ["How it came about", *map(_link, story["chain"])]
     notes = (f"{'-' * WIDTH}\n{_threat_note(threat)}" for threat in threats)
     return "\n\n".join(["\n".join(head), "\n".join(chain), *notes])
+
+
+def _item(text: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH - 4, initial_indent="  - ", subsequent_indent="    ")
 
 
 def _wrapped(text: str) -> list[str]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cli import plan, working
-from cli.output import emit, short, table, when
+from cli.output import emit, plural, short, table, when
 from cli.reading import Entity, LevelOption, Limit, Since, Until, moment, nothing_yet, one, opened, there
 
 StatusOption = Annotated[
@@ -59,7 +59,9 @@ def as_table(incidents: list[dict[str, Any]], total: int, threats: int) -> Any:
     if not incidents:
         if total:
             return f"none of the {total:,} incidents fits: loosen --since, --until, --entity, --level or --status"
-        seen = f"{threats:,} threats of low level: see `myrmidon threats list`" if threats else "no threats either"
+        seen = (
+            f"{plural(threats, 'threat')} of low level: see `myrmidon threats list`" if threats else "no threats either"
+        )
         return f"no incidents ({seen}); what was read is in `myrmidon status`"
     rows = [
         (short(i["id"]), i["level"], f"{i['risk']:.1f}", i["status"], when(i["opened_at"]), len(i["threats"]),

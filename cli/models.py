@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Annotated, Any
 
 import typer
 
-from cli.output import emit, fail, table, when
+from cli.context import context_of
+from cli.output import emit, fail, note, plural, table, warming_up, when
 from cli.reading import nothing_yet, opened_log, there
 from domain.moments import rfc3339
 
@@ -24,7 +26,11 @@ def list_models(ctx: typer.Context) -> None:
     if not there(ctx):
         emit(ctx, [], lambda _: nothing_yet(ctx))
         return
-    emit(ctx, [entry for entry in history(ctx).values() for entry in entry["versions"]], as_table)
+    known = history(ctx)
+    emit(ctx, [entry for entry in known.models.values() for entry in entry["versions"]], as_table)
+    if not context_of(ctx).json:
+        for line in known.warming():
+            note(line)
 
 
 def show(
@@ -33,7 +39,7 @@ def show(
     """One model: its versions, its votes, and how often the consensus said otherwise."""
     if not there(ctx):
         fail(nothing_yet(ctx))
-    known = history(ctx)
+    known = history(ctx).models
     fits = [key for key in known if key == name or key.partition(".")[2] == name]
     if len(fits) != 1:
         these = ", ".join(sorted(fits or known)) or "none yet: the warm-up goes on"
@@ -41,26 +47,58 @@ def show(
     emit(ctx, known[fits[0]], in_words)
 
 
-def history(ctx: typer.Context) -> dict[str, dict[str, Any]]:
-    """What the log says of each model, by `feed.model`."""
-    from domain.facts.model import ThresholdMoved, VotesCounted
+@dataclass(slots=True)
+class Known:
+    """What the log says of models, by `feed.model`, and of warm-ups that go on, by `feed.profile`."""
+
+    models: dict[str, dict[str, Any]] = field(default_factory=dict)
+    profiles: dict[str, tuple[int, int]] = field(default_factory=dict)
+    evicted: dict[str, dict[str, int]] = field(default_factory=dict)
+
+    def warming(self) -> list[str]:
+        """A line for each warm-up that goes on."""
+        return [warming_up(name, *counts) for name, counts in sorted(self.profiles.items())]
+
+
+def history(ctx: typer.Context) -> Known:
+    """What the log says of each model."""
+    from adapters.artifacts import Artifacts
+    from domain.facts.model import BaselineWarming, ModelRetired, ModelTimed, ThresholdMoved, VotesCounted
     from domain.facts.operation import ModelTrained
+    from domain.facts.telemetry import BaselineLearned, StateEvicted
     from domain.journal import follow
 
-    models: dict[str, dict[str, Any]] = {}
+    known = Known()
+    models = known.models
     with opened_log(ctx) as journal:
         for batch in follow(journal):
             for recorded in batch:
                 fact = recorded.fact
-                if isinstance(fact, ModelTrained | ThresholdMoved | VotesCounted):
-                    key = recorded.stream.partition("/")[2]
-                    fold(models.setdefault(key, new(key)), fact, recorded.occurred_at)
-    return dict(sorted(models.items()))
+                key = recorded.stream.partition("/")[2]
+                match fact:
+                    case ModelTrained() | ModelRetired() | ThresholdMoved() | VotesCounted() | ModelTimed():
+                        fold(models.setdefault(key, new(key)), fact, recorded.occurred_at)
+                    case BaselineWarming():
+                        known.profiles[key] = (fact.seen, fact.windows)
+                    case BaselineLearned():
+                        known.profiles.pop(key, None)
+                    case StateEvicted():
+                        known.evicted[key] = fact.totals
+                    case _:
+                        pass
+    artifacts = Artifacts(context_of(ctx).where().artifacts)
+    for version in (version for model in models.values() for version in model["versions"] if version["sha256"]):
+        version["artifact"] = artifacts.fault(version["sha256"]) or "sound"
+    for name, model in models.items():
+        model["evicted"] = known.evicted.get(name.removesuffix(f".{name.rpartition('.')[2]}"), {})
+    known.models = dict(sorted(models.items()))
+    return known
 
 
 def new(name: str) -> dict[str, Any]:
     """A model of which nothing is known yet."""
-    return {"name": name, "versions": [], "judged": 0, "votes": 0, "disagreements": 0, "level": None, "verdicts": 0}
+    counts = {"judged": 0, "votes": 0, "disagreements": 0}
+    return {"name": name, "versions": [], **counts, "level": None, "verdicts": 0, "retired": None, "latency": None}
 
 
 def fold(model: dict[str, Any], fact: Any, at: int) -> None:
@@ -69,9 +107,31 @@ def fold(model: dict[str, Any], fact: Any, at: int) -> None:
         case "model-trained":
             for version in model["versions"]:
                 version["stage"] = "retired"
+            model["retired"] = None
             trained = {"name": model["name"], "version": fact.version, "stage": "active", "metrics": {}}
-            trained |= {"sha256": fact.sha256, "trained_at": rfc3339(at), "samples": fact.samples, "seed": fact.seed}
+            trained |= {
+                "verdicts": fact.verdicts,
+                "sha256": fact.sha256,
+                "trained_at": rfc3339(at),
+                "samples": fact.samples,
+                "seed": fact.seed,
+            }
             model["versions"].insert(0, trained)
+        case "model-retired":
+            model["retired"] = {"version": fact.version, "at": rfc3339(at), "reason": fact.reason}
+            if not model["versions"]:
+                never = {
+                    "name": model["name"],
+                    "version": "",
+                    "stage": "retired",
+                    "metrics": {},
+                    "sha256": "",
+                    "artifact": "-",
+                }
+                model["versions"].append(never | {"trained_at": None, "samples": 0, "seed": 0})
+            model["versions"][0]["stage"] = "retired"
+        case "model-timed":
+            model["latency"] = {"windows": fact.windows, "mean_us": fact.mean_us, "p95_us": fact.p95_us}
         case "threshold-moved":
             model |= {"level": fact.level, "target": fact.target, "verdicts": fact.verdicts}
         case _:
@@ -86,23 +146,54 @@ def as_table(versions: list[dict[str, Any]]) -> Any:
     """The list for people."""
     if not versions:
         return "no model yet: hosts are held against their peers until the warm-up ends"
-    rows = [(v["name"], v["version"], v["stage"], f"{v['samples']:,}", when(v["trained_at"])) for v in versions]
-    return table(["MODEL", "VERSION", "STAGE", "SAMPLES", "TRAINED"], rows, right=["SAMPLES"])
+    rows = [
+        (v["name"], v["version"] or "-", v["stage"], f"{v['samples']:,}", moment(v["trained_at"]), told(v["artifact"]))
+        for v in versions
+    ]
+    return table(["MODEL", "VERSION", "STAGE", "SAMPLES", "TRAINED", "ARTIFACT"], rows, right=["SAMPLES"])
+
+
+def told(artifact: str) -> str:
+    """The state of an artifact in a word."""
+    return artifact if artifact in {"sound", "-"} else "CHANGED" if "was changed" in artifact else "MISSING"
+
+
+def and_verdicts(version: dict[str, Any]) -> str:
+    """The verdicts that a version rests on, if there are any."""
+    return f" and {plural(version['verdicts'], 'verdict')}" if version.get("verdicts") else ""
+
+
+def moment(text: str | None) -> str:
+    """A moment for a table, if there is one."""
+    return when(text) if text else "-"
 
 
 def in_words(model: dict[str, Any]) -> str:
     """One model for people."""
     lines = [model["name"], ""]
     lines += [
-        f"  {v['stage']:<8} {v['version']}  {v['samples']:,} samples, seed {v['seed']}, {when(v['trained_at'])}"
+        f"  {v['stage']:<8} {v['version']}  {v['samples']:,} samples{and_verdicts(v)}, seed {v['seed']}, "
+        f"{when(v['trained_at'])}"
         for v in model["versions"]
+        if v["version"]
     ]
+    lines += [f"  {v['version']}: {v['artifact']}" for v in model["versions"] if v["artifact"] not in {"sound", "-"}]
+    if model["retired"]:
+        lines.append(f"  left out since {when(model['retired']['at'])}: {model['retired']['reason']}")
     if model["judged"]:
         share, against = model["votes"] / model["judged"], model["disagreements"] / model["judged"]
         lines.append(f"  {model['judged']:,} host windows judged, {model['votes']:,} votes ({share:.2%})")
         lines.append(f"  {model['disagreements']:,} against the consensus ({against:.2%})")
     else:
-        lines.append("  votes are counted at the end of each day of event time; no day has ended yet")
+        lines.append("  votes are counted at the end of each day of event time and of a feed; neither came yet")
+    if model["latency"]:
+        took = model["latency"]
+        lines.append(
+            f"  {took['mean_us']:,.1f} us a host window on average, {took['p95_us']:,.1f} us at the 95th percentile"
+        )
+    if model["evicted"]:
+        counts = ", ".join(f"{name} {count:,}" for name, count in model["evicted"].items())
+        lines.append(f"  forgotten or left out in this feed for want of room: {counts}")
     if model["level"] is not None:
         lines.append(f"  verdicts moved its level to {model['level']} (promised {model['target']})")
     return "\n".join(lines)

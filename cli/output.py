@@ -90,6 +90,23 @@ def short(identity: str | None) -> str:
     return identity[:8] if identity else "-"
 
 
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun.
+
+    >>> plural(1, "threat"), plural(1200, "threat"), plural(0, "entry", "entries")
+    ('1 threat', '1,200 threats', '0 entries')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def warming_up(name: str, seen: int, needed: int) -> str:
+    """How far a warm-up is; `name` is `feed.profile`."""
+    feed, _, profile = name.rpartition(".")
+    if profile == "hosts":
+        return f"feed {feed}: the models are warming up: {seen:,} of {needed:,} host windows to be fitted on were seen"
+    return f"feed {feed}: profile {profile} is warming up: {seen:,} of {needed:,} windows of one host were seen"
+
+
 def when(moment: Micros | str) -> str:
     """A moment for a table: to the second."""
     text = moment if isinstance(moment, str) else rfc3339(moment)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,7 +28,8 @@ def rescore(
 
     with opened_log(ctx) as journal:
         wanted = _one(journal, threat.strip().lower()) if threat else None
-        document = scoring.rescore(journal, Artifacts(context_of(ctx).where().artifacts), wanted)
+        with redirect_stdout(sys.stderr):  # what a model of another package prints is no answer of ours
+            document = scoring.rescore(journal, Artifacts(context_of(ctx).where().artifacts), wanted)
     emit(ctx, document, rescored)
     if not document["equal"]:
         raise typer.Exit(1)

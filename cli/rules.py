@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.context import context_of
-from cli.output import emit, note, table
+from cli.output import emit, note, plural, table
 
 if TYPE_CHECKING:
     from engine.rules.ruleset import RuleSet
@@ -41,6 +41,7 @@ def contents(ruleset: RuleSet) -> dict[str, Any]:
         "rules": [described(rule) for rule in ruleset.every],
         "ignored": [asdict(rule) for rule in ruleset.ignored],
         "errors": [asdict(error) for error in ruleset.errors],
+        "doubts": [asdict(doubt) for doubt in ruleset.doubts],
     }
 
 
@@ -93,13 +94,17 @@ def load(path: Path) -> tuple[RuleSet, int]:
 def findings(document: dict[str, Any]) -> str:
     """The answer in words."""
     lines = [f"{error['file']}:{error['line']}: {error['message']}" for error in document["errors"]]
+    lines += [f"{doubt['file']}:{doubt['line']}: doubtful: {doubt['message']}" for doubt in document["doubts"]]
     lines += [
         f"{rule['file']}:{rule['line']}: ignored: {rule['title']}: {rule['reason']}" for rule in document["ignored"]
     ]
     if not document["files"]:
         return "no rule files (*.yml) are there"
     right, wrong, ignored = (len(document[name]) for name in ("rules", "errors", "ignored"))
-    lines.append(f"{document['files']} files: {right} rules are right, {ignored} ignored, {wrong} errors")
+    good = f"{plural(right, 'rule')} {'is' if right == 1 else 'are'} right"
+    if document["doubts"]:
+        good += f" ({plural(len(document['doubts']), 'doubt')})"
+    lines.append(f"{plural(document['files'], 'file')}: {good}, {ignored:,} ignored, {plural(wrong, 'error')}")
     return "\n".join(lines)
 
 

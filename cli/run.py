@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.context import context_of
-from cli.output import emit, note
+from cli.output import emit, note, plural
 
 if TYPE_CHECKING:
     from scheduler.bootstrap import Parts
@@ -80,7 +80,7 @@ def hunt(
     started = time.monotonic()
     with (
         progress_view(quiet=quiet) as tell,
-        running(parts, specs, agents=agents, until_eof=until_eof, tell=tell, say=note) as runner,
+        running(parts, specs, agents=agents, until_eof=until_eof, tell=tell, warn=note) as runner,
         stop_on_signal(runner),
     ):
         before = {name: hunt_.totals() for name, hunt_ in runner.hunts.items()}
@@ -149,10 +149,10 @@ def peak_rss_mib() -> float:
 def summary(document: dict[str, Any]) -> str:
     """The end of a run in words."""
     return (
-        f"{document['received']:,} rows received: {document['scored']:,} scored ({document['late']:,} late), "
+        f"{plural(document['received'], 'row')} received: {document['scored']:,} scored ({document['late']:,} late), "
         f"{document['skipped']:,} skipped, {document['malformed']:,} malformed\n"
-        f"{document['threats']:,} threats, {document['incidents']:,} incidents; "
-        f"{document['log']['events']:,} facts in the log\n"
+        f"{plural(document['threats'], 'threat')}, {plural(document['incidents'], 'incident')}; "
+        f"{plural(document['log']['events'], 'fact')} in the log\n"
         f"{document['seconds']:.1f} s, {document['flows_per_second']:,.0f} rows/s, "
         f"peak {document['peak_rss_mib']:.0f} MiB"
     )
@@ -189,8 +189,7 @@ def progress_view(*, quiet: bool) -> Iterator[Any]:
         def tell(stats: Any) -> None:
             rate = stats.rows / max(time.monotonic() - started, 1e-9)
             clock = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(stats.clock / 1e6)) if stats.clock else "-"
-            live.update(
-                Text(f"reading  {stats.rows:>10,} rows  {rate:>8,.0f}/s  clock {clock}  {stats.threats:,} threats")
-            )
+            found = plural(stats.threats, "threat")
+            live.update(Text(f"reading  {stats.rows:>10,} rows  {rate:>8,.0f}/s  clock {clock}  {found}"))
 
         yield tell

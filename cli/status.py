@@ -20,7 +20,7 @@ from typing import Any, Final
 import typer
 
 from cli.context import context_of
-from cli.output import emit, when
+from cli.output import emit, warming_up, when
 from cli.reading import nothing_yet
 from config.home import Home
 from domain.journal import JournalError
@@ -59,15 +59,34 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
         "feeds": [],
         "log": {"events": 0, "head": "", "digest": ""},
         "jobs": [],
+        "baselines": [],
+        "evicted": {},
     }
     try:
         mark = peek(home.log_location)
         if mark is not None:
             document["log"] = {name: getattr(mark, name) for name in ("events", "position", "head", "digest")}
             _look(document, home, mark.position, now)
+        if lost := cut(home, mark.position if mark else 0):
+            document |= {"health": "critical", "reasons": [lost, *document["reasons"]]}
     except JournalError as error:
         document |= {"health": "critical", "reasons": [str(error)]}
     return document
+
+
+def cut(home: Home, position: int) -> str:
+    """What a log that ends before the home's newest checkpoint is told as; empty when it does not, or there is none."""
+    file = home.path / "checkpoints" / "latest.json"
+    try:
+        signed = int(json.loads(file.read_bytes())["position"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    if position >= signed:
+        return ""
+    return (
+        f"the log ends at position {position:,}, its checkpoint was signed at {signed:,}: its tail was cut; keep it as "
+        f"it is and run `myrmidon audit verify --checkpoint {file}`"
+    )
 
 
 def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
@@ -88,10 +107,17 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
     names = [f"agent-{name}" for name in ("detector", "responder")] + [f"feed-{row['name']}" for row in feeds]
     held = holders(home.log_location, names)
     read = [feed for feed in feeds if f"feed-{feed['name']}" in held]
-    troubles = [*unread(feeds, held), *troubles_of(read, parts, parked, now, silent)]
+    troubles = [
+        *unread(feeds, held),
+        *unreadable(feeds),
+        *unsound(parts, home),
+        *troubles_of(read, parts, parked, now, silent),
+    ]
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
         "jobs": [part_of(row) for row in parts if row["kind"] == "job"],
+        "baselines": [baseline_of(row) for row in parts if row["kind"] == "baseline"],
+        "evicted": {row["name"]: json.loads(row["detail"]) for row in parts if row["kind"] == "evicted"},
         "agents": agents_of(end, followers, progress, held, has_parked=bool(parked)),
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
         "reasons": [reason for _, reason in troubles],
@@ -127,6 +153,38 @@ def unread(feeds: list[dict[str, Any]], held: Collection[str]) -> Iterator[tuple
     for feed in feeds:
         if feed["closed_at"] is None and f"feed-{feed['name']}" not in held:
             yield "degraded", f"feed {feed['name']} is not being read: start `myrmidon run`"
+
+
+UNUSABLE: Final = "a file of the feed could not be used"
+"""Reason of the fault that a run records of a file that it could not read."""
+
+
+def unreadable(feeds: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Feeds whose last fault was a file that could not be read."""
+    for feed in feeds:
+        fault = json.loads(feed["last_fault"]) or {}
+        if fault.get("reason") == UNUSABLE:
+            yield "degraded", f"feed {feed['name']}: {UNUSABLE}: {fault['sample']}; run it again to see why"
+
+
+def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]]:
+    """Models that were left out, or vote and whose stored artifact is not sound; rules that were left out."""
+    from adapters.artifacts import Artifacts
+
+    store = Artifacts(home.artifacts)
+    for part in parts:
+        detail = json.loads(part["detail"])
+        match part["kind"], part["state"]:
+            case "model", "trained":
+                if fault := store.fault(detail["sha256"]):
+                    yield "degraded", f"model {part['name']}: {fault}"
+            case "model", "retired":
+                yield "degraded", f"model {part['name']} is left out, the others vote on: {detail['reason']}"
+            case "rules", "faulty":
+                more = f" and {len(detail['errors']) - 1} more" if len(detail["errors"]) > 1 else ""
+                yield "degraded", f"rules of feed {part['name']}: left out: {detail['errors'][0]}{more}"
+            case _:
+                pass
 
 
 def troubles_of(
@@ -175,6 +233,13 @@ def part_of(row: dict[str, Any]) -> dict[str, Any]:
     """A job of the document."""
     detail = json.loads(row["detail"])
     return {"name": row["name"], "state": row["state"], "since": rfc3339(row["since"]), "runs": row["count"], **detail}
+
+
+def baseline_of(row: dict[str, Any]) -> dict[str, Any]:
+    """A profile of the document: whether it warms up, and how many windows it saw of those that it needs."""
+    detail = json.loads(row["detail"])
+    seen = detail.get("seen", detail["windows"])
+    return {"name": row["name"], "state": row["state"], "seen": seen, "needed": detail["windows"]}
 
 
 @contextmanager
@@ -266,5 +331,13 @@ def render(document: dict[str, Any]) -> str:
         ended = "closed" if feed["closed"] else "open"
         clock = f", clock {when(feed['clock'])}" if feed["clock"] else ""
         lines.append(f"feed   {feed['name']:<14} {ended:<8} {counts}{clock}")
+    lines += [
+        f"learn  {warming_up(each['name'], each['seen'], each['needed'])}"
+        for each in document["baselines"]
+        if each["state"] == "warming-up"
+    ]
+    for name, totals in document["evicted"].items():
+        counts = ", ".join(f"{what} {count:,}" for what, count in totals.items())
+        lines.append(f"room   feed {name}: forgotten or left out for want of room: {counts}")
     lines += [f"job    {job['name']:<14} {job['state']:<8} since {when(job['since'])}" for job in document["jobs"]]
     return "\n".join(lines)

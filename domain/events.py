@@ -34,7 +34,15 @@ from domain.facts.incident import (
     NoteAdded,
     ThreatLinked,
 )
-from domain.facts.model import BaselineShifted, BaselineWarming, ThresholdMoved, VotesCounted
+from domain.facts.model import (
+    ArtifactRefused,
+    BaselineShifted,
+    BaselineWarming,
+    ModelRetired,
+    ModelTimed,
+    ThresholdMoved,
+    VotesCounted,
+)
 from domain.facts.operation import (
     FollowerFault,
     HealthReported,
@@ -57,12 +65,21 @@ from domain.facts.response import (
     ResponseRejected,
     WorkflowStalled,
 )
-from domain.facts.telemetry import BaselineLearned, BatchScored, FeedClosed, FeedFault, FeedOpened, LogReleased
+from domain.facts.telemetry import (
+    BaselineLearned,
+    BatchScored,
+    FeedClosed,
+    FeedFault,
+    FeedOpened,
+    LogReleased,
+    StateEvicted,
+)
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 
 Fact: TypeAlias = (
     FeedOpened
     | BatchScored
+    | StateEvicted
     | LogReleased
     | FeedFault
     | FeedClosed
@@ -104,9 +121,12 @@ Fact: TypeAlias = (
     | ActionUndone
     | WorkflowStalled
     | ModelTrained
+    | ModelRetired
+    | ArtifactRefused
     | RulesLoaded
     | ThresholdMoved
     | VotesCounted
+    | ModelTimed
     | SettingChanged
     | HealthReported
     | FollowerFault
@@ -118,7 +138,12 @@ Fact: TypeAlias = (
 FACTS: Final[dict[str, type[Fact]]] = {cls.kind: cls for cls in get_args(Fact)}
 """Every fact by the name it has on disk."""
 
-VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1) | {"threat-detected": 2, "threat-continued": 2}
+VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1) | {
+    "threat-detected": 2,
+    "threat-continued": 2,
+    "baseline-warming": 2,
+    "model-trained": 2,
+}
 """Schema version under which each kind is written today; older ones are lifted by the codec's upcasters."""
 
 SENSED: Final[frozenset[str]] = frozenset(kind for kind, cls in FACTS.items() if not cls.decided)

@@ -50,7 +50,8 @@ class Beside:
     """The door to the other process: `begin` something, do something else, `end` what was begun first."""
 
     def __init__(self, thresholds: Thresholds, seed: int) -> None:
-        self._model_version, self._evicted, self._opened = "", 0, False
+        self._model_version, self._opened = "", False
+        self._evicted: dict[str, int] = {}
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -73,8 +74,8 @@ class Beside:
         return self._model_version
 
     @property
-    def evicted(self) -> int:
-        """Entities that were forgotten for want of room, after the answer that was taken last."""
+    def evicted(self) -> dict[str, int]:
+        """What was forgotten or left out for want of room, after the answer that was taken last."""
         self._open()
         return self._evicted
 
@@ -83,7 +84,7 @@ class Beside:
         self._begin("sense", pack(frame))
 
     def begin_finish(self, row: int, at: Micros) -> None:
-        """At the end of a feed: ask what was seen and not told yet."""
+        """At the end of a feed: ask what was seen and not told yet, and how the voters voted."""
         self._begin("finish", (row, at))
 
     def begin_learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> None:
@@ -174,10 +175,12 @@ def _read(pipe: IO[bytes]) -> Any:
 
 
 def _open(thresholds: Thresholds, seed: int) -> Senses:
+    from time import perf_counter
+
     from engine.models.anomaly import AnomalyDetector
     from engine.models.training import begin_apart
 
-    anomaly = AnomalyDetector(thresholds.anomaly, thresholds.local_networks, seed, begin_apart)
+    anomaly = AnomalyDetector(thresholds.anomaly, thresholds.local_networks, seed, begin_apart, perf_counter)
     closing = thresholds.limits.closing_seconds * SECOND
     return Senses(share(thresholds, beside=True), anomaly, closing)
 
@@ -190,7 +193,7 @@ def _answers(senses: Senses, verb: str, told: Any) -> Iterator[Any]:
         case "learn":
             yield senses.learn(*msgspec.convert(told, tuple[list[Judged], int, Micros]))
         case "finish":
-            yield Sensed(sightings=senses.finish(*told))
+            yield Sensed(sightings=senses.finish(*told), notices=senses.count(*told).notices)
         case "dump":
             data = senses.dump(told)
             yield len(data)

@@ -41,6 +41,7 @@ class _Begun(NamedTuple):
 
     here: Sensed
     away: bool
+    evicted: dict[str, int]
 
 
 class StateRefused(MyrmidonError):  # noqa: N818 - says what it is
@@ -68,6 +69,7 @@ class Pipeline:
         self._rules = RuleWatch(rules or RuleSet(), thresholds, Places(thresholds.local_networks))
         self._beside = beside
         self._begun: deque[_Begun] = deque()
+        self._evicted: dict[str, int] = {}
         closing = thresholds.limits.closing_seconds * SECOND
         if beside is not None:
             self._here = Senses([*share(thresholds, beside=False), self._rules], None, closing)
@@ -107,9 +109,9 @@ class Pipeline:
         return self._beside.model_version if self._beside else self._here.model_version
 
     @property
-    def evicted(self) -> int:
-        """Entities that the behaviours had to forget for want of room."""
-        return self._here.evicted + (self._beside.evicted if self._beside else 0)
+    def evicted(self) -> dict[str, int]:
+        """What had to be forgotten or left out for want of room, by whom, after what was ended last."""
+        return self._evicted
 
     def sense(self, frame: Frame) -> Sensed:
         """What the rows of the frame show."""
@@ -132,7 +134,7 @@ class Pipeline:
         away = self._beside is not None and len(frame) > 0
         if self._beside is not None and away:
             self._beside.begin(frame)
-        self._begun.append(_Begun(self._here.sense(frame) if len(frame) else Sensed(), away))
+        self._begin(self._here.sense(frame) if len(frame) else Sensed(), away=away)
 
     def begin_learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> None:
         """Learn from what people said of sightings; `end` gives what became true by it.
@@ -144,12 +146,12 @@ class Pipeline:
         """
         if self._beside is not None:
             self._beside.begin_learn(verdicts, row, at)
-            self._begun.append(_Begun(Sensed(), True))
+            self._begin(Sensed(), away=True)
         else:
-            self._begun.append(_Begun(self._here.learn(verdicts, row, at), False))
+            self._begin(self._here.learn(verdicts, row, at), away=False)
 
     def begin_finish(self, row: int, at: Micros) -> None:
-        """At the end of a feed; `end` gives what the behaviours saw and did not tell yet.
+        """At the end of a feed; `end` gives what the behaviours saw and did not tell yet, and how the voters voted.
 
         Args:
             row: number of the feed's last row.
@@ -157,16 +159,21 @@ class Pipeline:
         """
         if self._beside is not None:
             self._beside.begin_finish(row, at)
-        self._begun.append(_Begun(Sensed(sightings=self._here.finish(row, at)), self._beside is not None))
+        here = Sensed(sightings=self._here.finish(row, at), notices=self._here.count(row, at).notices)
+        self._begin(here, away=self._beside is not None)
 
     def end(self) -> Sensed:
         """What came of what was begun first and not ended yet."""
-        here, away = self._begun.popleft()
-        if self._beside is None or not away:
+        here, away, evicted = self._begun.popleft()
+        there = self._beside.end() if self._beside is not None and away else None
+        self._evicted = evicted | (self._beside.evicted if self._beside else {})
+        if there is None:
             return here
-        there = self._beside.end()
         there.sightings = in_order([*here.sightings, *there.sightings])
         return there
+
+    def _begin(self, here: Sensed, *, away: bool) -> None:
+        self._begun.append(_Begun(here, away, self._here.evicted))
 
     def close(self) -> None:
         """Let go of the other process, if there is one."""

@@ -9,7 +9,14 @@ from domain.sighting import Sighting
 from domain.values import Micros, Verdict
 
 NoticeName = Literal[
-    "baseline-warming", "model-trained", "baseline-learned", "baseline-shifted", "threshold-moved", "votes-counted"
+    "baseline-warming",
+    "model-trained",
+    "model-retired",
+    "baseline-learned",
+    "baseline-shifted",
+    "threshold-moved",
+    "votes-counted",
+    "model-timed",
 ]
 
 

@@ -43,11 +43,18 @@ class Anomaly(Protocol):
     def version(self) -> str:
         """Version of the model that votes now."""
 
+    @property
+    def evicted(self) -> dict[str, int]:
+        """What was forgotten or left out for want of room."""
+
     def sense(self, frame: Frame) -> Sensed:
         """Sightings, notices and scores of the rows of a frame."""
 
     def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
         """Learn from verdicts; gives what became true by them."""
+
+    def count(self, row: int, at: Micros) -> Sensed:
+        """At the end of a feed: how the voters voted."""
 
     def pieces(self) -> Iterator[bytes]:
         """The whole state, piece by piece."""
@@ -70,9 +77,11 @@ class Senses:
         return self._anomaly.version if self._anomaly else NO_MODEL
 
     @property
-    def evicted(self) -> int:
-        """Entities that the behaviours had to forget for want of room."""
-        return sum(behaviour.evicted for behaviour in self._behaviours)
+    def evicted(self) -> dict[str, int]:
+        """What was forgotten or left out for want of room so far: by each behaviour, and by the anomaly side."""
+        found = {behaviour.name: behaviour.evicted for behaviour in self._behaviours}
+        found |= self._anomaly.evicted if self._anomaly else {}
+        return {name: count for name, count in sorted(found.items()) if count}
 
     def sense(self, frame: Frame) -> Sensed:
         """What the rows of the frame show; all are rows to be scored."""
@@ -90,6 +99,10 @@ class Senses:
     def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
         """What people said of sightings, learned right after row `row`."""
         return self._anomaly.learn(verdicts, row, at) if self._anomaly else Sensed()
+
+    def count(self, row: int, at: Micros) -> Sensed:
+        """At the end of a feed, right after row `row`: how the voters voted since the last count."""
+        return self._anomaly.count(row, at) if self._anomaly else Sensed()
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from sys import intern
@@ -96,12 +97,14 @@ def unpack(data: bytes) -> Frame:
 
 
 def binary_output() -> IO[bytes]:
-    """Standard output for bytes, all of them.
+    """Standard output for bytes, all of them and nothing else: what anybody prints goes to standard error from here on.
 
-    `sys.stdout.buffer` is none when PYTHONUNBUFFERED is set: it then writes without a loop, and what a signal (a stop,
-    a debugger) cut short is lost without a word.
+    `sys.stdout.buffer` would not do: with PYTHONUNBUFFERED it is no buffer, and what a signal (a stop, a debugger) cut
+    short is lost without a word.
     """
-    return open(1, "wb", closefd=False)
+    ours = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return ours
 
 
 def _used(coded: Coded, rows: int) -> tuple[bytes, list[str]]:

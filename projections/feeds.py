@@ -118,6 +118,7 @@ ON: Final[dict[str, Handler]] = {
 IGNORED: Final = facts_of(alert, assessment, incident, model, operation, response, threat) | frozenset(
     {
         "baseline-learned",
+        "state-evicted",  # the health view counts it
     }
 )
 

@@ -9,7 +9,7 @@ from sqlalchemy import BigInteger, Select, select
 from sqlmodel import Field
 
 from domain.facts import alert, assessment, incident, response, threat
-from domain.facts.model import BaselineWarming
+from domain.facts.model import BaselineWarming, ModelRetired
 from domain.facts.operation import (
     FollowerFault,
     HealthReported,
@@ -19,14 +19,14 @@ from domain.facts.operation import (
     ModelTrained,
     RulesLoaded,
 )
-from domain.facts.telemetry import BaselineLearned
+from domain.facts.telemetry import BaselineLearned, StateEvicted
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, plain
 
 
 class Part(ViewTable, table=True):
-    """A part: `region/<name>`, `follower/<name>`, `job/<name>`, `model/<name>`, `baseline/<name>`, `rules/<feed>`."""
+    """A part, by its kind and name: `region/<name>`, `job/<name>`, `model/<feed>.<name>`, and so on."""
 
     __tablename__ = "health"
 
@@ -57,6 +57,12 @@ def _told(rows: Rows, recorded: Recorded, part: tuple[str, str], state: str, det
     }
 
 
+def _part(recorded: Recorded) -> tuple[str, str]:
+    """A part that is named as its stream is: of one feed."""
+    kind, _, name = recorded.stream.partition("/")
+    return kind, name
+
+
 def _reported(rows: Rows, fact: HealthReported, recorded: Recorded) -> Iterable[Row]:
     return _told(rows, recorded, ("region", fact.region), fact.health, {"reasons": fact.reasons})
 
@@ -80,17 +86,25 @@ def _failed(rows: Rows, fact: JobFailed, recorded: Recorded) -> Iterable[Row]:
 
 def _trained(rows: Rows, fact: ModelTrained, recorded: Recorded) -> Iterable[Row]:
     detail = {"version": fact.version, "sha256": fact.sha256, "samples": fact.samples, "seed": fact.seed}
-    return _told(rows, recorded, ("model", fact.model), "trained", detail)
+    return _told(rows, recorded, _part(recorded), "trained", detail)
+
+
+def _retired(rows: Rows, fact: ModelRetired, recorded: Recorded) -> Iterable[Row]:
+    return _told(rows, recorded, _part(recorded), "retired", {"version": fact.version, "reason": fact.reason})
 
 
 def _warming(rows: Rows, fact: BaselineWarming, recorded: Recorded) -> Iterable[Row]:
-    detail = {"windows": fact.windows, "least_peers": fact.least_peers}
-    return _told(rows, recorded, ("baseline", fact.profile), "warming-up", detail)
+    detail = {"windows": fact.windows, "seen": fact.seen, "least_peers": fact.least_peers}
+    return _told(rows, recorded, _part(recorded), "warming-up", detail)
 
 
 def _learned(rows: Rows, fact: BaselineLearned, recorded: Recorded) -> Iterable[Row]:
     detail = {"windows": fact.windows, "hosts": fact.hosts, "model_version": fact.model_version}
-    return _told(rows, recorded, ("baseline", fact.profile), "learned", detail)
+    return _told(rows, recorded, _part(recorded), "learned", detail)
+
+
+def _evicted(rows: Rows, fact: StateEvicted, recorded: Recorded) -> Iterable[Row]:
+    return _told(rows, recorded, ("evicted", fact.feed), "counted", fact.totals)
 
 
 def _loaded(rows: Rows, fact: RulesLoaded, recorded: Recorded) -> Iterable[Row]:
@@ -105,9 +119,11 @@ ON: Final[dict[str, Handler]] = {
     "job-finished": _finished,
     "job-failed": _failed,
     "model-trained": _trained,
+    "model-retired": _retired,
     "rules-loaded": _loaded,
     "baseline-warming": _warming,
     "baseline-learned": _learned,
+    "state-evicted": _evicted,
 }
 
 IGNORED: Final = facts_of(alert, assessment, incident, response, threat) | frozenset(
@@ -119,7 +135,9 @@ IGNORED: Final = facts_of(alert, assessment, incident, response, threat) | froze
         "feed-closed",
         "baseline-shifted",  # of one host: no word about the whole profile
         "threshold-moved",
+        "artifact-refused",  # whether it is sound is looked at anew whenever somebody asks
         "votes-counted",
+        "model-timed",
         "setting-changed",  # the settings have a history of their own in the log
     }
 )

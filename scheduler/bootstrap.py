@@ -31,6 +31,7 @@ from scheduler.jobs import Clockwork, Job
 from scheduler.recovery import History, OrderBook, Recorded, histories, order_path, save_snapshot
 from scheduler.restore import restore
 from scheduler.runner import Pace, Runner, Stats
+from scheduler.stock import take_stock
 from scheduler.verdicts import Verdicts
 
 AGENTS = ("detector", "responder")
@@ -87,7 +88,7 @@ def running(
     agents: Sequence[str] = AGENTS,
     until_eof: bool,
     tell: Callable[[Stats], None] = lambda _stats: None,
-    say: Callable[[str], None] = lambda _line: None,
+    warn: Callable[[str], None] = lambda _line: None,
     now: Callable[[], Micros] = wall_clock,
 ) -> Iterator[Runner]:
     """A runner over the feeds, holding the locks of everything it runs."""
@@ -101,9 +102,10 @@ def running(
         for each in beside.values():
             stack.callback(each.close)
         known = histories(journal, [spec.name for spec in specs])
-        verdicts = Verdicts(journal, artifacts)
+        verdicts = Verdicts(journal, artifacts, warn)
         book = Rulebook(settings.rules.dir, shipped=settings.rules.shipped)
         rules = book.load()
+        tell_errors(rules, warn)
         hunts = {
             spec.name: Hunt(
                 spec.name,
@@ -113,6 +115,7 @@ def running(
                 rules=rules,
                 beside=beside[spec.name],
                 verdicts=verdicts.between,
+                warn=warn,
             )
             for spec in specs
         }
@@ -123,6 +126,7 @@ def running(
             spec.name: restore(hunts[spec.name], spec, home.snapshot(spec.name), recorded[spec.name], known[spec.name])
             for spec in specs
         }
+        take_stock(journal, artifacts, known, now=now, warn=warn)
         orders = {spec.name: OrderBook(order_path(home.snapshot(spec.name))) for spec in specs}
         for order in orders.values():
             stack.callback(order.close)
@@ -138,7 +142,7 @@ def running(
         telemetry = ReadAhead(feeds, [spec.name for spec in specs])
         sys.setswitchinterval(SWITCH)
         stack.callback(telemetry.close)
-        delivery = _delivery(parts, agents, now, say)
+        delivery = _delivery(parts, agents, now, warn)
         if delivery is not None:
             stack.callback(delivery.close)
         idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
@@ -159,7 +163,9 @@ def running(
             save=lambda hunt, resume: save_snapshot(home.snapshot(hunt.feed), hunt.rows, resume, hunt.dump()),
             idle=idle,
             tell=tell,
-            new_rules=_now_and_then(book.changed, settings.rules.reload_every) if not until_eof else lambda: None,
+            new_rules=_now_and_then(lambda: reloaded(book, warn), settings.rules.reload_every)
+            if not until_eof
+            else lambda: None,
             answers=delivery.nudged if delivery else lambda: False,
             drain=lambda: delivery.drain(settings.alerts.drain_seconds) if delivery else None,
         )
@@ -182,6 +188,21 @@ def _delivery(
         return None
     channels = {name: make_channel(name, each) for name, each in alerts.channels.items()}
     return Delivery(parts.journal, alerts, channels, now=now, say=say)
+
+
+def tell_errors(rules: RuleSet, warn: Callable[[str], None]) -> None:
+    """Say which rules are left out and why."""
+    for error in rules.errors:
+        warn(f"{error}: the rule is left out")
+
+
+def reloaded(book: Rulebook, warn: Callable[[str], None]) -> RuleSet | None:
+    """The rules when they have changed since they were last read; says so, and what is wrong with them."""
+    rules = book.changed()
+    if rules is not None:
+        tell_errors(rules, warn)
+        warn(f"rules were read again: {len(rules)} rules, version {rules.version}; live from the next ledger entry on")
+    return rules
 
 
 def _now_and_then(look: Callable[[], RuleSet | None], seconds: float) -> Callable[[], RuleSet | None]:

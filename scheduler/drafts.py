@@ -8,10 +8,12 @@ Rules:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Final
 from uuid import UUID, uuid5
 
+from agents.learner import decide as learner
 from domain.events import Fact
 from domain.facts.telemetry import FeedOpened
 from domain.journal import Draft
@@ -19,7 +21,9 @@ from domain.values import NAMESPACE, Micros, event_id
 
 STREAMS: Final = {
     "model-trained": "model/{feed}.{model}",
+    "model-retired": "model/{feed}.{model}",
     "threshold-moved": "model/{feed}.{model}",
+    "model-timed": "model/{feed}.{model}",
     "votes-counted": "model/{feed}.{model}",
     "baseline-warming": "baseline/{feed}.{profile}",
     "baseline-learned": "baseline/{feed}.{profile}",
@@ -27,6 +31,18 @@ STREAMS: Final = {
     "rules-loaded": "rules/{feed}",
 }
 """By kind; of any other kind it is the feed's own stream."""
+
+LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
+    "baseline-warming": learner.WarmUpBegan,
+    "model-trained": learner.ModelFitted,
+    "model-retired": learner.ModelFailed,
+    "baseline-learned": learner.WarmedUp,
+    "baseline-shifted": learner.HostChanged,
+    "threshold-moved": learner.LevelTracked,
+    "votes-counted": learner.VotesTaken,
+    "model-timed": learner.ScoringTimed,
+}
+"""What the engine noticed, by name, and the learner's command that records it."""
 
 
 class Drafts:

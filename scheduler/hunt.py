@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -26,7 +26,7 @@ from agents.detector.ledger import Ledger
 from agents.learner import decide as learner
 from config.settings import Settings
 from domain.facts.operation import RulesLoaded
-from domain.facts.telemetry import FeedClosed, FeedFault, FeedOpened, LogReleased
+from domain.facts.telemetry import FeedClosed, FeedFault, FeedOpened, LogReleased, StateEvicted
 from domain.journal import Draft
 from domain.sighting import Sighting
 from engine.beside import Beside
@@ -34,60 +34,13 @@ from engine.frame import Frame
 from engine.pipeline import Pipeline
 from engine.rules.ruleset import RuleSet
 from engine.sensed import Judged, Notice, Sensed
-from scheduler.drafts import Drafts
-from scheduler.recovery import GAP, History, Recorded
+from scheduler.drafts import LEARNER_COMMANDS, Drafts
+from scheduler.recovery import CHANGED, GAP, History, Recorded
 from scheduler.rows import in_row_order, ledger_rows, skip_unread
-
-LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
-    "baseline-warming": learner.WarmUpBegan,
-    "model-trained": learner.ModelFitted,
-    "baseline-learned": learner.WarmedUp,
-    "baseline-shifted": learner.HostChanged,
-    "threshold-moved": learner.LevelTracked,
-    "votes-counted": learner.VotesTaken,
-}
-"""What the engine noticed, by name, and the learner's command that records it."""
-
+from scheduler.stages import Begun, Closing, Step
 
 Learned: TypeAlias = Callable[[str, int, int], list[Judged]]
 """Verdicts on threats of a feed between two log positions."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Closing:
-    """What was settled when the rows of an entry had been handed to the senses.
-
-    Attributes:
-        folded: log position of the last verdict or setting that is folded.
-        learned: whether there are verdicts that the senses learn from.
-        rules: the rule set that is in force from here on, when it is another.
-        told: what the rules that are gone had not told yet.
-        version: of all rules from here on.
-    """
-
-    folded: int
-    learned: bool
-    rules: RuleSet | None
-    told: list[Sighting]
-    version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Begun:
-    """Rows that the senses are at, and what becomes of the entry behind them."""
-
-    part: Frame | None
-    ended: bool
-    closing: _Closing | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A draft and its place: `order` over all feeds of the run, `row` in its own feed."""
-
-    order: int
-    row: int
-    draft: Draft
 
 
 class Hunt:
@@ -103,6 +56,7 @@ class Hunt:
         rules: RuleSet | None = None,
         beside: Beside | None = None,
         verdicts: Learned = lambda _feed, _after, _upto: [],
+        warn: Callable[[str], None] = lambda _line: None,
     ) -> None:
         self.feed = feed
         self.ledger = Ledger(feed=feed)
@@ -112,16 +66,21 @@ class Hunt:
         self._settings = settings
         self._artifacts = artifacts
         self._verdicts = verdicts
+        self._warn = warn
         self._folded = 0
         self._folds: dict[int, int] = {}
+        self._hashes: dict[int, str] = {}
+        self._changed: list[FeedFault] = []
         self._wanted = rules or RuleSet()
         self._pipeline = new_pipeline(settings, self._wanted, beside)
         self._state = detector.State()
         self._versions = self._live_versions(self._pipeline.rules_version)
         self._drafts = Drafts(feed)
-        self._order = 0
+        self._evicted: dict[str, int] = {}
+        self._faults: tuple[str, ...] = ()
+        self._loads = self._order = 0
         self._cuts = Cuts(policy=settings.detector)
-        self._begun: deque[list[_Begun]] = deque()
+        self._begun: deque[list[Begun]] = deque()
         self._ends: set[int] = set()
         self._swaps: deque[tuple[int, str]] = deque()
         self._again = False
@@ -133,6 +92,7 @@ class Hunt:
         if history.opened:
             self._again = True
             self._folds = dict(zip(history.closings, history.folds, strict=False))
+            self._hashes = dict(zip(history.closings, history.hashes, strict=False))
             self._swaps = deque(history.rules)
             first = self._swaps.popleft()[1] if history.rules and history.rules[0][0] == 0 else ""
             self._use(first)
@@ -142,6 +102,7 @@ class Hunt:
         self._ends, self._swaps, self._again = set(), deque(), False
         self._cuts.closings = deque()
         self._folds, self._folded = {}, history.folds[-1] if history.folds else 0
+        self._loads, self._faults = len(history.rules), history.faults
         if history.rules:
             self._use(history.rules[-1][1])
         self._state = history.state
@@ -159,6 +120,7 @@ class Hunt:
     def open(self) -> list[Draft]:
         """The facts that the feed was opened, and under which rules: recorded once, however often it is read on."""
         opened = FeedOpened(feed=self.feed, source=self._source, settings_version=self._settings.settings_version)
+        self._faults = self._pipeline.rules.faults
         return [self._drafts.of(opened, self._drafts.root, 0), self._loaded(self._pipeline.rules)]
 
     def offer(self, rules: RuleSet) -> None:
@@ -185,7 +147,7 @@ class Hunt:
             ended = part is not None and cuts.rows in self._ends
             if ended:
                 self._pipeline.begin_finish(cuts.rows, cuts.clock)  # read again: the feed came to an end here before
-            begun.append(_Begun(part=part, ended=ended, closing=self._begin_closing(folded()) if closes else None))
+            begun.append(Begun(part=part, ended=ended, closing=self._begin_closing(folded()) if closes else None))
         self._begun.append(begun)
 
     def end(self) -> list[Step]:
@@ -197,7 +159,7 @@ class Hunt:
                 self.ledger.take(ledger_rows(each.part))
                 self.rows, self._order = each.part.row[-1], each.part.order[-1]
             if each.ended:
-                self._told(self._pipeline.end().sightings)
+                self._finished()
             if each.closing is not None:
                 steps += self._end_closing(each.closing)
         return steps
@@ -207,9 +169,14 @@ class Hunt:
         self._pipeline.close()
 
     def finish(self) -> list[Step]:
-        """The feed came to its end: what was seen and not told yet."""
-        drafts = self._told(self._pipeline.finish(self.rows, self.ledger.clock))
+        """The feed came to its end: what was seen and not told yet, and how the models voted."""
+        self._pipeline.begin_finish(self.rows, self.ledger.clock)
+        drafts = self._finished()
         return [Step(order=self._order, row=self.rows, draft=draft) for draft in drafts]
+
+    def _finished(self) -> list[Draft]:
+        ended = self._pipeline.end()
+        return [*self._told(ended.sightings), *(draft for notice in ended.notices for draft in self._notice(notice))]
 
     def close_entry(self, folded: int) -> list[Step]:
         """Close the open ledger entry (none when no row came since the last)."""
@@ -218,7 +185,7 @@ class Hunt:
         self._cuts.begin_entry()
         return self._end_closing(self._begin_closing(folded))
 
-    def _begin_closing(self, folded: int) -> _Closing:
+    def _begin_closing(self, folded: int) -> Closing:
         """Settle what the senses know from the next row on: verdicts first, then rules."""
         rows, clock = self._cuts.rows, self._cuts.clock
         folded = self._folds.get(rows, folded) if self._again else folded
@@ -229,17 +196,26 @@ class Hunt:
         rules = self._due_rules(rows)
         told = self._pipeline.swap_rules(rules, rows, clock) if rules is not None else []
         version = self._pipeline.rules_version
-        return _Closing(folded=folded, learned=bool(judged), rules=rules, told=told, version=version)
+        return Closing(folded=folded, learned=bool(judged), rules=rules, told=told, version=version)
 
-    def _end_closing(self, closing: _Closing) -> list[Step]:
+    def _end_closing(self, closing: Closing) -> list[Step]:
         """The facts of the entry, of what was learned, and of other rules."""
         number, clock = self.ledger.number, self.ledger.clock
         if self.ledger.candidates:
             self._artifacts.put("\n".join(self.ledger.candidates).encode())
+        received = self.ledger.received
         facts = self.ledger.close(self._settings.detector, self._versions, closing.folded)
+        if self._again and getattr(facts[0], "rows_sha256", "") != self._hashes.get(self.rows):
+            self._changed.append(
+                FeedFault(feed=self.feed, log="", reason=CHANGED, row=self.rows, sample="", count=received)
+            )
         self._state = detector.forget(self._settings.detector, self._state, clock)
         cause = self._drafts.cause(f"entry|{number}")
         drafts = [self._drafts.of(fact, cause, clock, ordinal=index) for index, fact in enumerate(facts)]
+        if self._pipeline.evicted != self._evicted:
+            self._evicted = self._pipeline.evicted
+            evicted = StateEvicted(feed=self.feed, number=number, totals=self._evicted)
+            drafts.append(self._drafts.of(evicted, cause, clock))
         drafts += self._learned() if closing.learned else []
         if closing.rules is not None:
             drafts += [*self._told(closing.told), self._loaded(closing.rules)]
@@ -259,7 +235,12 @@ class Hunt:
             wanted = self._stored(self._swaps.popleft()[1]) if self._swaps and self._swaps[0][0] <= rows else None
         else:
             wanted = self._wanted
-        return None if wanted is None or wanted.version == self._pipeline.rules.version else wanted
+        live = (self._pipeline.rules.version, wanted.faults if self._again and wanted else self._faults)
+        # a file that is wrong changes no rule that is live, and is recorded all the same
+        if wanted is None or (wanted.version, wanted.faults) == live:
+            return None
+        self._faults = wanted.faults
+        return wanted
 
     def _loaded(self, rules: RuleSet) -> Draft:
         loaded = RulesLoaded(
@@ -272,11 +253,20 @@ class Hunt:
             ignored=len(rules.ignored),
             errors=rules.faults,
         )
-        cause = self._drafts.cause(f"rules|{self.rows}|{rules.version}")
+        self._loads += 1
+        cause = self._drafts.cause(f"rules|{self.rows}|{rules.version}|{self._loads}")
         return self._drafts.of(loaded, cause, self.ledger.clock)
 
     def _stored(self, sha256: str) -> RuleSet:
-        return RuleSet.unpack(self._artifacts.get(sha256)) if sha256 else RuleSet()
+        if not sha256:
+            return RuleSet()
+        try:
+            return RuleSet.unpack(self._artifacts.get(sha256))
+        except ArtifactError as error:
+            if self._artifacts.put(self._wanted.pack()) != sha256:
+                raise
+            self._warn(f"feed {self.feed}: {error}. The rules on disk are the same: it was written anew")
+            return self._wanted
 
     def _use(self, sha256: str) -> None:
         """Go on under recorded rules, without a word; "" are those of a log that was begun without any."""
@@ -290,11 +280,16 @@ class Hunt:
         return self.state(fault, f"fault|{fault.log}|{fault.reason}|{fault.row}|{fault.sample}")
 
     def skip(self, rows: int) -> list[Step]:
-        """Rows that were consumed before a crash and can no longer be read: a gap. They stay counted and numbered."""
-        if not rows:
-            return []
-        gap = FeedFault(feed=self.feed, log="", reason=GAP, row=self.rows, sample="", count=rows)
-        return [self.fault(gap)]
+        """What was wrong with rows that were read again: entries whose rows changed, and rows that are gone.
+
+        Rows that were consumed before a crash and can no longer be read are a gap: they stay counted and numbered.
+        """
+        found, self._changed = self._changed, []
+        if rows:
+            found.append(FeedFault(feed=self.feed, log="", reason=GAP, row=self.rows, sample="", count=rows))
+        for fault in found:
+            self._warn(f"feed {self.feed}: {fault.reason} ({fault.count:,} rows up to row {fault.row:,})")
+        return [self.fault(fault) for fault in found]
 
     def close(self) -> Step:
         """The fact that the feed came to its end, with its totals."""
@@ -319,6 +314,7 @@ class Hunt:
                 "ledger": ledger,
                 "rows": self.rows,
                 "folded": self._folded,
+                "evicted": self._evicted,
                 "rules": self._artifacts.put(self._pipeline.rules.pack()),
                 "versions": asdict(self._versions),
             }
@@ -340,7 +336,7 @@ class Hunt:
         ledger["faults"] = {(log, reason): (row, text, n) for log, reason, row, text, n in ledger["faults"]}
         ledger["cursor"] = {source: tuple(position) for source, position in ledger["cursor"].items()}
         self.ledger = Ledger(**ledger)
-        self.rows, self._folded = saved["rows"], saved["folded"]
+        self.rows, self._folded, self._evicted = saved["rows"], saved["folded"], saved["evicted"]
         while self._swaps and (self._swaps[0][0] < self.rows or self._swaps[0] == (self.rows, saved["rules"])):
             self._swaps.popleft()
         self._versions = detector.Versions(**saved["versions"])
@@ -376,6 +372,9 @@ class Hunt:
                 self._artifacts.put(blob)
 
     def _notice(self, notice: Notice) -> list[Draft]:
+        if notice.name == "model-retired" and not self._again:
+            left = f"model {notice.fields['model']} is left out, the others vote on: {notice.fields['reason']}"
+            self._warn(f"feed {self.feed}: {left}; mend or remove the package that provides it")
         command = LEARNER_COMMANDS[notice.name](**notice.fields)
         # several hosts, or profiles of one host, may change at one row
         about = "|".join(f"{name}={value}" for name, value in sorted(notice.fields.items()))

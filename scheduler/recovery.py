@@ -27,12 +27,15 @@ import msgspec
 from adapters.artifacts import write_whole
 from agents.detector import decide as detector
 from domain.events import Fact
-from domain.facts.operation import RulesLoaded
+from domain.facts.model import ModelRetired
+from domain.facts.operation import ModelTrained, RulesLoaded
 from domain.facts.telemetry import BatchScored, FeedClosed, FeedFault, FeedOpened
 from domain.facts.threat import ThreatContinued, ThreatDetected
 from domain.journal import Cursor, Journal, JournalError, follow
+from domain.journal import Recorded as RecordedFact
 
 MAGIC: Final = b"myrmidon-state-4\n"
+CHANGED: Final = "changed: rows that were read again after a restart are not those that were decided on"
 GAP: Final = "gap: rows between the last snapshot and the crash can no longer be read"
 
 
@@ -81,23 +84,29 @@ class History:
     Attributes:
         opened, source: event id of its `feed-opened` and the kind of feed it was opened as.
         closings: numbers of the rows after which ledger entries closed.
+        hashes: the SHA-256 of the rows of each of these entries.
         ends: numbers of the rows after which the feed came to its end.
         number: of the next ledger entry.
         state: threats that may go on.
         folds: up to which log position each of these entries folded what people said.
         rules: numbers of the rows from behind which a rule set was in force, and the artifact that holds it.
+        faults: what was wrong with the last of them.
+        models: the models that vote, by name.
     """
 
     opened: UUID | None = None
     source: str = ""
     closings: list[int] = field(default_factory=list)
     folds: list[int] = field(default_factory=list)
+    hashes: list[str] = field(default_factory=list)
     ends: set[int] = field(default_factory=set)
     number: int = 1
     rows: int = 0
     threats: int = 0
     state: detector.State = field(default_factory=detector.State)
     rules: list[tuple[int, str]] = field(default_factory=list)
+    faults: tuple[str, ...] = ()
+    models: dict[str, ModelTrained] = field(default_factory=dict)
 
 
 def histories(journal: Journal, feeds: Sequence[str]) -> dict[str, History]:
@@ -107,7 +116,7 @@ def histories(journal: Journal, feeds: Sequence[str]) -> dict[str, History]:
     for facts in follow(journal):
         for recorded in facts:
             fact = recorded.fact
-            feed = owner.get(fact.threat, "") if isinstance(fact, ThreatContinued) else getattr(fact, "feed", "")
+            feed = _feed_of(recorded, owner)
             history = found.get(feed)
             if history is None:
                 continue
@@ -115,6 +124,16 @@ def histories(journal: Journal, feeds: Sequence[str]) -> dict[str, History]:
                 owner[fact.threat] = feed
             _fold(history, recorded.event_id, fact)
     return found
+
+
+def _feed_of(recorded: RecordedFact, owner: dict[UUID, str]) -> str:
+    match recorded.fact:
+        case ThreatContinued(threat=threat):
+            return owner.get(threat, "")
+        case ModelTrained(model=model) | ModelRetired(model=model):
+            return recorded.stream.removeprefix("model/").removesuffix(f".{model}")
+        case fact:
+            return getattr(fact, "feed", "")
 
 
 def _fold(history: History, event: UUID, fact: Fact) -> None:
@@ -127,8 +146,12 @@ def _fold(history: History, event: UUID, fact: Fact) -> None:
             history.ends.add(fact.received)
         case RulesLoaded():
             history.rules.append((fact.row, fact.sha256))
-        case FeedFault(reason=reason) if reason == GAP:
-            history.rows += fact.count
+            history.faults = fact.errors
+        case ModelTrained() | ModelRetired():
+            history.models.pop(fact.model, None)
+            history.models |= {fact.model: fact} if isinstance(fact, ModelTrained) else {}
+        case FeedFault():
+            history.rows += fact.count if fact.reason == GAP else 0
         case ThreatDetected():
             history.threats += 1
             history.state = detector.evolve(history.state, fact)
@@ -142,6 +165,7 @@ def _closed(history: History, entry: BatchScored) -> None:
     history.rows += entry.received
     history.closings.append(history.rows)
     history.folds.append(entry.folded)
+    history.hashes.append(entry.rows_sha256)
     history.number = entry.number + 1
 
 

@@ -24,8 +24,9 @@ from domain.journal import Cursor, Journal, Progress
 from engine.frame import Frame
 from engine.heap import trim
 from engine.rules.ruleset import RuleSet
-from scheduler.hunt import Hunt, Step
+from scheduler.hunt import Hunt
 from scheduler.recovery import OrderBook
+from scheduler.stages import Step
 from scheduler.verdicts import Verdicts
 
 OVERLAP: Final = 0.01

@@ -3,12 +3,15 @@
 Rules:
     1. A verdict is learned with the evidence that its threat rested on when it was given: what the threat became later
        does not count, so that a replay learns the same.
-    2. Only threats that name a record of evidence teach anything: those of the models.
+    2. Only threats that name a record of evidence teach anything: those of the models. Evidence that is missing or was
+       changed teaches nothing, which is told.
 """
 
 from __future__ import annotations
 
-from adapters.artifacts import Artifacts
+from collections.abc import Callable
+
+from adapters.artifacts import ArtifactError, Artifacts
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Journal, Recorded
 from engine.sensed import Judged
@@ -20,7 +23,10 @@ INPUTS = frozenset({"verdict-given", "setting-changed"})
 class Verdicts:
     """The verdicts of a log, read on whenever somebody asks."""
 
-    def __init__(self, journal: Journal, artifacts: Artifacts) -> None:
+    def __init__(
+        self, journal: Journal, artifacts: Artifacts, warn: Callable[[str], None] = lambda _line: None
+    ) -> None:
+        self._warn = warn
         self._journal = journal
         self._artifacts = artifacts
         self._given: list[Recorded] = []
@@ -55,9 +61,9 @@ class Verdicts:
         ]
         if not told or not told[-1].detail or getattr(told[0], "feed", "") != feed:
             return None
-        return Judged(
-            entity=told[-1].entity,
-            verdict=verdict.verdict,
-            confidence=verdict.confidence,
-            detail=self._artifacts.get(told[-1].detail),
-        )
+        try:
+            detail = self._artifacts.get(told[-1].detail)
+        except ArtifactError as error:
+            self._warn(f"feed {feed}: the verdict on threat {verdict.threat} is not learned from: {error}")
+            return None
+        return Judged(entity=told[-1].entity, verdict=verdict.verdict, confidence=verdict.confidence, detail=detail)

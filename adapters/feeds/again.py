@@ -15,6 +15,7 @@ from pathlib import Path
 
 from adapters.feeds.discover import discover, siblings
 from adapters.feeds.errors import FeedError
+from adapters.feeds.inorder import chunks_of
 from adapters.feeds.log import Log
 from adapters.feeds.merge import Run
 from adapters.feeds.spec import FeedSpec
@@ -32,12 +33,16 @@ def read_in_order(
     reads: frozenset[str],
     resume: bytes,
     order: Iterable[tuple[str, int]],
+    recorded: bytes = b"",
     lateness_us: Micros = HOUR,
 ) -> Iterator[Frame]:
-    """Frames of a feed from the cursor `resume` on, its rows in the order that `order` (log, number of rows) tells."""
+    """Frames of a feed from the cursor `resume` on, its rows in the order that `order` (log, number of rows) tells.
+
+    `recorded` is the cursor up to which rows were taken.
+    """
     feed = Feed(spec, Tail(spec, follow=False))
     feed.restore(resume)
-    logs = _identified(spec, reads, feed)
+    logs = _identified(spec, reads, feed, chunks_of(recorded))
     try:
         runs: list[tuple[int, Run]] = []
         size = 0
@@ -56,16 +61,28 @@ def read_in_order(
 
 
 def read_merged(
-    spec: FeedSpec, *, reads: frozenset[str], resume: bytes, consumed: Mapping[str, int], seen: Mapping[str, int]
+    spec: FeedSpec,
+    *,
+    reads: frozenset[str],
+    resume: bytes,
+    consumed: Mapping[str, int],
+    seen: Mapping[str, int],
+    recorded: bytes = b"",
 ) -> Iterator[Frame]:
     """Frames of a feed from the cursor `resume` on as the merge orders them, until every log has given what it gave.
 
-    `consumed` tells how many rows were taken of each log in all, `seen` how many had been taken at `resume`.
+    `consumed` tells how many rows were taken of each log in all, `seen` how many had been taken at `resume`; `recorded`
+    is the cursor up to which they were.
     """
     counts = dict(seen)
     owed = sum(max(0, rows - counts.get(source, 0)) for source, rows in consumed.items())
     telemetry: Telemetry = open_telemetry(
-        [spec], reads=reads, follow=False, batch_rows=BATCH, resume={spec.name: resume} if resume else {}
+        [spec],
+        reads=reads,
+        follow=False,
+        batch_rows=BATCH,
+        resume={spec.name: resume} if resume else {},
+        chunks=chunks_of(recorded),
     )
     try:
         for pulse in telemetry.pulses():
@@ -87,7 +104,9 @@ def _only(frame: Frame, keep: list[bool]) -> Frame:
     return Frame(**{name: list(compress(getattr(frame, name), keep)) for name in COLUMNS})
 
 
-def _identified(spec: FeedSpec, reads: frozenset[str], feed: Feed) -> dict[str, Log]:
+def _identified(
+    spec: FeedSpec, reads: frozenset[str], feed: Feed, chunks: Mapping[str, tuple[int, ...]]
+) -> dict[str, Log]:
     """The logs of the feed by identity; of two files that hold the same log, the one with more rows left is read."""
     try:
         paths = discover(spec)
@@ -99,7 +118,7 @@ def _identified(spec: FeedSpec, reads: frozenset[str], feed: Feed) -> dict[str, 
     logs: dict[str, Log] = {}
     for found in paths:
         try:
-            log = Log(spec, found, reads, feed.known, final=True)
+            log = Log(spec, found, reads, feed.known, final=True, chunks=chunks)
             ready = log.fill()
         except (FeedError, OSError):
             continue

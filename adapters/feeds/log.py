@@ -4,21 +4,24 @@ Rules:
     1. The merge key of a row is the highest value that the log's clock had up to it; keys never fall.
     2. `saved` describes the log right after the rows that were taken, wherever the buffer was cut.
     3. A log that was read before, by its identity, goes on where it stood, whatever its file is called now.
+    4. EVE is read through `inorder`: its position keeps where sorted chunks end.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import accumulate
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from adapters.feeds.block import Block
 from adapters.feeds.clock import JumpClock
 from adapters.feeds.errors import FeedError
+from adapters.feeds.inorder import InOrder, Plan, ends_of, marked
 from adapters.feeds.lines import Lines
-from adapters.feeds.rows import RowParser
+from adapters.feeds.rows import RowParser, identity
 from adapters.feeds.sniff import SNIFFED, choose, log_type
 from adapters.feeds.spec import FeedSpec
 from adapters.feeds.table import ParquetTable
@@ -32,7 +35,11 @@ Rank = tuple[Micros, str, str, str]
 
 
 class Log:
-    """See the rules above. `resume` are the saved positions of the feed's logs, by identity."""
+    """See the rules above. `resume` are the saved positions of the feed's logs, by identity.
+
+    `sort` is whether EVE that was not read yet is to be sorted; `chunks` tells by identity where chunks ended when the
+    rows that are read again were read first.
+    """
 
     def __init__(
         self,
@@ -43,6 +50,8 @@ class Log:
         *,
         final: bool,
         keep: bool = True,
+        sort: bool = False,
+        chunks: Mapping[str, tuple[int, ...]] = MappingProxyType({}),
     ) -> None:
         self.spec = spec
         self.path = path
@@ -60,8 +69,22 @@ class Log:
         self._parser: RowParser | None = None
         self._head: tuple[list[bytes], list[int]] = ([], [])
         self._table = ParquetTable(path, reads, spec.mapping) if spec.kind == "parquet" else None
-        self.lines = None if self._table else Lines(path, final=final, keep=keep)
+        self._sort, self._chunks = sort, chunks
+        self.lines = None if self._table else self._open(final=final, keep=keep)
         self._fresh()
+
+    def _open(self, *, final: bool, keep: bool) -> Lines:
+        if self.spec.kind == "eve":
+            return InOrder(self.path, self._plan, final=final, keep=keep)
+        return Lines(self.path, final=final, keep=keep)
+
+    def _plan(self, first: bytes) -> Plan:
+        source = identity(self.kind, first)
+        saved = self._resume.get(source)
+        ends = self._chunks.get(source) or (ends_of(saved) if saved else ())
+        if self._sort and saved and saved[1] > max(ends, default=0):
+            ends = (*ends, saved[1])  # what was read as it was written is behind us
+        return ends, self._sort
 
     def _fresh(self) -> None:
         self.rows = self.size = self._skip = 0
@@ -126,6 +149,8 @@ class Log:
         if self.at:
             clock.run(self.block.stamps[: self.at])
             key = self.keys[self.at - 1]
+        if isinstance(self.lines, InOrder) and self.lines.ends:
+            return [self.rows, self.size, list(clock.state), key, marked(self.lines.ends)]
         context = next((text for row, text in reversed(self._contexts) if row < self.at), b"")
         return [self.rows, self.size, list(clock.state), key, b"" if context == self._first else context]
 
@@ -166,6 +191,8 @@ class Log:
         self._parser = choose(self.spec, self.path, self._head[0], self._reads, final=final)
         if self._parser is None and len(self._head[0]) > SNIFFED:
             self._head = (self._head[0][:SNIFFED], self._head[1][:SNIFFED])
+        if self._parser is not None and isinstance(self.lines, InOrder):
+            self._parser.source = identity(self._parser.kind, self.lines.first)  # sorted, another row may come first
         return self._parser is not None
 
     def _parse(self, lines: list[bytes], sizes: list[int]) -> bool:
@@ -209,6 +236,8 @@ class Log:
     def restart(self) -> None:
         """Begin anew: the file was cut in place, what comes is another log."""
         assert self.lines is not None  # noqa: S101 - only files of lines are followed
+        if isinstance(self.lines, InOrder):
+            self.lines.forget()
         self.lines.seek(0)
         self._parser, self._head = None, ([], [])
         self._fresh()

@@ -93,7 +93,7 @@ class RowParser(ABC):
         self.closed = False
         if not self.source:
             self.first_context = self.context
-            self.source = f"{self.kind}:{sha256(lines[0]).hexdigest()}"
+            self.source = identity(self.kind, lines[0])
         self.arrays = {}
         try:
             check_bytes(lines, strict=self.strict)
@@ -117,6 +117,11 @@ class RowParser(ABC):
         Raises:
             Malformed: or anything that a wrong value raises, when one row is bad.
         """
+
+
+def identity(kind: str, first: bytes) -> str:
+    """The identity of a log of lines: its type and the SHA-256 of its first row."""
+    return f"{kind}:{sha256(first).hexdigest()}"
 
 
 def check_bytes(lines: list[bytes], *, strict: bool) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -102,10 +102,12 @@ class Telemetry:
         resume: dict[str, bytes],
         lateness_us: Micros,
         monotonic: Callable[[], float],
+        chunks: Mapping[str, tuple[int, ...]] | None,
     ) -> None:
         check_names(specs)
         self.problems: list[Problem] = []
         self._reads, self._follow = reads, follow
+        self._sort, self._chunks = not follow and chunks is None, chunks or {}
         self._batch_rows, self._poll = batch_rows, max(POLL, batch_wait)
         self._idle_release, self._lateness = idle_release, lateness_us
         self._monotonic = monotonic
@@ -220,7 +222,10 @@ class Telemetry:
 
     def _open(self, feed: Feed, path: Path, *, keep: bool = True) -> None:
         try:
-            log = Log(feed.spec, path, self._reads, feed.known, final=not self._follow, keep=keep)
+            log = Log(
+                feed.spec, path, self._reads, feed.known, final=not self._follow, keep=keep, sort=self._sort,
+                chunks=self._chunks,
+            )  # fmt: skip
         except FeedError as error:
             feed.tail.failed(path)
             self._report(feed, str(path), str(error))
@@ -303,8 +308,12 @@ def open_telemetry(
     resume: dict[str, bytes] | None = None,
     lateness_us: Micros = HOUR,
     monotonic: Callable[[], float] = time.monotonic,
+    chunks: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Telemetry:
     """Open the feeds of a run, each from where its cursor's body in `resume` says.
+
+    `chunks` is given to read again what was read before: by log, where the chunks that were sorted ended (see
+    `inorder`).
 
     Raises:
         UsageError: two feeds have one name.
@@ -319,4 +328,5 @@ def open_telemetry(
         resume=resume or {},
         lateness_us=lateness_us,
         monotonic=monotonic,
+        chunks=chunks,
     )

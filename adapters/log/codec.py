@@ -28,6 +28,10 @@ UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {
     # until then no rule had ever matched (the list was always empty, or not there) and no evidence was stored
     ("threat-detected", 1): lambda body: {**body, "rules": [], "detail": ""},
     ("threat-continued", 1): lambda body: {**body, "rules": [], "detail": ""},
+    # it was told once, when the warm-up began
+    ("baseline-warming", 1): lambda body: {**body, "seen": 0},
+    # nobody wrote down whether the samples were windows or verdicts
+    ("model-trained", 1): lambda body: {**body, "verdicts": 0},
 }
 """(kind, version) -> pure function that lifts a JSON object of that version to the next one."""
 

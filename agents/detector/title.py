@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.sighting import Flow, Sighting
+from domain.sighting import Feature, Flow, Sighting
 from domain.values import KINDS, ThreatKind
 
 TAILS: Final[dict[ThreatKind, str]] = {
@@ -16,7 +16,7 @@ TAILS: Final[dict[ThreatKind, str]] = {
     "flood": "{flows} connections at {service}, {hosts} on the other side",
     "dns-tunnel": "{flows} queries",
     "generated-domains": "{flows} queries",
-    "anomaly": "{records} in the window",
+    "anomaly": "{shows}; {records} in the window",
     "rule-match": "{rules}, {records}, {hosts} on the other side",
 }
 
@@ -48,6 +48,20 @@ def service_of(flow: Flow) -> str:
     return f"{flow.dst_port}/{flow.proto}" if flow.proto else f"port {flow.dst_port}"
 
 
+def shown_by(feature: Feature) -> str:
+    """A measurement beside what is usual.
+
+    >>> shown_by(Feature(name="data sent", value=35345278.0, unit="bytes", baseline=1200.5))
+    'data sent 35,345,278 bytes, usually 1,200'
+    """
+    usual = "" if feature.baseline is None else f", usually {_number(feature.baseline)}"
+    return f"{feature.name} {_number(feature.value)} {feature.unit}".rstrip() + usual
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+
+
 SAYS: Final = {"peers": "behaves unlike its peers"}
 """What a sighting says when this voter decided, in place of what its kind says."""
 
@@ -66,6 +80,7 @@ def title_of(seen: Sighting) -> str:
         rules=" and ".join(f"“{rule.title}” ({rule.level})" for rule in seen.rules),
         records="1 record" if seen.flow_count == 1 else f"{seen.flow_count} records",
         service=service_of(flow) if flow else "an unknown service",
+        shows=shown_by(seen.features[0]) if seen.features else "in several ways",
     )
     says = SAYS.get(seen.votes[0].model if seen.votes else "", KINDS[seen.kind].says)
     return f"{seen.entity} {says}: {tail}"

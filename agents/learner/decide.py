@@ -5,22 +5,49 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from domain.facts.model import BaselineShifted, BaselineWarming, ShiftReason, ThresholdMoved, VotesCounted
+from domain.facts.model import (
+    BaselineShifted,
+    BaselineWarming,
+    ModelRetired,
+    ModelTimed,
+    ShiftReason,
+    ThresholdMoved,
+    VotesCounted,
+)
 from domain.facts.operation import ModelTrained
 from domain.facts.telemetry import BaselineLearned
 
-Event: TypeAlias = ModelTrained | BaselineLearned | BaselineWarming | BaselineShifted | ThresholdMoved | VotesCounted
+Event: TypeAlias = (
+    ModelTrained
+    | ModelRetired
+    | ModelTimed
+    | BaselineLearned
+    | BaselineWarming
+    | BaselineShifted
+    | ThresholdMoved
+    | VotesCounted
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFitted:
-    """Command: a model was fitted on `samples` rows with `seed`; `sha256` names its parameters."""
+    """Command: a model was fitted on `samples` windows with `seed`, or moved by `verdicts`; `sha256` names it."""
 
     model: str
     version: str
     sha256: str
     samples: int
+    verdicts: int
     seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFailed:
+    """Command: a model could not be used any more (version "": never), and was left out."""
+
+    model: str
+    version: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +62,11 @@ class WarmedUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WarmUpBegan:
-    """Command: the first window of a profile was seen; it needs `windows` of them."""
+    """Command: the warm-up of a profile, which needs `windows`, has `seen` so many."""
 
     profile: str
     windows: int
+    seen: int
     least_peers: int
 
 
@@ -73,7 +101,19 @@ class VotesTaken:
     disagreements: int
 
 
-Command: TypeAlias = ModelFitted | WarmedUp | WarmUpBegan | HostChanged | LevelTracked | VotesTaken
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringTimed:
+    """Command: how long a model took a window, in microseconds."""
+
+    model: str
+    windows: int
+    mean_us: float
+    p95_us: float
+
+
+Command: TypeAlias = (
+    ModelFitted | ModelFailed | WarmedUp | WarmUpBegan | HostChanged | LevelTracked | VotesTaken | ScoringTimed
+)
 
 
 def decide(command: Command) -> list[Event]:
@@ -86,9 +126,12 @@ def decide(command: Command) -> list[Event]:
                     version=command.version,
                     sha256=command.sha256,
                     samples=command.samples,
+                    verdicts=command.verdicts,
                     seed=command.seed,
                 )
             ]
+        case ModelFailed(model=model, version=version, reason=reason):
+            return [ModelRetired(model=model, version=version, reason=reason)]
         case WarmedUp():
             return [
                 BaselineLearned(
@@ -98,8 +141,10 @@ def decide(command: Command) -> list[Event]:
                     model_version=command.model_version,
                 )
             ]
-        case WarmUpBegan(profile=profile, windows=windows, least_peers=least_peers):
-            return [BaselineWarming(profile=profile, windows=windows, least_peers=least_peers)]
+        case WarmUpBegan(profile=profile, windows=windows, seen=seen, least_peers=least_peers):
+            return [BaselineWarming(profile=profile, windows=windows, seen=seen, least_peers=least_peers)]
+        case ScoringTimed(model=model, windows=windows, mean_us=mean, p95_us=p95):
+            return [ModelTimed(model=model, windows=windows, mean_us=mean, p95_us=p95)]
         case HostChanged(profile=profile, host=host, reason=reason, windows=windows):
             return [BaselineShifted(profile=profile, host=host, reason=reason, windows=windows)]
         case LevelTracked(model=model, level=level, target=target, verdicts=verdicts):

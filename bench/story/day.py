@@ -55,6 +55,24 @@ class Shift:
     leave: Micros
 
 
+_CHROME: Final = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36"
+)
+_MAC: Final = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.5"
+BROWSERS: Final = (
+    _CHROME,
+    f"{_CHROME} Edg/126.0.0.0",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:127.0) Gecko/20100101 Firefox/127.0",
+    f"{_MAC} Safari/605.1.15",
+)
+"""User agents of browsers, as they are sent."""
+
+
+def browser_of(host: str) -> str:
+    """The browser of a host: always the same."""
+    return BROWSERS[crc32(host.encode()) % len(BROWSERS)]
+
+
 @dataclass(slots=True, kw_only=True)
 class Day:
     """The span, the machines, the outside world and the rows so far, by log: (moment written, line)."""
@@ -215,7 +233,7 @@ class Day:
         uri: str,
         *,
         method: str = "GET",
-        agent: str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)",
+        agent: str = "",
         out: int = 0,
         back: int = 2000,
         code: int = 200,
@@ -242,7 +260,7 @@ class Day:
             says = {200: "OK", 304: "Not Modified", 404: "Not Found", 503: "Service Unavailable"}[code]
             line = (
                 f"{stamp(ts + 5000)}\t{uid}\t{src}\t{sport}\t{dst}\t{port}\t1\t{method}\t{name or '-'}\t{uri}\t-\t1.1\t"
-                f"{agent}\t-\t{out}\t{back}\t{code}\t{says}\t-\t-\t(empty)" + "\t-" * 9 + "\n"
+                f"{agent or browser_of(src)}\t-\t{out}\t{back}\t{code}\t{says}\t-\t-\t(empty)" + "\t-" * 9 + "\n"
             )
             self._write("http", ts + int(duration * SECOND), line)
         return uid

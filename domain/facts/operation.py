@@ -10,7 +10,7 @@ Health = Literal["healthy", "degraded", "critical"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelTrained:
-    """A model was fitted; `version` begins with the SHA-256 of its parameters."""
+    """A model was fitted on `samples` windows, or moved by `verdicts`; `version` begins its SHA-256."""
 
     kind: ClassVar[str] = "model-trained"
     decided: ClassVar[bool] = True
@@ -18,6 +18,7 @@ class ModelTrained:
     version: str
     sha256: str
     samples: int
+    verdicts: int
     seed: int
 
 

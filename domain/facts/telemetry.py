@@ -66,6 +66,17 @@ class BatchScored:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StateEvicted:
+    """Something was forgotten or left out for want of room: totals up to ledger entry `number`, by whom."""
+
+    kind: ClassVar[str] = "state-evicted"
+    decided: ClassVar[bool] = True
+    feed: str
+    number: int
+    totals: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogReleased:
     """An idle live log no longer holds back the merge of its feed."""
 
@@ -106,7 +117,7 @@ class FeedClosed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineLearned:
-    """The warm-up of a profile ended: from here on its anomaly votes count."""
+    """The warm-up of a profile ended: `hosts` can be judged against their own past from here on."""
 
     kind: ClassVar[str] = "baseline-learned"
     decided: ClassVar[bool] = True

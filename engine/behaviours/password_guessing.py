@@ -19,7 +19,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Fading, FlowTuple, Measure, Trail, flow_at, held_back
+from engine.behaviours.memory import SAMPLES, Fading, FlowTuple, Measure, Trail, flow_at, held_back
 from engine.behaviours.places import INSIDE, NOWHERE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
 from engine.behaviours.watch import Watch
@@ -94,7 +94,7 @@ class PasswordGuessing(Watch):
     name = "password-guessing"
     kinds = ("password-guessing",)
     reads = frozenset({"conn", "ssh", "rdp", "http"})
-    version = 4
+    version = 5
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.password_guessing
@@ -147,6 +147,7 @@ class PasswordGuessing(Watch):
         guesses.passwords += passwords
         if succeeded:
             guesses.successes.append(ts)
+            _hold(guesses.trail, _sample(frame, i, f"{service}: logged in"))
         else:
             guesses.refused += 1
         self._judge(frame, i, service, found)
@@ -217,8 +218,20 @@ def _prefer(trail: Trail, flow: FlowTuple) -> None:
     for samples in (trail.tail, trail.head):
         for n in reversed(range(len(samples))):
             if samples[n][1:5] == flow[1:5]:
-                samples[n] = flow
+                samples[n] = (*flow[:8], samples[n][8])
                 return
+
+
+def _hold(trail: Trail, flow: FlowTuple) -> None:
+    """Keep a log-in that succeeded among the first samples, which no later attempt pushes out."""
+    for samples in (trail.head, trail.tail):
+        for n, known in enumerate(samples):
+            if known[1:5] == flow[1:5]:
+                flow = (*known[:8], flow[8])
+                del samples[n]
+                trail.head[SAMPLES - 1 :] = [flow]
+                return
+    trail.head[SAMPLES - 1 :] = [flow]
 
 
 def _ssh(detail: dict[str, Any]) -> tuple[int, bool]:

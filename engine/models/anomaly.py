@@ -15,14 +15,14 @@ Rules:
        the deviation (`engine.verdict.severity`) multiplies a vote's score; an anomaly alone stays below medium risk.
     6. It explains itself by the features farthest from the host's own medians, and by a record of evidence.
     7. Verdicts (`learn`, at ledger entries) move the level, the Bayesian model, and the baseline of who was wronged.
+    8. A model that fails leaves the panel (`panel`), which is a notice; the consensus is that of those left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import sha256
 from itertools import groupby
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -37,53 +37,49 @@ from engine.frame import Frame
 from engine.models import peers
 from engine.models.base import Model, version_of
 from engine.models.bayes import Bayes
-from engine.models.conformal import Packed, Ring, p_values
-from engine.models.evidence import Evidence, score_all, single, told
+from engine.models.conformal import Packed, p_values
+from engine.models.evidence import Evidence, single, told
+from engine.models.panel import Panel
 from engine.models.past import Past, explain
 from engine.models.profiles import profile_of
 from engine.models.reading import FEATURES, used
-from engine.models.registry import family_of
-from engine.models.shown import Finding, report
-from engine.models.voting import Tally
-from engine.models.warmup import Begin, Kept, WarmUp, WarmUpState, begin_here, unpacked
-from engine.sensed import Judged, Notice, NoticeName, Sensed
+from engine.models.registry import ModelUnusable
+from engine.models.shown import Finding, report, telling
+from engine.models.state import Case, State
+from engine.models.stored import loaded
+from engine.models.telling import CONSENSUS, Teller
+from engine.models.timing import Clock, Timing
+from engine.models.warmup import Begin, Kept, WarmUp, begin_here, unpacked
+from engine.models.words import PROFILES
+from engine.sensed import Judged, Sensed
 from engine.verdict.consensus import Consensus
 from engine.verdict.null import Null
 from engine.verdict.ranks import Ranks
 from engine.verdict.tracker import Tracker
 
 WARMING_UP: Final = "warming-up"
-CONSENSUS: Final = "consensus"
 ALL_HOSTS: Final = "hosts"
-
-Fields: TypeAlias = dict[str, str | int | float]
-
-
-class _State(msgspec.Struct):
-    began: bool = False
-    warm_up: WarmUpState = msgspec.field(default_factory=WarmUpState)
-    models: list[tuple[str, str, bytes]] = []
-    hosts: dict[str, dict[str, Past]] = {}
-    pool: Ring = msgspec.field(default_factory=lambda: Ring(peers.POOL, 1, "<f4"))
-    tracker: Tracker | None = None
-    tally: Tally = msgspec.field(default_factory=Tally)
-    flagged: int = 0
-    judged: int = 0
-    right: int = 0
-    wrong: int = 0
+UNTIMELY: Final = frozenset({"late_for_window", "ahead_of_clock"})
+"""Counters of the host windows that are no want of room."""
 
 
 class AnomalyDetector:
     """Host windows in, votes of the models out."""
 
     def __init__(
-        self, limits: AnomalyLimits, local_networks: Iterable[str], seed: int, begin: Begin = begin_here
+        self,
+        limits: AnomalyLimits,
+        local_networks: Iterable[str],
+        seed: int,
+        begin: Begin = begin_here,
+        clock: Clock | None = None,
     ) -> None:
         self._limits, self._seed = limits, seed
         self._windows = HostWindows(limits, local_networks)
         self._warm_up = WarmUp(limits, seed, begin)
-        self._models: list[Model] = []
-        self._state = _State()
+        self._timing = Timing(clock)
+        self._panel = Panel()
+        self._state = State()
         self._ranks: dict[tuple[str, str], Ranks] = {}
         """Of the pasts in the state, to be made again at any time."""
         self._tracker = Tracker.at(limits.fpr)
@@ -91,9 +87,11 @@ class AnomalyDetector:
     @property
     def version(self) -> str:
         """The models that vote now, by the short hash of all their parameters."""
-        if not self._models:
-            return WARMING_UP
-        return sha256("".join(model.sha256 for model in self._models).encode()).hexdigest()[:12]
+        return self._panel.version if self._models else WARMING_UP
+
+    @property
+    def _models(self) -> list[Model]:
+        return self._panel.models
 
     @property
     def models(self) -> tuple[Model, ...]:
@@ -106,9 +104,10 @@ class AnomalyDetector:
         return self._tracker.level
 
     @property
-    def counters(self) -> dict[str, int]:
-        """What the host windows left out or forgot."""
-        return self._windows.counters
+    def evicted(self) -> dict[str, int]:
+        """What was forgotten or left out for want of room: of the host windows, and baselines of hosts."""
+        left_out = {name: count for name, count in self._windows.counters.items() if name not in UNTIMELY}
+        return {**left_out, "baselines_forgotten": self._state.forgotten}
 
     def dump(self) -> bytes:
         """The whole state, the models included."""
@@ -126,17 +125,20 @@ class AnomalyDetector:
         yield self._windows.dump()
 
     def load(self, state: bytes) -> None:
-        """Go on from a dumped state.
+        """Go on from a dumped state; a model that no installed package provides any more is retired.
 
         Raises:
             ModelDamaged: a model in it is not the one that was dumped.
-            ModelUnusable: no installed package provides one of its models.
         """
         end = 8 + int.from_bytes(state[:8], "big")
-        stored = msgspec.msgpack.decode(memoryview(state)[8:end], type=_State)
-        models = [family_of(name).load(data, expected) for name, expected, data in stored.models]
+        stored = msgspec.msgpack.decode(memoryview(state)[8:end], type=State)
+        models, left = loaded(stored.models)
         self._windows.load(memoryview(state)[end:])
-        self._state, self._models = stored, models
+        self._state, self._panel = stored, Panel(models, self._timing)
+        stored.gone += left
+        absent = {each.name for each in left}
+        for place in reversed([place for place, (name, *_) in enumerate(stored.models) if name in absent]):
+            self._drop(place)
         stored.models = []
         self._ranks.clear()
         self._tracker = stored.tracker or Tracker.at(self._limits.fpr)
@@ -166,10 +168,18 @@ class AnomalyDetector:
                     self._accept(record, row, at, sensed)
         return sensed
 
+    def count(self, row: int, at: Micros) -> Sensed:
+        """At the end of a feed: how the voters voted since the last count, and how long they took."""
+        sensed = Sensed()
+        Teller(sensed, row, at).votes(self._state, self._panel, self._timing)
+        return sensed
+
     def _judge_together(self, group: list[ClosedWindow], sensed: Sensed) -> None:
         """Judge the windows of one start, which close at one row."""
         first = group[0]
-        self._open_day(first, sensed)
+        teller = Teller(sensed, first.row, first.at)
+        if self._state.tally.turns(first.at // DAY):
+            teller.votes(self._state, self._panel, self._timing)
         vectors = used(np.array([window.entries for window in group])).astype(np.float32)
         letters = letters_of(group)
         profile = profile_of(first.start, self._limits)
@@ -179,12 +189,15 @@ class AnomalyDetector:
             due = self._warm_up.collect(
                 [Kept.of(group[k].host, profile, vectors[k], letters[k]) for k in range(len(group))]
             )
+            needed, seen = self._limits.warmup_windows, len(self._warm_up.state.windows)
+            teller.warming(self._state, ALL_HOSTS, seen, needed, self._limits.peers_least)
             if due is not None:
                 self._adopt(group[due], sensed)
         begin = len(group) if not self._models else 0 if due is None else due
+        scores = self._scored(vectors, letters) if self._models else None
+        teller.gone(self._state)
         cases, strangers = [], list(range(begin))
-        if begin < len(group):
-            scores = score_all(self._models, vectors, letters)
+        if scores is not None:
             rows = Packed(scores), Packed(vectors)
             for k in range(begin, len(group)):
                 past = self._past(group[k].host, profile)
@@ -194,54 +207,69 @@ class AnomalyDetector:
                 else:
                     ranks = self._ranked(group[k].host, profile, past)
                     found = ranks.consensus(scores[k])
-                    cases.append(_Case(group[k], profile, vectors[k], scores[k], letters[k], past, ranks, found))
+                    cases.append(Case(group[k], profile, vectors[k], scores[k], letters[k], past, ranks, found))
         null = Null.of([case.found.p for case in cases], self._limits.peers_least)
         for case in cases:
             self._decide(case, null, sensed)
         self._compare(group, vectors, letters, strangers, sensed)
+        self._follow(group[begin:] or group, profile, sensed)
 
-    def _open_day(self, window: ClosedWindow, sensed: Sensed) -> None:
-        """Tell the begin of the warm-up, and once a day how the voters voted."""
-        if not self._state.began:
-            self._state.began = True
-            limits = self._limits
-            fields: Fields = {
-                "profile": ALL_HOSTS, "windows": limits.warmup_windows, "least_peers": limits.peers_least
-            }  # fmt: skip
-            _tell(sensed, window, "baseline-warming", fields)
-        versions = {model.name: version_of(model) for model in self._models}
-        versions |= {CONSENSUS: self.version, peers.NAME: peers.VERSION}
-        for voter, (judged, votes, against) in self._state.tally.turn(window.at // DAY).items():
-            counted: Fields = {
-                "model": voter, "version": versions[voter], "judged": judged, "votes": votes, "disagreements": against
-            }  # fmt: skip
-            _tell(sensed, window, "votes-counted", counted)
+    def _follow(self, group: list[ClosedWindow], profile: str, sensed: Sensed) -> None:
+        """How far the warm-up of this profile of working time is, after a group of its windows."""
+        progress = self._state.progress.get(profile)
+        if progress is not None and progress.learned:
+            return
+        needed, hosts = self._limits.min_host_windows, self._state.hosts
+        if self._models:
+            pasts = [hosts.get(window.host, {}).get(profile) for window in group]
+            own = [len(past.scores) if past is not None else 0 for past in pasts]
+        else:
+            own = [self._warm_up.waiting_of(window.host, profile) for window in group]
+        teller = Teller(sensed, group[-1].row, group[-1].at)
+        teller.warming(self._state, profile, max(own), needed, self._limits.peers_least)
+        full = sum(count >= needed for count in own)
+        if self._models and full:
+            teller.warmed(self._state, profile, needed, full, self.version)
 
     def _adopt(self, window: ClosedWindow, sensed: Sensed) -> None:
         """Take the models over: score and learn what waited for them."""
         warm_up = self._warm_up.state
-        self._models = self._warm_up.models()
+        fitted = self._warm_up.models()
+        self._panel = Panel(fitted.models, self._timing)
+        self._state.gone += fitted.left
         samples, hosts = len(warm_up.windows), len({kept.host for kept in warm_up.windows})
+        self._state.samples = samples
         for model in self._models:
-            self._trained(model, samples, window.row, window.at, sensed)
-        learned: Fields = {
-            "profile": ALL_HOSTS, "windows": samples, "hosts": hosts, "model_version": self.version
-        }  # fmt: skip
-        _tell(sensed, window, "baseline-learned", learned)
+            self._trained(model, 0, window.row, window.at, sensed)
+        Teller(sensed, window.row, window.at).warmed(self._state, ALL_HOSTS, samples, hosts, self.version)
         if warm_up.waiting:
             waited = unpacked(warm_up.waiting)
-            scores = score_all(self._models, *waited)
+            scores = self._scored(*waited)
             for kept, row, vector in zip(warm_up.waiting, scores, waited.vectors, strict=True):
                 self._past(kept.host, kept.profile).learn(row, vector)
         self._warm_up.load(None)
 
-    def _trained(self, model: Model, samples: int, row: int, at: Micros, sensed: Sensed) -> None:
-        fields: Fields = {
-            "model": model.name, "version": version_of(model), "sha256": model.sha256, "samples": samples,
-            "seed": self._seed,
-        }  # fmt: skip
+    def _trained(self, model: Model, verdicts: int, row: int, at: Micros, sensed: Sensed) -> None:
         sensed.blobs.append(model.dump())
-        sensed.notices.append(Notice(row=row, at=at, name="model-trained", fields=fields))
+        Teller(sensed, row, at).trained(model, self._state.samples, verdicts, self._seed)
+
+    def _scored(self, vectors: NDArray[np.float32], letters: Sequence[bytes]) -> NDArray[np.float64]:
+        """The scores of those that still can; who cannot is gone, also from the pasts."""
+        scores, failed = self._panel.scores(vectors, letters)
+        for place, left in reversed(failed):
+            self._state.gone.append(left)
+            self._drop(place)
+        if not self._models:
+            raise ModelUnusable(f"no model is left to vote ({self._state.gone[-1].reason}): mend the installation")
+        return scores
+
+    def _drop(self, place: int) -> None:
+        """Forget what the model at a place said of the past."""
+        for profiles in self._state.hosts.values():
+            for past in profiles.values():
+                past.scores.drop(place)
+                past.alarm_scores = past.alarm_scores[:place] + past.alarm_scores[place + 1 :]
+        self._ranks.clear()
 
     def _past(self, host: str, profile: str) -> Past:
         """The host's past in a profile, now the latest of all; the host that was judged longest ago makes room."""
@@ -251,6 +279,7 @@ class AnomalyDetector:
             profiles = {}
             if len(hosts) >= self._limits.max_hosts:
                 del hosts[next(iter(hosts))]
+                self._state.forgotten += 1
         hosts[host] = profiles
         if profile not in profiles:
             profiles[profile] = Past.empty(self._limits, len(self._models))
@@ -265,10 +294,10 @@ class AnomalyDetector:
             ranks = self._ranks[host, profile] = Ranks(past.known(), past.scores.size)
         return ranks
 
-    def _decide(self, case: _Case, null: Null, sensed: Sensed) -> None:
+    def _decide(self, case: Case, null: Null, sensed: Sensed) -> None:
         """Say what is to be said of a window, then learn it, or flag its host."""
         window, past, level = case.window, case.past, self._tracker.level
-        p = null.adjusted(case.found.p)
+        p = telling(null.adjusted(case.found.p), level, window)
         self._counted(p, case.found)
         sensed.scores.append((window.row, p))
         if p <= 2 * level:
@@ -288,15 +317,15 @@ class AnomalyDetector:
                 null=null,
             )
             voter = (CONSENSUS, self.version)
-            report(window, Finding(p, level, voter, votes, *past.deviation(used(window.entries)), record), sensed)
+            against = (f"host windows in its baseline of {PROFILES[case.profile]}", len(past.scores))
+            far = past.deviation(used(window.entries))
+            report(window, Finding(p, level, voter, votes, *far, record, against), sensed)
         if p > level:
             for row in past.learn(case.scores, case.vector):
                 case.ranks.add(row)
         elif past.flag(case.scores, case.vector):
-            shift: Fields = {
-                "profile": case.profile, "host": window.host, "reason": "lasting", "windows": past.scores.size
-            }  # fmt: skip
-            _tell(sensed, window, "baseline-shifted", shift)
+            teller, size = Teller(sensed, window.row, window.at), past.scores.size
+            teller.tell("baseline-shifted", profile=case.profile, host=window.host, reason="lasting", windows=size)
 
     def _counted(self, p: float, found: Consensus) -> None:
         level, tally = self._tracker.level, self._state.tally
@@ -320,7 +349,8 @@ class AnomalyDetector:
         known = np.asarray(self._state.pool.rows(), np.float64)
         level = self._tracker.level
         judged = strangers if len(known) >= self._limits.min_host_windows else []
-        found = p_values(scores[judged], known)
+        ranked = zip(judged, p_values(scores[judged], known), strict=True)
+        found = [telling(rank, level, group[k]) for k, rank in ranked]
         if judged:
             self._state.tally.add(peers.NAME, len(judged), sum(p <= level for p in found), 0)
         for k, p in zip(judged, found, strict=True):
@@ -338,7 +368,8 @@ class AnomalyDetector:
                     deviations=compared.deviations.astype("<f4").tobytes(),
                 )
                 far = explain(used(window.entries), compared.medians, compared.deviations, peers.LEAST_DEVIATION)
-                report(window, Finding(p, level, (peers.NAME, peers.VERSION), (), *far, record), sensed)
+                against = ("hosts of the same minutes that it was held against", len(group))
+                report(window, Finding(p, level, (peers.NAME, peers.VERSION), (), *far, record, against), sensed)
         self._state.pool.extend(scores)
 
     def _evidence(self, window: ClosedWindow, **found: Any) -> bytes:
@@ -358,11 +389,7 @@ class AnomalyDetector:
         before = self._tracker.level
         self._tracker.learn(state.flagged / state.judged * state.wrong / told, len(verdicts))
         if self._tracker.level != before:
-            fields: Fields = {
-                "model": CONSENSUS, "level": self._tracker.level, "target": self._tracker.target,
-                "verdicts": self._tracker.verdicts,
-            }  # fmt: skip
-            sensed.notices.append(Notice(row=row, at=at, name="threshold-moved", fields=fields))
+            Teller(sensed, row, at).moved(self._tracker)
 
     def _update(self, evidence: list[tuple[Judged, Evidence]], row: int, at: Micros, sensed: Sensed) -> None:
         """Teach the Bayesian model what attacks and false alarms look like."""
@@ -381,25 +408,8 @@ class AnomalyDetector:
         if past is None or not self._models:
             return
         vector = np.frombuffer(record.vector, "<f4")
-        [scores] = score_all(self._models, vector.reshape(1, -1), [record.letters])
+        [scores] = self._scored(vector.reshape(1, -1), [record.letters])
         self._ranks.pop((record.host, record.profile), None)
         learned = past.accept(scores, vector, self._tracker.level)
-        fields: Fields = {"profile": record.profile, "host": record.host, "reason": "verdict", "windows": learned}
-        sensed.notices.append(Notice(row=row, at=at, name="baseline-shifted", fields=fields))
-
-
-class _Case(NamedTuple):
-    """A window of a host that has a past to be held against."""
-
-    window: ClosedWindow
-    profile: str
-    vector: NDArray[np.float32]
-    scores: NDArray[np.float64]
-    letters: bytes
-    past: Past
-    ranks: Ranks
-    found: Consensus
-
-
-def _tell(sensed: Sensed, window: ClosedWindow, name: NoticeName, fields: Fields) -> None:
-    sensed.notices.append(Notice(row=window.row, at=window.at, name=name, fields=fields))
+        teller = Teller(sensed, row, at)
+        teller.tell("baseline-shifted", profile=record.profile, host=record.host, reason="verdict", windows=learned)

@@ -85,6 +85,20 @@ def version_of(model: Model) -> str:
     return model.sha256[:12]
 
 
+def checked(scores: Any, rows: int) -> NDArray[np.float64]:
+    """The scores of a model, if they are one number a row.
+
+    Raises:
+        ValueError: they are not.
+    """
+    found = np.asarray(scores, np.float64)
+    if found.shape != (rows,):
+        raise ValueError(f"scores have the shape {found.shape}, ({rows},) was asked for")
+    if np.isinf(found).any():
+        raise ValueError("a score is infinite")
+    return found
+
+
 def verified(data: bytes, expected: str, what: str) -> bytes:
     """`data`, if its SHA-256 is the expected one.
 

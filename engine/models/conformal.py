@@ -68,7 +68,7 @@ class Ring(msgspec.Struct, array_like=True):
     packed: bytearray = msgspec.field(default_factory=bytearray)
 
     def __len__(self) -> int:
-        return len(self.packed) // (self.width * int(self.dtype[-1]))
+        return len(self.packed) // max(1, self.width * int(self.dtype[-1]))
 
     def add(self, row: ArrayLike) -> None:
         """Keep `row`, in place of the oldest when full."""
@@ -94,6 +94,12 @@ class Ring(msgspec.Struct, array_like=True):
     def rows(self) -> NDArray[Any]:
         """The rows kept, in no order that matters; a copy."""
         return np.frombuffer(bytes(self.packed), self.dtype).reshape(-1, self.width)
+
+    def drop(self, column: int) -> None:
+        """Forget one number of every row; `width` is one less from then on."""
+        kept = np.delete(self.rows(), column, axis=1)
+        self.width -= 1
+        self.packed = bytearray(kept.tobytes())
 
     def clear(self) -> None:
         """Forget all."""

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.errors import MyrmidonError
-from engine.models.base import Model
+from engine.models.base import Model, checked
 from engine.models.conformal import p_value
 from engine.models.peers import distance
-from engine.models.registry import family_of
+from engine.models.registry import ModelUnusable, family_of
 from engine.verdict.consensus import Consensus, consensus
 from engine.verdict.null import THEORETICAL, Null
 
@@ -117,8 +117,19 @@ def recompute(evidence: Evidence, artifact: Callable[[str], bytes]) -> Recompute
 
 
 def score_all(models: Sequence[Model], vectors: NDArray[np.float32], letters: Sequence[bytes]) -> NDArray[np.float64]:
-    """What each model gives for each window, in single precision: a column a model."""
-    return single(np.column_stack([model.score(vectors if model.reads == "vectors" else letters) for model in models]))
+    """What each model gives for each window, in single precision: a column a model.
+
+    Raises:
+        ModelUnusable: a model fails.
+    """
+    return single(np.column_stack([_column(model, vectors, letters) for model in models]))
+
+
+def _column(model: Model, vectors: NDArray[np.float32], letters: Sequence[bytes]) -> NDArray[np.float64]:
+    try:
+        return checked(model.score(vectors if model.reads == "vectors" else letters), len(vectors))
+    except Exception as error:
+        raise ModelUnusable(f"model {model.name} cannot score: {error}") from error
 
 
 def score_row(models: Sequence[Model], vector: NDArray[np.float32], letters: bytes) -> NDArray[np.float64]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from domain.sighting import Feature, Flow, Sighting, Vote
 from engine.features.windows import ClosedWindow, Sample
+from engine.models.words import WORDS
 from engine.sensed import Sensed
 from engine.verdict.severity import severity_of
 
 PEERS: Final = 20
 CANDIDATE: Final = 0.99
 """Most that a vote scores whose deviation decides nothing."""
+
+LEAST_RECORDS: Final = 4
+"""Records of a window below which it says nothing: one or two odd connections are no odd host."""
 
 MOST_SCORE: Final = 12.0
 """Scores end here, so that the risk of an anomaly alone stays below medium."""
@@ -26,6 +31,7 @@ class Finding(NamedTuple):
         voter: its name and version.
         votes: of the models behind it.
         deviation: how far the window lies from what is usual; `shown` the features that show it.
+        against: what it was held against, in words, and how many of these there are.
         record: the evidence, as bytes.
     """
 
@@ -36,6 +42,12 @@ class Finding(NamedTuple):
     deviation: float
     shown: tuple[Feature, ...]
     record: bytes
+    against: tuple[str, int]
+
+
+def telling(p: float, level: float, closed: ClosedWindow) -> float:
+    """The p-value of a window; 1 when it would be a candidate and is too small to say anything."""
+    return 1.0 if p <= 2 * level and closed.window.flows < LEAST_RECORDS else p
 
 
 def report(closed: ClosedWindow, finding: Finding, sensed: Sensed) -> None:
@@ -46,6 +58,8 @@ def report(closed: ClosedWindow, finding: Finding, sensed: Sensed) -> None:
     score = finding.level / finding.p * (severity.factor if vote else 1.0)
     model, version = finding.voter
     deviation = Feature(name=f"deviation ({severity.name})", value=finding.deviation, unit="MAD", baseline=0.0)
+    shown = (replace(feature, name=WORDS[feature.name]) for feature in finding.shown)
+    held = Feature(name=finding.against[0], value=float(finding.against[1]), unit="", baseline=None)
     peers = sorted(window.peers.items(), key=lambda peer: (-peer[1], peer[0]))
     sensed.blobs.append(finding.record)
     sensed.sightings.append(
@@ -60,7 +74,7 @@ def report(closed: ClosedWindow, finding: Finding, sensed: Sensed) -> None:
             peers=tuple(peer for peer, _ in peers[:PEERS] if peer),
             flow_count=window.flows,
             flows=tuple(map(_flow, window.sample)),
-            features=(*finding.shown, deviation),
+            features=(*shown, held, deviation),
             votes=(Vote(model=model, version=version, p=finding.p, vote=vote), *finding.votes),
             evidence=window.evidence,
             detail=sha256(finding.record).hexdigest(),

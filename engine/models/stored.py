@@ -10,13 +10,15 @@ Rules:
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
 from domain.errors import MyrmidonError
 from engine.models.base import Model, ModelDamaged, verified
-from engine.models.registry import ModelUnusable, family_of
+from engine.models.panel import Left, reason_of
+from engine.models.registry import OURS, ModelUnusable, family_of
 
 TRUSTED: Final = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
@@ -53,6 +55,25 @@ def load_estimators(data: bytes, expected_sha256: str, what: str) -> Any:
     except Exception as error:
         raise ArtifactRefused(f"{what}: cannot be read ({error}): restore it from a backup, or train anew") from error
     raise ArtifactRefused(f"{what}: holds the type {strange[0]}, which is not trusted: train anew")
+
+
+def loaded(stored: Iterable[tuple[str, str, bytes]]) -> tuple[list[Model], list[Left]]:
+    """The models of some dumps (name, SHA-256, bytes), and those that cannot be loaded any more.
+
+    Raises:
+        ModelDamaged: bytes do not have their hash.
+    """
+    models: list[Model] = []
+    left: list[Left] = []
+    for name, expected, data in stored:
+        verified(data, expected, name)
+        try:
+            models.append(family_of(name).load(data, expected))
+        except Exception as error:
+            if name in OURS:
+                raise
+            left.append(Left(name, expected[:12], reason_of(error)))
+    return models, left
 
 
 class Serving:

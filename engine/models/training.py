@@ -2,7 +2,8 @@
 
 pyod, scikit-learn and hmmlearn cost about 200 MiB that never come back. A daemon that fits once and then only scores
 leaves them to a short-lived child: windows in on standard input, the bytes of every model out. The result is the same
-to the last bit: the child works on one thread.
+to the last bit: the child works on one thread. A model of another package that takes the child down with it (or never
+ends) is left out: ours are then fitted alone.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import msgspec
 import numpy as np
 
 from domain.errors import MyrmidonError
-from engine.models.base import Model
-from engine.models.registry import family_of
-from engine.models.warmup import Windows, fit_here
+from engine.models.panel import Left
+from engine.models.registry import OURS, survey
+from engine.models.stored import loaded
+from engine.models.warmup import Fitted, Windows, fit_here
 from engine.wire import binary_output
 
 TIMEOUT_S = 300
@@ -37,16 +39,34 @@ class _Order(msgspec.Struct):
     seed: int
     rows: bytes
     letters: list[bytes]
+    others: bool
 
 
-def fit_apart(windows: Windows, seed: int) -> list[Model]:
+class _Answer(msgspec.Struct):
+    dumps: list[tuple[str, bytes]]
+    left: list[Left]
+
+
+def fit_apart(windows: Windows, seed: int) -> Fitted:
     """Fit every family as `warmup.fit_here` does, in a child process.
 
     Raises:
         TrainingFailed: the child ended with an error, or not at all.
     """
+    strangers = sorted({family.name for family in survey().families} - set(OURS))
+    if not strangers:
+        return _fit(windows, seed, others=True)
+    try:
+        return _fit(windows, seed, others=True)
+    except TrainingFailed:
+        ours = _fit(windows, seed, others=False)
+        reason = "the process that fits the models ended without them while this one took part"
+        return Fitted(ours.models, [*ours.left, *(Left(name, "", reason) for name in strangers)])
+
+
+def _fit(windows: Windows, seed: int, *, others: bool) -> Fitted:
     rows = np.asarray(windows.vectors, "<f4")
-    order = msgspec.msgpack.encode(_Order(rows.shape[1], seed, rows.tobytes(), windows.letters))
+    order = msgspec.msgpack.encode(_Order(rows.shape[1], seed, rows.tobytes(), windows.letters, others))
     try:
         child = subprocess.run(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", __name__],
@@ -60,13 +80,14 @@ def fit_apart(windows: Windows, seed: int) -> list[Model]:
         said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip().splitlines()
         reason = said[-1] if said else str(error)
         raise TrainingFailed(f"models: training failed ({reason}): check memory and the installation") from error
-    dumps = msgspec.msgpack.decode(child.stdout, type=list[tuple[str, bytes]])
-    return [family_of(name).load(dump, sha256(dump).hexdigest()) for name, dump in dumps]
+    answer = msgspec.msgpack.decode(child.stdout, type=_Answer)
+    models, left = loaded([(name, sha256(dump).hexdigest(), dump) for name, dump in answer.dumps])
+    return Fitted(models, [*answer.left, *left])
 
 
-def begin_apart(windows: Windows, seed: int) -> Callable[[], list[Model]]:
+def begin_apart(windows: Windows, seed: int) -> Callable[[], Fitted]:
     """Begin to fit in a child process beside the work; what is returned waits for the result."""
-    done: list[list[Model] | TrainingFailed] = []
+    done: list[Fitted | TrainingFailed] = []
 
     def work() -> None:
         try:
@@ -78,7 +99,7 @@ def begin_apart(windows: Windows, seed: int) -> Callable[[], list[Model]]:
     thread = Thread(target=work, name="fit-models", daemon=True)
     thread.start()
 
-    def result() -> list[Model]:
+    def result() -> Fitted:
         thread.join()
         if isinstance(done[0], TrainingFailed):
             raise done[0]
@@ -88,12 +109,12 @@ def begin_apart(windows: Windows, seed: int) -> Callable[[], list[Model]]:
 
 
 def main() -> None:
-    """The child: one order in, all models out."""
-    order = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Order)
-    rows = np.frombuffer(order.rows, "<f4").reshape(-1, order.columns)
-    models = fit_here(Windows(rows, order.letters), order.seed)
+    """The child: one order in, all models out. What a model prints goes to standard error."""
     with binary_output() as out:
-        out.write(msgspec.msgpack.encode([(model.name, model.dump()) for model in models]))
+        order = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Order)
+        rows = np.frombuffer(order.rows, "<f4").reshape(-1, order.columns)
+        models, left = fit_here(Windows(rows, order.letters), order.seed, others=order.others)
+        out.write(msgspec.msgpack.encode(_Answer([(model.name, model.dump()) for model in models], left)))
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import msgspec
 
 
 class Tally(msgspec.Struct):
-    """Judged, votes, disagreements by voter, since the day (of event time) that it began with."""
+    """Judged, votes, disagreements by voter, since they were last taken; `day` (of event time) is the last one."""
 
     day: int = -1
     counts: dict[str, list[int]] = {}
@@ -28,9 +28,12 @@ class Tally(msgspec.Struct):
         counts[1] += votes
         counts[2] += disagreements
 
-    def turn(self, day: int) -> dict[str, list[int]]:
-        """The counts of the days before, once the day is another; then it begins anew."""
-        if day == self.day:
-            return {}
-        past, self.day, self.counts = self.counts, day, {}
+    def turns(self, day: int) -> bool:
+        """Whether this is another day than the last one."""
+        last, self.day = self.day, day
+        return day != last
+
+    def taken(self) -> dict[str, list[int]]:
+        """The counts so far; then it begins anew."""
+        past, self.counts = self.counts, {}
         return dict(sorted(past.items()))

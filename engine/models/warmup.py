@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from domain.anomaly_limits import AnomalyLimits
 from engine.models.base import Model
-from engine.models.registry import families
+from engine.models.panel import Left, reason_of, sound
+from engine.models.registry import OURS, survey
 
 
 class Windows(NamedTuple):
@@ -50,17 +51,35 @@ class WarmUpState(msgspec.Struct):
     waiting: list[Kept] = []
 
 
-Begin: TypeAlias = Callable[[Windows, int], Callable[[], list[Model]]]
+class Fitted(NamedTuple):
+    """The fitted models, by name, and those that were left out."""
+
+    models: list[Model]
+    left: list[Left]
+
+
+Begin: TypeAlias = Callable[[Windows, int], Callable[[], Fitted]]
 """Begins to fit all models; what it returns waits for the result. `begin_here`, or `training.begin_apart`."""
 
 
-def fit_here(windows: Windows, seed: int) -> list[Model]:
-    """Every family fitted on the windows, by name."""
+def fit_here(windows: Windows, seed: int, *, others: bool = True) -> Fitted:
+    """Every family (or only ours) fitted on the windows; what fails is left out."""
     chosen: dict[str, Any] = {"vectors": windows.vectors, "letters": windows.letters}
-    return [family.fit(chosen[family.reads], seed) for family in families()]
+    found = survey(others=others)
+    models: list[Model] = []
+    left = [Left(name, "", reason_of(error)) for name, error in found.unusable.items()]
+    for family in found.families:
+        try:
+            model = family.fit(chosen[family.reads], seed)
+            models.append(model if family.name in OURS else sound(model, *windows, family.name))
+        except Exception as error:
+            if family.name in OURS:
+                raise
+            left.append(Left(family.name, "", reason_of(error)))
+    return Fitted(models, sorted(left))
 
 
-def begin_here(windows: Windows, seed: int) -> Callable[[], list[Model]]:
+def begin_here(windows: Windows, seed: int) -> Callable[[], Fitted]:
     """Fit in this process, when the result is asked for."""
     return partial(fit_here, windows, seed)
 
@@ -70,7 +89,7 @@ class WarmUp:
 
     def __init__(self, limits: AnomalyLimits, seed: int, begin: Begin) -> None:
         self._limits, self._seed, self._begin = limits, seed, begin
-        self._result: Callable[[], list[Model]] | None = None
+        self._result: Callable[[], Fitted] | None = None
         self.load(WarmUpState())
 
     def load(self, state: WarmUpState | None) -> None:
@@ -80,6 +99,10 @@ class WarmUp:
         self._result = None
         if state is not None:
             self._fit_when_warm()
+
+    def waiting_of(self, host: str, profile: str) -> int:
+        """Windows of a host that wait to be scored in a profile."""
+        return self._own[host, profile]
 
     def collect(self, windows: Sequence[Kept]) -> int | None:
         """Keep windows; the place of the first for which the models are needed, None if they are not yet."""
@@ -96,7 +119,7 @@ class WarmUp:
             self._own[own] += 1
         return None
 
-    def models(self) -> list[Model]:
+    def models(self) -> Fitted:
         """The fitted models; waits for them.
 
         Raises:

@@ -18,7 +18,7 @@ from hashlib import sha256
 from posixpath import commonpath
 
 from engine.rules.document import Document, RuleError, documents
-from engine.rules.sigma import Correlation, Ignored, Loaded, Rule, parse
+from engine.rules.sigma import Correlation, Ignored, Loaded, Rule, doubts, parse
 
 LENGTH = 16
 """Hex digits of a version."""
@@ -33,6 +33,8 @@ class RuleSet:
     correlations: tuple[Correlation, ...] = ()
     ignored: tuple[Ignored, ...] = ()
     errors: tuple[RuleError, ...] = ()
+    doubts: tuple[RuleError, ...] = ()
+    """What loaded rules ask for that no record has by itself: they stand, but may never match."""
 
     def __len__(self) -> int:
         return len(self.every)
@@ -107,6 +109,9 @@ class RuleSet:
             rules=tuple(rule for rule in linked if isinstance(rule, Rule)),
             correlations=tuple(rule for rule in linked if isinstance(rule, Correlation)),
             ignored=tuple(ignored),
+            doubts=tuple(
+                doubt for document, rule in kept if isinstance(rule, Rule) for doubt in doubts(document, rule)
+            ),
             errors=tuple(sorted((*errors, *doubled, *missing), key=lambda error: (error.file, error.line))),
         )
 

@@ -23,6 +23,7 @@ from domain.values import RuleLevel
 from engine.rules import conditions as ours
 from engine.rules.document import Document, RuleError, Wrong
 from engine.rules.fields import Source, source_of
+from engine.rules.known import doubts_of
 from engine.rules.terms import condition_of
 
 if TYPE_CHECKING:
@@ -167,11 +168,30 @@ HARMLESS: Final = {"selection": {"field": "value"}, "condition": "selection"}
 """Stands in for a detection that is wrong, so that the rest of the rule is looked at too."""
 
 
+def doubts(document: Document, rule: Rule) -> list[RuleError]:
+    """What a rule asks for that records of its log do not have by themselves: most likely a misspelling."""
+    paths: dict[str, tuple[str, ...]] = {}
+    for path, key, _ in _items(document.data.get("detection"), ("detection",)):
+        if key:
+            paths.setdefault(key.partition("|")[0], path)
+    found = doubts_of(rule.source, [name for name in paths if name])
+    return [document.error(said, paths[name] if name else ("logsource", "service")) for name, said in found]
+
+
+def _bad_tags(tags: Any) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Every tag that pySigma refuses without saying which: the message and the path to it."""
+    for number, tag in enumerate(tags if isinstance(tags, list) else []):
+        if "." not in str(tag):
+            yield f"tag {tag!r} has no namespace: write NAMESPACE.NAME, as in attack.t1071", ("tags", str(number))
+
+
 def _rule(document: Document) -> tuple[Rule | Ignored, list[RuleError]]:
     from sigma.rule import SigmaRule
 
-    data = document.data
-    errors = [document.error(message, path) for message, path in _bad_items(data.get("detection"))]
+    tags = list(_bad_tags(document.data.get("tags")))
+    data = {**document.data, "tags": []} if tags else document.data
+    errors = [document.error(message, path) for message, path in tags]
+    errors += [document.error(message, path) for message, path in _bad_items(data.get("detection"))]
     # what a single item is to blame for was said with its line already
     parsed = SigmaRule.from_dict({**data, "detection": HARMLESS} if errors else data, collect_errors=True)
     errors += [document.error(_message(error), _place_of(error, document)) for error in parsed.errors]

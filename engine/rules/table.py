@@ -56,7 +56,7 @@ class Table:
         self._places = None if rows is None else rows.tolist()
         self._detail: list[dict[str, Any]] | None = None
         self._values: dict[str, list[Any]] = {}
-        self._canonical_names = FLOW_NAMES if log == "conn" else NAMES
+        self.own = FLOW_NAMES if log == "conn" else NAMES
 
     def __len__(self) -> int:
         return len(self.frame) if self.rows is None else len(self.rows)
@@ -103,12 +103,15 @@ class Table:
 
     def value(self, name: str, at: int) -> str:
         """The text of one cell: `at` is an index into the rows of this table."""
-        if name in self._canonical_names:
-            row = at if self.rows is None else int(self.rows[at])
-            value = getattr(self.frame, name)[row]
-            return text_of(value / 1e6 if name == "ts" else value)
+        if name in self.own:
+            return text_of(self.canonical(name, at))
         value = self._cell(name, self.detail()[at])
         return ",".join(map(text_of, value)) if isinstance(value, list | tuple) else text_of(value)
+
+    def canonical(self, name: str, at: int) -> Any:
+        """One value of a canonical column (those in `own`)."""
+        value = getattr(self.frame, name)[at if self.rows is None else int(self.rows[at])]
+        return value / 1e6 if name == "ts" else value
 
     def cell(self, name: str, at: int) -> Any:
         """One value of a column that is not canonical: a text, a number, None, or a tuple."""

@@ -55,8 +55,6 @@ NOTES: Final[dict[str, tuple[str, ...]]] = {
 }
 """What of a record is told beside its addresses, by log."""
 
-SAID: Final = NOTES | {"http": ("method", "host", "uri")}
-"""Columns whose values a note holds."""
 
 ABOUT: Final[tuple[tuple[str, str], ...]] = (
     ("certificate", "certificate.serial"), ("certificate", "fingerprint"), ("file", "sha256"), ("file", "sha1"),
@@ -93,7 +91,7 @@ class RuleWatch:
     """A rule set that senses: the shape of a behaviour."""
 
     name: ClassVar[str] = "rules"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def __init__(self, ruleset: RuleSet, thresholds: Thresholds, places: Places) -> None:
         self._thresholds = thresholds
@@ -175,8 +173,10 @@ class RuleWatch:
         """What the record is about, and which of its fields made the rule match."""
         if rule.key not in self._witnesses:
             self._witnesses[rule.key] = Witness(rule)
-        said = self._witnesses[rule.key].of(table, at, SAID.get(table.log, ()))
-        return f"{said} {note_of(table, at)}".strip()[:NOTE]
+        matched = self._witnesses[rule.key].of(table, at)
+        words = [f"{column}={value}" for column, value in matched.items()]
+        words += [table.value(name, at) for name in NOTES.get(table.log, ()) if name not in matched]
+        return " ".join(word for word in words if word)[:NOTE]
 
     def _close(self, frame: Frame, row: int, found: list[Sighting]) -> None:
         """Closing reports that fall due up to a row: each by the first row that reaches its time."""

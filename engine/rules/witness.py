@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 from engine.rules import conditions as ours
-from engine.rules.fields import EVERYTHING, FLOW_NUMBERS, FLOW_TEXTS, URL
+from engine.rules.fields import EVERYTHING
 from engine.rules.sigma import Rule
 from engine.rules.table import Table
 from engine.rules.values import Classes, text_of
 
 SHOWN = 100
 """Characters of a value that are told."""
-
-ELSEWHERE = FLOW_TEXTS | FLOW_NUMBERS | {EVERYTHING, URL}
-"""Columns that are told anyway, or say nothing."""
 
 
 class Witness:
@@ -24,19 +22,19 @@ class Witness:
     def __init__(self, rule: Rule) -> None:
         tests: dict[str, list[ours.Test]] = defaultdict(list)
         for test in _positive(rule.condition):
-            if test.field.column not in ELSEWHERE:
+            if test.field.column != EVERYTHING:
                 tests[test.field.column].append(test)
         self._classes = {column: Classes(dict.fromkeys(some)) for column, some in tests.items()}
 
-    def of(self, table: Table, at: int, told: tuple[str, ...]) -> str:
-        """The fields that speak for it, with their values, but for those that are told already."""
-        words = []
+    def of(self, table: Table, at: int) -> dict[str, str]:
+        """The fields that speak for it, with their values, by column."""
+        said: dict[str, str] = {}
         for column, classes in self._classes.items():
-            value = table.cell(column, at)
-            if column not in told and classes.tests[classes.of([value])[0]]:
+            value: Any = table.canonical(column, at) if column in table.own else table.cell(column, at)
+            if classes.tests[classes.of([value])[0]]:
                 text = ",".join(map(text_of, value)) if isinstance(value, tuple) else text_of(value)
-                words.append(f"{column}={text[:SHOWN]}")
-        return " ".join(words)
+                said[column] = text[:SHOWN]
+        return said
 
 
 def _positive(condition: ours.Condition) -> Iterator[ours.Test]:

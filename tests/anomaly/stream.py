@@ -61,10 +61,10 @@ def frames(rows: list[tuple[object, ...]], size: int) -> Iterator[Frame]:
         yield Frame.of(rows[begin : begin + size])
 
 
-def closed(number: int, host: str, vector: np.ndarray, start: int = START) -> ClosedWindow:
+def closed(number: int, host: str, vector: np.ndarray, start: int = START, flows: int = 9) -> ClosedWindow:
     """A closed window of `host` that shows only its vector."""
     window = HostWindow(
-        host=host, start=start, evidence="ab" * 32, first=start, last=start + SECOND, flows=1,
+        host=host, start=start, evidence="ab" * 32, first=start, last=start + SECOND, flows=flows,
         peers={"10.0.0.2": 1}, sample=[(start, host, 1, "10.0.0.2", 443, "tcp", 10, 20)],
     )  # fmt: skip
     return ClosedWindow(number, start + 600 * SECOND, host, Shown(np.round(np.asarray(vector, float), 6), window))

@@ -12,7 +12,8 @@ from engine.features.table import FEATURES
 from engine.features.windows import ClosedWindow
 from engine.models.anomaly import AnomalyDetector
 from engine.models.base import ModelDamaged, version_of
-from engine.sensed import Notice
+from engine.models.reading import FEATURES as USED
+from engine.models.words import WORDS
 from tests.anomaly.stream import LOCAL, closed, frames, office, stationary
 
 QUICK = AnomalyLimits(window_s=60, warmup_windows=64, min_host_windows=20, calibration_windows=40, fpr=0.05)
@@ -65,14 +66,29 @@ def test_a_host_that_behaves_unlike_its_past_is_sighted_with_what_shows_it() -> 
         ("bayes", True), ("isolation-forest", True), ("sequence", False)
     ]  # fmt: skip
     assert models[2].p is None, "a model that has nothing to read abstains"
-    *shown, deviation = sighting.features
-    assert {feature.name for feature in shown} <= {f.name for f in FEATURES[4:24]}
+    *shown, held, deviation = sighting.features
+    assert {feature.name for feature in shown} <= {WORDS[f.name] for f in FEATURES[4:24] if f.name in WORDS}
+    assert (held.name, held.value) == ("host windows in its baseline of nights", 150)
     assert len(shown) == 5
     assert deviation.name == "deviation (strong)"
     assert deviation.value > 12
-    assert all(f.baseline is not None for f in sighting.features)
+    assert all(f.baseline is not None for f in shown)
     assert sighting.evidence == "ab" * 32
     assert [flow.dst_port for flow in sighting.flows] == [443]
+
+
+def test_a_window_of_one_to_three_records_is_no_vote_however_odd() -> None:
+    for flows, votes in ((3, 0), (4, 1)):
+        draw = np.random.default_rng(11)
+        judge = detector(AnomalyLimits(warmup_windows=256)).judge
+        judge([usual(i, draw) for i in range(406)])
+        window = odd(1000, draw)
+        small = closed(1000, window.host, window.entries, flows=flows)
+        assert len(judge([small]).sightings) == votes
+
+
+def test_every_feature_that_models_read_has_words() -> None:
+    assert {feature.name for feature in USED} == set(WORDS)
 
 
 def test_an_alarm_stays_on_as_long_as_its_cause_and_ends_with_it() -> None:
@@ -103,20 +119,21 @@ def test_the_models_are_adopted_once_when_the_first_host_can_be_judged_and_says_
     detect = detector()
     windows = list(stationary(hosts=5, windows=40, seed=2))
     assert detect.version == "warming-up"
-    assert [notice.name for notice in detect.judge(windows[:164]).notices] == ["baseline-warming"]
-    sensed = detect.judge(windows[164:])
-    notices = sensed.notices
-    common = {"row": windows[164].row, "at": windows[164].at}
-    assert notices == [
+    before = [(n.fields["profile"], n.fields["seen"], n.fields["windows"]) for n in detect.judge(windows[:164]).notices]
+    assert [told for told in before if told[0] == "hosts"] == [("hosts", seen, 64) for seen in (1, 16, 32, 48, 64)]
+    assert [told for told in before if told[0] == "night"] == [("night", seen, 20) for seen in (0, 5, 10, 15, 20)]
+    notices = detect.judge(windows[164:]).notices
+    assert {(notice.row, notice.at) for notice in notices} == {(windows[164].row, windows[164].at)}
+    assert [(notice.name, notice.fields) for notice in notices] == [
         *(
-            Notice(name="model-trained", **common, fields={
-                "model": model.name, "version": version_of(model), "sha256": model.sha256, "samples": 64, "seed": 7,
+            ("model-trained", {
+                "model": model.name, "version": version_of(model), "sha256": model.sha256, "samples": 64, "verdicts": 0,
+                "seed": 7,
             })
             for model in detect.models
         ),
-        Notice(name="baseline-learned", **common, fields={
-            "profile": "hosts", "windows": 64, "hosts": 5, "model_version": detect.version,
-        }),
+        ("baseline-learned", {"profile": "hosts", "windows": 64, "hosts": 5, "model_version": detect.version}),
+        ("baseline-learned", {"profile": "night", "windows": 20, "hosts": 1, "model_version": detect.version}),
     ]  # fmt: skip
 
 

@@ -58,7 +58,7 @@ def test_a_forest_whose_bytes_were_changed_is_refused(forest: IsolationForest) -
 
 
 def test_a_forest_fitted_in_a_process_of_its_own_is_the_same_to_the_last_bit(forest: IsolationForest) -> None:
-    models = {model.name: model for model in fit_apart(Windows(sample(512, 1), [b""] * 512), seed=7)}
+    models = {model.name: model for model in fit_apart(Windows(sample(512, 1), [b""] * 512), seed=7).models}
     assert models["isolation-forest"].dump() == forest.dump()
 
 
@@ -71,7 +71,7 @@ def test_a_process_that_fits_apart_and_scores_never_holds_the_learning_libraries
     code = (
         "import sys, numpy as np; from engine.models import evidence, training, warmup;"
         "eye, words = np.eye(40, dtype=np.float32), [b'abcdef'] * 40;"
-        "evidence.score_all(training.fit_apart(warmup.Windows(eye, words), 1), eye, words);"
+        "evidence.score_all(training.fit_apart(warmup.Windows(eye, words), 1).models, eye, words);"
         "print(sorted({'pyod', 'sklearn', 'hmmlearn', 'numba'} & set(sys.modules)))"
     )
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -31,7 +31,10 @@ def prepared(home: Home, facts) -> None:
 def test_status_keeps_its_contract(shell):
     shell.run("threats", "list")
     found = shell.json("status")
-    assert found["health"] == "healthy"
+    assert found["health"] == "degraded"
+    assert [reason.partition(": ")[0] for reason in found["reasons"]] == [
+        "model forest", "model loud is left out, the others vote on",
+    ]  # fmt: skip
     assert found["agents"] == [
         {"name": "detector", "state": "stopped", "position": len(story()), "lag": 0},
         {"name": "projections", "state": "stopped", "position": len(story()), "lag": 0},

@@ -142,6 +142,19 @@ def test_a_success_after_failures_on_record_raises_the_score():
     assert best(success=True) > 1.5 * best(success=False)
 
 
+def test_the_log_in_that_succeeded_stays_among_the_sample_flows():
+    rows = Rows()
+    for n in range(60):
+        detail = {"auth_success": n == 30, "auth_attempts": 1}
+        login(rows, n * 10, log="ssh", detail=detail, src_port=40_000 + n)
+    last = sense(rows.frame())[-1]
+    assert last.flow_count > 40
+    assert [(flow.src_port, flow.note) for flow in last.flows if "logged in" in flow.note] == [
+        (40_030, "ssh: logged in")
+    ]
+    assert len(last.flows) <= 20
+
+
 # ------------------------------------------------------------------------------------------------------- beacon
 
 

@@ -137,6 +137,7 @@ class TestCheckpoint:
     @pytest.fixture
     def checkpoint(self, log: SQLiteLog, tmp_path: Path, key: Path) -> Path:
         file = tmp_path / "outside" / "checkpoint.json"
+        file.parent.mkdir()
         assert write_checkpoint(log, file, key, ticking()) == log.fingerprint()
         return file
 
@@ -191,6 +192,11 @@ class TestCheckpoint:
             pytest.raises(JournalError, match="its own"),
         ):
             verify_checkpoint(other, checkpoint, key)
+
+    def test_a_checkpoint_makes_no_folders(self, log: SQLiteLog, key: Path, tmp_path: Path) -> None:
+        with pytest.raises(JournalError, match="make its folder"):
+            write_checkpoint(log, tmp_path / "no" / "where" / "mark", key, ticking())
+        assert not (tmp_path / "no").exists()
 
     def test_a_checkpoint_alone_proves_nothing(self, log: SQLiteLog, checkpoint: Path, key: Path) -> None:
         public = key.with_name(key.name + ".pub").rename(key.with_name("kept.pub"))

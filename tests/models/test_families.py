@@ -14,8 +14,10 @@ from engine.models.base import ModelDamaged
 from engine.models.bayes import Bayes
 from engine.models.isolation import IsolationForest
 from engine.models.neighbours import Neighbours
-from engine.models.registry import GROUP, OURS, ModelUnusable, families, family_of
+from engine.models.registry import GROUP, OURS, ModelUnusable, families, family_of, survey
 from engine.models.sequence import SequenceModel, grow
+from engine.models.training import fit_apart
+from engine.models.warmup import Windows
 from tests.data import ROOT
 
 ALL = [Bayes, IsolationForest, Neighbours, SequenceModel]
@@ -159,13 +161,27 @@ def test_a_model_of_another_package_is_fitted_and_votes(tmp_path):
 
 
 @pytest.mark.parametrize(("target", "says"), [("loud:Missing", "cannot be loaded"), ("json:dumps", "lacks name")])
-def test_a_model_of_another_package_that_cannot_be_used_is_named(tmp_path, monkeypatch, target, says):
+def test_a_model_of_another_package_that_cannot_be_used_is_left_out_and_named(tmp_path, monkeypatch, target, says):
     install(tmp_path, target)
     monkeypatch.syspath_prepend(str(tmp_path))
+    found = survey()
+    assert [family.name for family in found.families] == sorted(OURS)
+    assert list(found.unusable) == ["loudness"]
     with pytest.raises(ModelUnusable, match=f"loudness.*{says}"):
-        families()
+        family_of("loudness")
 
 
 def test_a_model_that_no_package_provides_is_told():
     with pytest.raises(ModelUnusable, match="no installed package provides it"):
         family_of("crystal-ball")
+
+
+def test_a_model_that_takes_the_fitting_process_down_is_left_out(tmp_path, monkeypatch):
+    install(tmp_path, "loud:Loudness")
+    (tmp_path / "loud.py").write_text(PACKAGE.replace("return cls()", "import os; os._exit(3)", 1))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{tmp_path}")
+    rows = np.random.default_rng(1).normal(size=(64, 5)).astype(np.float32)
+    fitted = fit_apart(Windows(rows, [b""] * 64), 7)
+    assert [model.name for model in fitted.models] == sorted(OURS)
+    assert [(left.name, left.version) for left in fitted.left] == [("loudness", "")]

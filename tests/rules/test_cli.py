@@ -65,6 +65,25 @@ def test_check_reports_every_error_with_file_and_line_and_says_no(tmp_path):
     assert (code, f"{bad}:10:" in text.replace("\n    ", "")) == (1, True)
 
 
+def test_check_names_a_bad_tag_and_what_no_record_has_by_its_line(tmp_path):
+    tagged, typo, strange = tmp_path / "tag.yml", tmp_path / "typo.yml", tmp_path / "log.yml"
+    tagged.write_text(rule(FROM_CLIENT, title="x").replace("attack.command-and-control]", "\n  nonsense]"))
+    typo.write_text(rule("a: {querry|endswith: .bad}\ncondition: a", title="y", log="product: zeek, service: dns"))
+    strange.write_text(rule("a: {query: b}\ncondition: a", title="z", log="product: zeek, service: dnss"))
+    code, text = call("--json", "rules", "check", tmp_path)
+    document = json.loads(text)
+    assert code == 1
+    assert [(e["file"], e["line"]) for e in document["errors"]] == [(str(tagged), 8)]
+    assert "'nonsense' has no namespace" in document["errors"][0]["message"]
+    assert [(d["file"], d["line"]) for d in document["doubts"]] == [(str(strange), 8), (str(typo), 10)]
+    assert "is dns meant?" in document["doubts"][0]["message"]
+    assert "is query meant?" in document["doubts"][1]["message"]
+    tagged.unlink()
+    code, text = call("rules", "check", tmp_path)
+    assert code == 0, "a site's own scripts may add logs and fields"
+    assert "doubtful" in text
+
+
 def test_check_of_right_rules_says_yes(tmp_path):
     (tmp_path / "good.yml").write_text(rule(FROM_CLIENT))
     assert call("rules", "check", tmp_path / "good.yml")[0] == 0

@@ -53,7 +53,7 @@ def test_the_first_match_is_a_threat_that_brings_its_rule():
     assert "“Bad name” (high), 1 record, 1 host" in fact.title
     (vote,) = fact.votes
     assert (vote.model, vote.p, vote.vote) == (f"rule/{fact.rules[0].id}", None, True)
-    assert fact.flows[0].note == "A bad.example"
+    assert fact.flows[0].note == "query=bad.example A"
 
 
 def test_two_rules_on_one_record_are_two_threats():
@@ -112,7 +112,7 @@ def test_a_correlation_brings_the_records_that_it_counted():
     (sighting,) = watch_of(rules(BAD, correlation(body))).sense(
         Rows().ask(0, "bad1").ask(1, "bad2").ask(2, "bad3").frame()
     )
-    assert [flow.note for flow in sighting.flows] == ["A bad1", "A bad2", "A bad3"]
+    assert [flow.note for flow in sighting.flows] == ["query=bad1 A", "query=bad2 A", "query=bad3 A"]
     assert (sighting.row, sighting.score, sighting.flow_count) == (3, 1.0, 3)
     assert (sighting.features[0].value, sighting.features[0].baseline) == (3, 3)
 
