@@ -3,8 +3,8 @@
 Rules:
     1. Sources, the first that names a setting wins: the environment (`MYRMIDON_RUN__BATCH_ROWS=500`), the file given by
        `--config` or `<home>/config.toml`, and the defaults written here.
-    2. `settings_version` covers what decisions depend on (detector, thresholds, responder, seed) and nothing that only
-       shapes latency: the same decisions under other batch sizes have the same version.
+    2. `settings_version` covers what decisions depend on (detector, thresholds, responder, assets, seed) and nothing
+       that only shapes latency: the same decisions under other batch sizes have the same version.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agents.detector.policy import Policy as DetectorPolicy
 from agents.responder.policy import Policy as ResponderPolicy
+from config.assets import AssetSettings
 from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
 
@@ -90,6 +91,7 @@ class Settings(BaseSettings):
     detector: DetectorPolicy = DetectorPolicy()
     thresholds: Thresholds = Thresholds()
     responder: ResponderPolicy = ResponderPolicy()
+    assets: AssetSettings = AssetSettings()
     rules: RulesSettings = RulesSettings()
     seed: int = 0
     """Seed of everything that is fitted."""
@@ -114,6 +116,7 @@ class Settings(BaseSettings):
             "detector": asdict(self.detector),
             "thresholds": asdict(self.thresholds),
             "responder": asdict(self.responder),
+            "assets": self.assets.model_dump(),
             "seed": self.seed,
         }
         return sha256(json.dumps(decisive, sort_keys=True, default=list).encode()).hexdigest()[:12]

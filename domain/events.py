@@ -108,7 +108,11 @@ Fact: TypeAlias = (
 FACTS: Final[dict[str, type[Fact]]] = {cls.kind: cls for cls in get_args(Fact)}
 """Every fact by the name it has on disk."""
 
-VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1) | {"threat-detected": 2, "threat-continued": 2}
+VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1) | {
+    "threat-detected": 2,
+    "threat-continued": 2,
+    "threat-linked": 2,
+}
 """Schema version under which each kind is written today; older ones are lifted by the codec's upcasters."""
 
 SENSED: Final[frozenset[str]] = frozenset(kind for kind, cls in FACTS.items() if not cls.decided)

@@ -28,6 +28,8 @@ UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {
     # until then no rule had ever matched (the list was always empty, or not there) and no evidence was stored
     ("threat-detected", 1): lambda body: {**body, "rules": [], "detail": ""},
     ("threat-continued", 1): lambda body: {**body, "rules": [], "detail": ""},
+    # it repeated all entities of the incident, the one that was added last
+    ("threat-linked", 1): lambda body: {**body, "entity": body["entities"][-1]},
 }
 """(kind, version) -> pure function that lifts a JSON object of that version to the next one."""
 

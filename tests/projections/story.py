@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 from hypothesis import strategies as st
 
 from domain.events import Fact
+from domain.facts import assessment as a
 from domain.facts import incident as i
 from domain.facts import model as m
 from domain.facts import operation as o
@@ -132,7 +133,7 @@ def linked(name: object, threat: object, reason: str = "same-entity", risk: floa
         title=f"title of {threat}",
         level="high",
         risk=risk,
-        entities=("10.0.0.5", "10.0.0.6"),
+        entity="10.0.0.6",
     )
 
 
@@ -151,6 +152,31 @@ def done(name: object, what: str) -> tuple[str, Fact]:
     return f"incident/{uid(name)}", made[what]
 
 
+def assessed(name: object, risk: float = 7.9) -> tuple[str, Fact]:
+    parts = (a.Contribution(name="detector", points=risk, says="beacon"),)
+    fact = a.ThreatAssessed(threat=uid(name), risk=risk, level="high", contributions=parts)
+    return f"assessment/{fact.threat}", fact
+
+
+def repeated(name: object, into: object, count: int = 1) -> tuple[str, Fact]:
+    return f"assessment/{uid(name)}", a.ThreatMerged(threat=uid(name), into=uid(into), count=count)
+
+
+def silenced(name: object, by: object) -> tuple[str, Fact]:
+    fact = a.ThreatSuppressed(threat=uid(name), suppression=uid(by), reason="known")
+    return f"assessment/{uid(name)}", fact
+
+
+def excepted(name: object) -> tuple[str, Fact]:
+    scope = a.Scope(entity="10.0.0.6")
+    fact = a.SuppressionAdded(suppression=uid(name), scope=scope, expires_at=NOON * 2, reason="known", covered=1)
+    return f"suppression/{uid(name)}", fact
+
+
+def unexcepted(name: object) -> tuple[str, Fact]:
+    return f"suppression/{uid(name)}", a.SuppressionRemoved(suppression=uid(name), reason="over")
+
+
 RULES = o.RulesLoaded(
     feed="zeek", row=0, version="r2", sha256="0" * 64, rules=2, names=("A", "B"), ignored=1, errors=()
 )
@@ -161,6 +187,7 @@ def story() -> list[Draft]:
     return drafts(
         feed_opened(),
         detected("a"),
+        assessed("a"),
         opened("A", "a"),
         detected("b", entity="10.0.0.6", risk=8.0),
         opened("B", "b", 8.0),
@@ -188,6 +215,10 @@ def story() -> list[Draft]:
         (f"incident/{uid('A')}", i.IncidentContained(incident=uid("A"), response=uid("R"))),
         done("A", "resolved"),
         (f"incident/{uid('A')}", i.IncidentReopened(incident=uid("A"), threat=uid("a"))),
+        repeated("b", "a"),
+        excepted("X"),
+        silenced("b", "X"),
+        unexcepted("X"),
         closed(),
     )
 
@@ -206,6 +237,11 @@ def _facts() -> st.SearchStrategy[tuple[str, Fact]]:
         st.builds(opened, name, name),
         st.builds(linked, name, name, st.sampled_from(["flows", "merged"]), risk),
         st.builds(merged, name, name),
+        st.builds(assessed, name, risk),
+        st.builds(repeated, name, name, number),
+        st.builds(excepted, name),
+        st.builds(silenced, name, name),
+        st.builds(unexcepted, name),
         st.builds(done, name, st.sampled_from(["acknowledged", "resolved", "note", "escalated"])),
         st.builds(lambda h: ("region/local", o.HealthReported(region="local", health=h, reasons=("x",))),
                   st.sampled_from(["healthy", "degraded"])),
