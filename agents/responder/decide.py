@@ -7,11 +7,11 @@ Rules:
     3. A threat that repeats a running one of the same entity and kind within the merge window is counted there. It is
        worked for itself only if it is grave enough for an incident and the other one stands in none.
     4. A threat of medium level or above joins the oldest incident that it belongs to, else it opens one.
-    5. It belongs to an incident of the same entity (within the windows), to one whose entity is among its peers or whose
-       threats have it among theirs, or that calls the same outside peer.
+    5. It belongs to an incident of the same entity (within the windows), to one whose entity is among its peers or
+       whose threats have it among theirs, or that calls the same outside peer.
     6. A threat that belongs to several bridges them: the younger are merged into the oldest.
     7. A resolved incident is reopened by its own entity within the reopen window; after that a new one opens.
-    8. An incident whose every threat was judged incorrect is resolved as a false alarm; the last verdict on each counts.
+    8. An incident whose every threat was judged incorrect is resolved as a false alarm; the last verdict counts.
     9. Decisions fall in the order of the log; what is urgent goes first where things are carried out.
 """
 

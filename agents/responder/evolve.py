@@ -1,8 +1,8 @@
 """How facts change what the responder remembers, and how it forgets.
 
 Rules:
-    1. A threat or incident without news for `remember` of its feed's event time is forgotten, and so are, beyond the most
-       that are kept, those that were heard of longest ago. What is forgotten can no longer be joined.
+    1. A threat or incident without news for `remember` of its feed's event time is forgotten, and so are, beyond the
+       most that are kept, those that were heard of longest ago. What is forgotten can no longer be joined.
     2. An incident that forgets a threat that nobody dismissed is no false alarm any more, whatever is said of the rest.
     3. A verdict takes the place of an earlier one on the same threat, in all that follows from it.
 """
