@@ -56,6 +56,7 @@ class Verdicts:
         if not told or not told[-1].detail or getattr(told[0], "feed", "") != feed:
             return None
         return Judged(
+            threat=verdict.threat.hex,
             entity=told[-1].entity,
             verdict=verdict.verdict,
             confidence=verdict.confidence,
