@@ -187,7 +187,6 @@ def story() -> list[Draft]:
     return drafts(
         feed_opened(),
         detected("a"),
-        assessed("a"),
         opened("A", "a"),
         detected("b", entity="10.0.0.6", risk=8.0),
         opened("B", "b", 8.0),
@@ -215,6 +214,7 @@ def story() -> list[Draft]:
         (f"incident/{uid('A')}", i.IncidentContained(incident=uid("A"), response=uid("R"))),
         done("A", "resolved"),
         (f"incident/{uid('A')}", i.IncidentReopened(incident=uid("A"), threat=uid("a"))),
+        assessed("a"),
         repeated("b", "a"),
         excepted("X"),
         silenced("b", "X"),
