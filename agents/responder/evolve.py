@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from agents.responder.exceptions import Suppression
@@ -36,6 +37,8 @@ from domain.facts.incident import (
 )
 from domain.facts.threat import VerdictGiven
 from domain.values import Micros
+
+Kept = TypeVar("Kept", Held, Incident)
 
 PEERS: Final = 200
 """Peers of a threat that are kept: a bounded sample of them is replaced by the next."""
@@ -202,10 +205,16 @@ def forget(policy: Policy, state: State, feed: str, *, spare: UUID) -> None:
         for incident in [each for each in state.incidents.values() if _is_old(each, feed, horizon)]:
             if spare not in incident.threats:
                 _drop_incident(state, incident)
-    while len(state.threats) > policy.most_threats:
-        _drop_threat(state, next(iter(state.threats.values())))
-    while len(state.incidents) > policy.most_incidents:
-        _drop_incident(state, next(iter(state.incidents.values())))
+    for held in _too_many(state.threats, policy.most_threats):
+        _drop_threat(state, held)
+    for incident in _too_many(state.incidents, policy.most_incidents):
+        _drop_incident(state, incident)
+
+
+def _too_many(kept: dict[UUID, Kept], most: int) -> list[Kept]:
+    """When there are too many, the first ones, and a tenth more: finding them one by one would take long."""
+    excess = len(kept) - most
+    return list(islice(kept.values(), excess + most // 10)) if excess > 0 else []
 
 
 def _is_old(each: Threat | Incident, feed: str, horizon: Micros) -> bool:

@@ -19,7 +19,7 @@ class Policy:
             of the first, us (two feeds that see the same).
         remember: event time after its last evidence for which a threat or an incident can still be joined, us; also
             longer than the detector remembers an ended threat.
-        most_threats: threats remembered at most; of those beyond, the ones longest without news are forgotten.
+        most_threats: threats remembered at most; then the tenth that is longest without news is forgotten.
         most_incidents: incidents remembered at most, in the same way.
         asset_points: points of risk that an asset of value 10 adds and one of value 0 takes away (5 is ordinary).
         confidence_points: points that a confidence of 1 adds and one of 0.5 does not; they lift no threat to another
@@ -33,8 +33,8 @@ class Policy:
     reopen_window: Micros = DAY
     merge_window: Micros = 300 * SECOND
     remember: Micros = 7 * DAY
-    most_threats: int = 20_000
-    most_incidents: int = 10_000
+    most_threats: int = 50_000
+    most_incidents: int = 25_000
     asset_points: float = 1.0
     confidence_points: float = 0.2
     history_points: float = 2.0
