@@ -20,7 +20,7 @@ from typing import Final, NamedTuple
 from agents.responder.assets import ORDINARY, Asset
 from agents.responder.policy import Policy
 from domain.facts.assessment import Contribution
-from domain.values import LEVELS, RULE_RISK, RuleLevel, level_of
+from domain.values import KINDS, LEVELS, RULE_RISK, RuleLevel, ThreatKind, level_of
 
 MOVED: Final = 0.5
 """Change of risk that is worth a new assessment."""
@@ -71,26 +71,29 @@ class Case:
         rules: what matched.
         stake: the host at stake and what is known of it.
         past: verdicts on others of the same entity and kind.
-        what: entity and kind in words.
+        kind, entity: those of the threat, for the words.
     """
 
     risk: float
     confidence: float
+    kind: ThreatKind
+    entity: str = ""
     rules: tuple[Rule, ...] = ()
     stake: tuple[str, Asset] | None = None
     past: Past = Past()
-    what: str = ""
 
 
 def assess(policy: Policy, case: Case) -> tuple[float, tuple[Contribution, ...]]:
     """The risk of a case and the contributions that add up to it; those of nothing are left out.
 
-    >>> risk, parts = assess(Policy(), Case(risk=7.0, confidence=0.75,
+    >>> risk, parts = assess(Policy(), Case(risk=7.25, confidence=0.75, kind="beacon",
     ...     stake=("10.0.0.1", Asset(place="10.0.0.1", value=9.0, label="server"))))
     >>> risk, [(part.name, part.points) for part in parts]
-    (7.9, [('detector', 7.0), ('asset', 0.8), ('confidence', 0.1)])
+    (8.15, [('detector', 7.25), ('asset', 0.8), ('confidence', 0.1)])
+    >>> parts[0].says
+    'a beacon is worth 7 of 10, the strength of its evidence +0.25'
     """
-    parts = [Contribution(name="detector", points=round(case.risk, 2), says="kind of threat and strength of evidence")]
+    parts = [Contribution(name="detector", points=round(case.risk, 2), says=_seen(case))]
     for weigh in (_rules, _asset, _history, _bounds, _confidence):
         part = weigh(policy, case, _sum(parts))
         if part is not None and part.points:
@@ -107,8 +110,20 @@ def _sum(parts: list[Contribution]) -> float:
     return round(fsum(part.points for part in parts), 2)
 
 
+def _seen(case: Case) -> str:
+    """What the detector's risk is made of, in words (see `domain.values.risk_of`)."""
+    gravest = _gravest(case) if case.kind == "rule-match" else None
+    base = KINDS[case.kind].risk if gravest is None else RULE_RISK[gravest.level]
+    what = f"a {case.kind}" if gravest is None else f"a rule of level {gravest.level} ({gravest.title})"
+    return f"{what} is worth {base:g} of 10, the strength of its evidence {case.risk - base:+.2f}"
+
+
+def _gravest(case: Case) -> Rule | None:
+    return max(case.rules, key=lambda rule: (RULE_RISK[rule.level], rule.id), default=None)
+
+
 def _rules(_: Policy, case: Case, so_far: float) -> Contribution | None:
-    gravest = max(case.rules, key=lambda rule: (RULE_RISK[rule.level], rule.id), default=None)
+    gravest = _gravest(case)
     if gravest is None or RULE_RISK[gravest.level] <= so_far:
         return None
     points = round(RULE_RISK[gravest.level] - so_far, 2)
@@ -128,9 +143,8 @@ def _history(policy: Policy, case: Case, so_far: float) -> Contribution | None:
     points = round(policy.history_points * case.past.share(), 2)
     if points < 0 and so_far >= policy.open_from:
         points = round(max(points, policy.open_from - so_far), 2)
-    says = (
-        f"of {case.what}, verdicts worth {case.past.confirmed:g} confirmed and {case.past.dismissed:g} dismissed others"
-    )
+    said = f"{case.past.confirmed:g} confirmed and {case.past.dismissed:g} dismissed"
+    says = f"other {case.kind} threats of {case.entity}, by the weight of the verdicts: {said}"
     return Contribution(name="history", points=points, says=says)
 
 

@@ -162,7 +162,8 @@ def _weigh(policy: Policy, held: Held, state: State, assets: Assets) -> list[Thr
         rules=threat.rules,
         stake=assets.at_stake(threat.entity, threat.peers),
         past=state.past_of(held),
-        what=f"{threat.kind} of {threat.entity}",
+        kind=threat.kind,
+        entity=threat.entity,
     )
     risk, contributions = assess(policy, case)
     if held.risk is not None and not moved(held.risk, risk):

@@ -12,7 +12,7 @@ from agents.responder.assess import Case, Past, Rule, assess, moved
 from agents.responder.assets import Asset, Assets
 from agents.responder.policy import Policy
 from domain.facts.incident import IncidentOpened
-from domain.values import HOUR, level_of
+from domain.values import HOUR, KINDS, level_of
 from tests.agents.given import T0, Desk, threat
 
 POLICY = Policy()
@@ -31,10 +31,14 @@ rules = st.lists(
 pasts = st.builds(Past, points, points)
 
 
-@given(risk=points, confidence=st.floats(0, 1), rules=rules, stake=assets, past=pasts)
+@given(
+    risk=points, confidence=st.floats(0, 1), kind=st.sampled_from(list(KINDS)), rules=rules, stake=assets, past=pasts
+)
 @settings(max_examples=300, deadline=None)
-def test_contributions_add_up_to_the_risk_which_lies_between_0_and_10(risk, confidence, rules, stake, past):
-    found, parts = assess(POLICY, Case(risk=risk, confidence=confidence, rules=rules, stake=stake, past=past))
+def test_contributions_add_up_to_the_risk_which_lies_between_0_and_10(risk, confidence, kind, rules, stake, past):
+    found, parts = assess(
+        POLICY, Case(risk=risk, confidence=confidence, kind=kind, rules=rules, stake=stake, past=past)
+    )
     assert round(fsum(part.points for part in parts), 2) == found
     assert 0 <= found <= 10
     assert parts[0].name == "detector"
@@ -44,20 +48,20 @@ def test_contributions_add_up_to_the_risk_which_lies_between_0_and_10(risk, conf
 
 @given(risk=points, confidence=st.floats(0, 1))
 def test_without_assets_and_verdicts_only_confidence_ranks_within_the_level(risk, confidence):
-    found, _ = assess(POLICY, Case(risk=risk, confidence=confidence))
+    found, _ = assess(POLICY, Case(risk=risk, confidence=confidence, kind="flood"))
     assert level_of(found) == level_of(risk)
     assert 0 <= round(found - risk, 2) <= POLICY.confidence_points
 
 
 @given(risk=st.floats(4, 10), past=pasts)
 def test_history_alone_takes_no_threat_out_of_the_incidents(risk, past):
-    found, _ = assess(POLICY, Case(risk=risk, confidence=0.5, past=past))
+    found, _ = assess(POLICY, Case(risk=risk, confidence=0.5, kind="flood", past=past))
     assert found >= POLICY.open_from
 
 
 def test_a_threat_is_at_least_as_grave_as_the_gravest_rule_that_matched():
     hits = (Rule("r", "Known implant", "critical"), Rule("s", "Odd agent", "low"))
-    found, parts = assess(POLICY, Case(risk=7.0, confidence=0.5, rules=hits))
+    found, parts = assess(POLICY, Case(risk=7.0, confidence=0.5, kind="beacon", rules=hits))
     assert found == 9.0
     assert [part.says for part in parts if part.name == "rules"] == ["rule Known implant is of level critical"]
 
