@@ -91,7 +91,7 @@ def assess(policy: Policy, case: Case) -> tuple[float, tuple[Contribution, ...]]
     >>> risk, [(part.name, part.points) for part in parts]
     (8.15, [('detector', 7.25), ('asset', 0.8), ('confidence', 0.1)])
     >>> parts[0].says
-    'a beacon is worth 7 of 10, the strength of its evidence +0.25'
+    'kind beacon is worth 7 of 10, the strength of its evidence +0.25'
     """
     parts = [Contribution(name="detector", points=round(case.risk, 2), says=_seen(case))]
     for weigh in (_rules, _asset, _history, _bounds, _confidence):
@@ -114,7 +114,7 @@ def _seen(case: Case) -> str:
     """What the detector's risk is made of, in words (see `domain.values.risk_of`)."""
     gravest = _gravest(case) if case.kind == "rule-match" else None
     base = KINDS[case.kind].risk if gravest is None else RULE_RISK[gravest.level]
-    what = f"a {case.kind}" if gravest is None else f"a rule of level {gravest.level} ({gravest.title})"
+    what = f"kind {case.kind}" if gravest is None else f"rule {gravest.title} of level {gravest.level}"
     return f"{what} is worth {base:g} of 10, the strength of its evidence {case.risk - base:+.2f}"
 
 
