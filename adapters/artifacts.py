@@ -6,6 +6,7 @@ A file is complete or absent (written beside, synced, renamed), and is checked a
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,7 +30,7 @@ class Artifacts:
         if path.exists() and path.read_bytes() == content:
             return name  # one that was changed is written anew: the right bytes are at hand
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, content)
+        write_whole(path, [content])
         return name
 
     def get(self, name: str) -> bytes:
@@ -51,8 +52,8 @@ class Artifacts:
         return self._folder / name[:2] / name
 
 
-def write_whole(path: Path, *content: bytes) -> None:
-    """Write a file, piece after piece, so that a crash leaves the old one or the new one, never a part."""
+def write_whole(path: Path, content: Iterable[bytes]) -> None:
+    """Write a file, piece after piece as they come, so that a crash leaves the old one or the new one, never a part."""
     beside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     with beside.open("wb") as file:
         for piece in content:

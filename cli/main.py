@@ -9,7 +9,21 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cli import audit, bench, demo, feedback, incidents, models, projections, rules, run, status, suppress, threats
+from cli import (
+    audit,
+    bench,
+    demo,
+    feedback,
+    incidents,
+    models,
+    playbooks,
+    projections,
+    rules,
+    run,
+    status,
+    suppress,
+    threats,
+)
 from cli.context import Context
 from domain.errors import MyrmidonError
 
@@ -25,7 +39,22 @@ app = typer.Typer(
 USAGE_ERROR: Final[Any] = typer.BadParameter.__base__
 """What typer raises when the words of a command do not fit; it keeps the class to itself."""
 
-for group in (run, demo, status, threats, incidents, feedback, suppress, rules, models, projections, audit, bench):
+GROUPS = (
+    run,
+    demo,
+    status,
+    threats,
+    incidents,
+    feedback,
+    suppress,
+    playbooks,
+    rules,
+    models,
+    projections,
+    audit,
+    bench,
+)
+for group in GROUPS:
     group.register(app)
 
 

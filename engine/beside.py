@@ -1,33 +1,41 @@
 """Half of the senses in a process of its own: the second core works on the same frame while the first one does.
 
 Rules:
-    1. Frames go in, what they gave comes out, one answer a frame: the result is that of the same senses in this
-       process.
-    2. `BESIDE` names the behaviours that work there, about half of the work; the anomaly side always does.
-    3. The child ends when its standard input does, so that it outlives nobody.
+    1. Frames go in, what they gave comes out, one answer a frame and in their order: the result is that of the same
+       senses in this process.
+    2. Several frames may be under way: the pipe holds what the child has not begun, a thread takes in what it answers,
+       so that neither side ever waits for the other to read.
+    3. `BESIDE` names the behaviours that work there, about half of the work; the anomaly side always does.
+    4. The child ends when its standard input does, so that it outlives nobody.
 """
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from queue import SimpleQueue
+from threading import Thread
 from typing import IO, Any, Final
 
 import msgspec
 
 from domain.errors import MyrmidonError
-from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND, Micros
 from engine.behaviours import Behaviour, all_behaviours
 from engine.frame import Frame
+from engine.heap import tame, trim
 from engine.sensed import Judged, Sensed
-from engine.senses import Parts, Senses
-from engine.wire import pack, unpack
+from engine.senses import ANOMALY, Parts, Senses
+from engine.wire import binary_output, pack, unpack
 
 BESIDE: Final = frozenset({"horizontal-scan", "beacon"})
+
+PIPE: Final = 1 << 20
+"""Bytes that the pipe to the child holds, where the system lets us: some frames of 1,000 rows."""
 
 
 class Stopped(MyrmidonError):  # noqa: N818 - says what it is
@@ -35,74 +43,99 @@ class Stopped(MyrmidonError):  # noqa: N818 - says what it is
 
 
 class Beside:
-    """The door to the other process: `begin` a frame, do something else, `end` it."""
+    """The door to the other process: `begin` something, do something else, `end` what was begun first."""
 
     def __init__(self, thresholds: Thresholds, seed: int) -> None:
-        self.model_version = ""
-        self.evicted = 0
+        self._model_version, self._evicted, self._opened = "", 0, False
         self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
+        assert self._child.stdin is not None  # noqa: S101 - narrows the type
+        assert self._child.stdout is not None  # noqa: S101 - narrows the type
+        self._in, self._out = self._child.stdin, self._child.stdout
+        with suppress(OSError, AttributeError):
+            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, PIPE)
+        self._answers: SimpleQueue[bytes | None] = SimpleQueue()
+        self._listener = Thread(target=self._listen, name="beside", daemon=True)
+        self._listener.start()
+        self.parts = (*(behaviour.name for behaviour in share(thresholds, beside=True)), ANOMALY)
+        """Names of the parts of its state."""
         self._begin("open", msgspec.to_builtins((thresholds, seed)))
-        self._answer(None)
+
+    @property
+    def model_version(self) -> str:
+        """Version of the anomaly model, after the answer that was taken last."""
+        self._open()
+        return self._model_version
+
+    @property
+    def evicted(self) -> int:
+        """Entities that were forgotten for want of room, after the answer that was taken last."""
+        self._open()
+        return self._evicted
 
     def begin(self, frame: Frame) -> None:
         """Hand over a frame."""
         self._begin("sense", pack(frame))
 
-    def end(self) -> Sensed:
-        """What the frame gave."""
-        answer: Sensed = self._answer(Sensed)
-        return answer
-
-    def finish(self, row: int, at: Micros) -> list[Sighting]:
-        """At the end of a feed: what was seen and not told yet."""
+    def begin_finish(self, row: int, at: Micros) -> None:
+        """At the end of a feed: ask what was seen and not told yet."""
         self._begin("finish", (row, at))
-        answer: list[Sighting] = self._answer(list[Sighting])
-        return answer
 
-    def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
-        """Learn from verdicts."""
+    def begin_learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> None:
+        """Hand over verdicts to learn from."""
         self._begin("learn", (list(verdicts), row, at))
+
+    def end(self) -> Sensed:
+        """What came of what was begun first and not ended yet."""
         answer: Sensed = self._answer(Sensed)
         return answer
 
-    def dump(self) -> Parts:
-        """The whole state."""
-        self._begin("dump", None)
-        parts: Parts = self._answer(Parts)
-        return parts
+    def dump(self, part: str) -> bytes:
+        """One part of the state; everything that was begun is ended."""
+        self._begin("dump", part)
+        data: bytes = self._answer(bytes)
+        return data
 
     def load(self, parts: Parts) -> None:
-        """Go on from what `dump` gave."""
-        self._begin("load", parts)
+        """Go on from these parts; those of others are passed over."""
+        self._begin("load", {name: parts[name] for name in self.parts})
         self._answer(None)
 
     def close(self) -> None:
         """Let the child end."""
-        for pipe in (self._child.stdin, self._child.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+        with suppress(BrokenPipeError):
+            self._in.close()
         self._child.wait()
+        self._listener.join()
+        self._out.close()
 
     def _begin(self, verb: str, told: Any) -> None:
-        assert self._child.stdin is not None  # noqa: S101 - narrows the type
         try:
-            _write(self._child.stdin, (verb, told))
+            _write(self._in, (verb, told))
         except (BrokenPipeError, ValueError) as error:
             raise self._stopped() from error
 
+    def _open(self) -> None:
+        """The child has much to import: its first answer is waited for when it is needed."""
+        if not self._opened:
+            self._opened = True
+            self._answer(None)
+
     def _answer(self, shape: Any) -> Any:
-        assert self._child.stdout is not None  # noqa: S101 - narrows the type
-        try:
-            said = _read(self._child.stdout)
-        except ValueError as error:  # the pipe was closed
-            raise self._stopped() from error
+        self._open()
+        said = self._answers.get()
         if said is None:
+            self._answers.put(None)  # whoever asks next is told too
             raise self._stopped()
-        self.model_version, self.evicted, answer = said
-        return None if shape is None else msgspec.convert(answer, shape)
+        self._model_version, self._evicted, answer = msgspec.msgpack.decode(said)
+        return answer if shape in {None, bytes} else msgspec.convert(answer, shape)
+
+    def _listen(self) -> None:
+        with suppress(ValueError):
+            while (body := _body(self._out)) is not None:
+                self._answers.put(body)
+        self._answers.put(None)
 
     def _stopped(self) -> Stopped:
         return Stopped(
@@ -123,11 +156,17 @@ def _write(pipe: IO[bytes], message: Any) -> None:
     pipe.flush()
 
 
-def _read(pipe: IO[bytes]) -> Any:
+def _body(pipe: IO[bytes]) -> bytes | None:
+    """The next message as it is; None at the end."""
     head = pipe.read(8)
-    if len(head) < 8:
-        return None
-    return msgspec.msgpack.decode(pipe.read(int.from_bytes(head, "big")))
+    size = int.from_bytes(head, "big")
+    body = pipe.read(size) if len(head) == 8 else b""
+    return body if len(head) == 8 and len(body) == size else None
+
+
+def _read(pipe: IO[bytes]) -> Any:
+    body = _body(pipe)
+    return None if body is None else msgspec.msgpack.decode(body)
 
 
 def _open(thresholds: Thresholds, seed: int) -> Senses:
@@ -144,9 +183,13 @@ def main() -> None:
     import gc
     import signal
 
+    from engine.kernels import warm
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us in its own time
     gc.set_threshold(50_000, 20, 50)
+    tame()
     senses: Senses | None = None
+    out = binary_output()
     while (message := _read(sys.stdin.buffer)) is not None:
         verb, told = message
         answer: Any = None
@@ -159,14 +202,17 @@ def main() -> None:
             case "learn":
                 answer = senses.learn(*msgspec.convert(told, tuple[list[Judged], int, Micros]))
             case "finish":
-                answer = senses.finish(*told)
+                answer = Sensed(sightings=senses.finish(*told))
             case "dump":
-                answer = senses.dump()
+                answer = senses.dump(told)
+                trim()
             case "load":
                 senses.load(told)
             case _:
                 pass
-        _write(sys.stdout.buffer, (senses.model_version, senses.evicted, answer))
+        _write(out, (senses.model_version, senses.evicted, answer))
+        if verb == "open":
+            warm()
 
 
 if __name__ == "__main__":

@@ -7,14 +7,17 @@ Rules:
     3. Sightings are ordered by row, and those of one row by their kind, in the order of the closed list.
     4. What is over is told once more with its totals: by the first row some minutes later, or by `finish`.
     5. A dump holds the whole working state. It belongs to one version of the rules: another version refuses it.
+    6. Frames, verdicts and the end of a feed can be begun before what was begun earlier is ended: answers come in that
+       order, and are the same as one by one. So the other process works on while its last answer is made use of.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -31,6 +34,13 @@ from engine.rules.ruleset import RuleSet
 from engine.rules.watch import RuleWatch
 from engine.sensed import Judged, Sensed
 from engine.senses import Anomaly, Parts, Senses, in_order
+
+
+class _Begun(NamedTuple):
+    """What this process made of something, and whether the other one has an answer to it too."""
+
+    here: Sensed
+    away: bool
 
 
 class StateRefused(MyrmidonError):  # noqa: N818 - says what it is
@@ -57,6 +67,7 @@ class Pipeline:
         self._names = "|".join(f"{behaviour.name}:{behaviour.version}" for behaviour in every)
         self._rules = RuleWatch(rules or RuleSet(), thresholds, Places(thresholds.local_networks))
         self._beside = beside
+        self._begun: deque[_Begun] = deque()
         closing = thresholds.limits.closing_seconds * SECOND
         if beside is not None:
             self._here = Senses([*share(thresholds, beside=False), self._rules], None, closing)
@@ -92,7 +103,7 @@ class Pipeline:
 
     @property
     def model_version(self) -> str:
-        """Version of the anomaly model that votes now."""
+        """Version of the anomaly model that votes after what was ended last."""
         return self._beside.model_version if self._beside else self._here.model_version
 
     @property
@@ -102,35 +113,60 @@ class Pipeline:
 
     def sense(self, frame: Frame) -> Sensed:
         """What the rows of the frame show."""
-        frame = frame.scored()
-        if not len(frame):
-            return Sensed()
-        if self._beside is None:
-            return self._here.sense(frame)
-        self._beside.begin(frame)
-        here, there = self._here.sense(frame), self._beside.end()
-        there.sightings = in_order([*here.sightings, *there.sightings])
-        return there
+        self.begin(frame)
+        return self.end()
 
     def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
-        """Learn from what people said of sightings; gives what became true by it.
+        """`begin_learn` and its end."""
+        self.begin_learn(verdicts, row, at)
+        return self.end()
+
+    def finish(self, row: int, at: Micros) -> list[Sighting]:
+        """`begin_finish` and its end."""
+        self.begin_finish(row, at)
+        return self.end().sightings
+
+    def begin(self, frame: Frame) -> None:
+        """Let the rows of a frame be judged; `end` gives what they show."""
+        frame = frame.scored()
+        away = self._beside is not None and len(frame) > 0
+        if self._beside is not None and away:
+            self._beside.begin(frame)
+        self._begun.append(_Begun(self._here.sense(frame) if len(frame) else Sensed(), away))
+
+    def begin_learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> None:
+        """Learn from what people said of sightings; `end` gives what became true by it.
 
         Args:
             verdicts: in the order in which they were given.
             row: number of the feed's last row.
             at: the feed's clock there.
         """
-        return (self._beside or self._here).learn(verdicts, row, at)
+        if self._beside is not None:
+            self._beside.begin_learn(verdicts, row, at)
+            self._begun.append(_Begun(Sensed(), True))
+        else:
+            self._begun.append(_Begun(self._here.learn(verdicts, row, at), False))
 
-    def finish(self, row: int, at: Micros) -> list[Sighting]:
-        """At the end of a feed: what the behaviours saw and did not tell yet.
+    def begin_finish(self, row: int, at: Micros) -> None:
+        """At the end of a feed; `end` gives what the behaviours saw and did not tell yet.
 
         Args:
             row: number of the feed's last row.
             at: the feed's clock there.
         """
-        there = self._beside.finish(row, at) if self._beside else []
-        return in_order([*self._here.finish(row, at), *there])
+        if self._beside is not None:
+            self._beside.begin_finish(row, at)
+        self._begun.append(_Begun(Sensed(sightings=self._here.finish(row, at)), self._beside is not None))
+
+    def end(self) -> Sensed:
+        """What came of what was begun first and not ended yet."""
+        here, away = self._begun.popleft()
+        if self._beside is None or not away:
+            return here
+        there = self._beside.end()
+        there.sightings = in_order([*here.sightings, *there.sightings])
+        return there
 
     def close(self) -> None:
         """Let go of the other process, if there is one."""
@@ -138,9 +174,20 @@ class Pipeline:
             self._beside.close()
 
     def dump(self) -> bytes:
-        """The whole working state."""
-        parts = self._here.dump() | (self._beside.dump() if self._beside else {})
-        return msgspec.msgpack.encode((self.rules_version, dict(sorted(parts.items()))))
+        """The whole working state; everything that was begun is ended."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """`dump` piece by piece, as they come: MessagePack of (version of the rules, part by name)."""
+        assert not self._begun, "what was begun is not part of the state"  # noqa: S101 - an invariant of the caller
+        encode = msgspec.msgpack.encode
+        there = self._beside.parts if self._beside else ()
+        names = sorted((*self._here.parts, *there))
+        yield b"\x92" + encode(self.rules_version) + b"\xde" + len(names).to_bytes(2, "big")
+        for name in names:
+            part = self._beside.dump(name) if self._beside and name in there else self._here.dump(name)
+            yield encode(name) + b"\xc6" + len(part).to_bytes(4, "big")
+            yield part
 
     def load(self, data: bytes) -> None:
         """Go on exactly where `dump` was called.

@@ -49,7 +49,7 @@ class Sensed:
 
     Attributes:
         scores: pairs of a row number and a p-value.
-        blobs: what notices and sightings name by SHA-256 (models, evidence): to be stored before they are recorded.
+        blobs: what notices and sightings name by SHA-256 (models, evidence): whoever records one stores its blob first.
     """
 
     sightings: list[Sighting] = field(default_factory=list)

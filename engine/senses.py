@@ -91,23 +91,27 @@ class Senses:
         """What people said of sightings, learned right after row `row`."""
         return self._anomaly.learn(verdicts, row, at) if self._anomaly else Sensed()
 
-    def dump(self) -> Parts:
-        """The whole working state."""
-        # part by part: the whole state in plain would be the peak of the process's memory
-        parts = {behaviour.name: _packed(behaviour.dump()) for behaviour in self._behaviours}
-        if self._anomaly:
-            parts[ANOMALY] = _packed(self._anomaly.dump())
-        return parts
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Names of the parts of a dump."""
+        return (*(behaviour.name for behaviour in self._behaviours), *((ANOMALY,) if self._anomaly else ()))
+
+    def dump(self, part: str) -> bytes:
+        """One part of the working state: part by part, since the whole in plain would be the peak of the memory."""
+        if part == ANOMALY and self._anomaly:
+            return zlib.compress(self._anomaly.dump(), FAST)
+        [behaviour] = (behaviour for behaviour in self._behaviours if behaviour.name == part)
+        return zlib.compress(msgspec.msgpack.encode(behaviour.dump()), FAST)
 
     def load(self, parts: Parts) -> None:
-        """Go on exactly where `dump` was called; parts of others are passed over.
+        """Go on exactly where all parts were dumped; parts of others are passed over.
 
         Raises:
             LookupError: a part is missing.
             zlib.error, msgspec.MsgspecError: a part is damaged.
         """
         states = [_unpacked(parts[behaviour.name]) for behaviour in self._behaviours]
-        anomaly = _unpacked(parts[ANOMALY]) if self._anomaly else b""
+        anomaly = zlib.decompress(parts[ANOMALY]) if self._anomaly else b""
         for behaviour, state in zip(self._behaviours, states, strict=True):
             behaviour.load(state)
         if self._anomaly:
@@ -117,10 +121,6 @@ class Senses:
 def in_order(sightings: list[Sighting]) -> list[Sighting]:
     """By row, then by kind; sorting is stable: what one behaviour says of a row keeps its order."""
     return sorted(sightings, key=lambda sighting: (sighting.row, RANK[sighting.kind]))
-
-
-def _packed(state: Any) -> bytes:
-    return zlib.compress(msgspec.msgpack.encode(state), FAST)
 
 
 def _unpacked(data: bytes) -> Any:

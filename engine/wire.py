@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from sys import intern
-from typing import Any, Final, overload
+from typing import IO, Any, Final, overload
 
 import msgspec
 import numpy as np
@@ -93,6 +93,15 @@ def unpack(data: bytes) -> Frame:
     frame = Frame(**{name: columns.get(name, empty) for name in COLUMNS})
     frame.arrays.update(arrays)
     return frame
+
+
+def binary_output() -> IO[bytes]:
+    """Standard output for bytes, all of them.
+
+    `sys.stdout.buffer` is none when PYTHONUNBUFFERED is set: it then writes without a loop, and what a signal (a stop,
+    a debugger) cut short is lost without a word.
+    """
+    return open(1, "wb", closefd=False)
 
 
 def _used(coded: Coded, rows: int) -> tuple[bytes, list[str]]:

@@ -19,13 +19,14 @@ from adapters.views import Views
 from config.home import Home
 from config.settings import Settings, load_settings
 from domain.values import Micros
+from engine.heap import tame
 from engine.rules.ruleset import RuleSet
 from scheduler.follower import Following
 from scheduler.health import HealthWatch
-from scheduler.hunt import Hunt
+from scheduler.hunt import Hunt, new_beside
 from scheduler.intake import intake
 from scheduler.jobs import Clockwork, Job
-from scheduler.recovery import History, OrderBook, Recorded, Snapshot, histories, order_path, save_snapshot
+from scheduler.recovery import History, OrderBook, Recorded, histories, order_path, save_snapshot
 from scheduler.restore import restore
 from scheduler.runner import Pace, Runner, Stats
 from scheduler.verdicts import Verdicts
@@ -87,21 +88,31 @@ def running(
     now: Callable[[], Micros] = wall_clock,
 ) -> Iterator[Runner]:
     """A runner over the feeds, holding the locks of everything it runs."""
+    tame()
     home, settings, journal = parts.home, parts.settings, parts.journal
     artifacts = Artifacts(home.artifacts)
     with ExitStack() as stack:
         for name in [*(f"agent-{agent}" for agent in agents), *(f"feed-{spec.name}" for spec in specs)]:
             stack.enter_context(take(home.log_location, name))
+        beside = {spec.name: new_beside(settings) for spec in specs}
+        for each in beside.values():
+            stack.callback(each.close)
         known = histories(journal, [spec.name for spec in specs])
         verdicts = Verdicts(journal, artifacts)
         book = Rulebook(settings.rules.dir, shipped=settings.rules.shipped)
         rules = book.load()
         hunts = {
-            spec.name: Hunt(spec.name, spec.kind, settings, artifacts, rules=rules, verdicts=verdicts.between)
+            spec.name: Hunt(
+                spec.name,
+                spec.kind,
+                settings,
+                artifacts,
+                rules=rules,
+                beside=beside[spec.name],
+                verdicts=verdicts.between,
+            )
             for spec in specs
         }
-        for hunt in hunts.values():
-            stack.callback(hunt.close_pipeline)
         recorded = {spec.name: Recorded.of(spec.name, journal.cursor(spec.name)) for spec in specs}
         for spec in specs:
             _same_kind(spec, known[spec.name])
@@ -139,9 +150,7 @@ def running(
             agents=_agents(parts, agents),
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
-            save=lambda hunt, resume: save_snapshot(
-                home.snapshot(hunt.feed), Snapshot(rows=hunt.rows, resume=resume, state=hunt.dump())
-            ),
+            save=lambda hunt, resume: save_snapshot(home.snapshot(hunt.feed), hunt.rows, resume, hunt.dump()),
             idle=idle,
             tell=tell,
             new_rules=_now_and_then(book.changed, settings.rules.reload_every) if not until_eof else lambda: None,

@@ -4,20 +4,25 @@ Rules:
     1. One row after another: what comes out depends on the rows alone, not on how they were cut into frames.
     2. A frame is cut where the ledger closes, so that versions and verdicts change between entries only.
     3. The whole working state can be dumped after any frame and loaded again: it is a function of the rows so far.
+    4. A frame is begun (its rows go to the senses) and ended (what they showed is decided), in order. The next may be
+       begun before the last is ended: whatever the senses need to know between two entries (verdicts, rules) is settled
+       when the rows are begun, whatever the ledger tells of them when they are ended.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from adapters.artifacts import ArtifactError, Artifacts
 from agents.detector import decide as detector
-from agents.detector.ledger import Ledger, Rows
+from agents.detector.cuts import Cuts
+from agents.detector.ledger import Ledger
 from agents.learner import decide as learner
 from config.settings import Settings
 from domain.facts.operation import RulesLoaded
@@ -31,6 +36,7 @@ from engine.rules.ruleset import RuleSet
 from engine.sensed import Judged, Notice, Sensed
 from scheduler.drafts import Drafts
 from scheduler.recovery import GAP, History, Recorded
+from scheduler.rows import in_row_order, ledger_rows, skip_unread
 
 LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
     "baseline-warming": learner.WarmUpBegan,
@@ -45,6 +51,34 @@ LEARNER_COMMANDS: Final[dict[str, Callable[..., learner.Command]]] = {
 
 Learned: TypeAlias = Callable[[str, int, int], list[Judged]]
 """Verdicts on threats of a feed between two log positions."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Closing:
+    """What was settled when the rows of an entry had been handed to the senses.
+
+    Attributes:
+        folded: log position of the last verdict or setting that is folded.
+        learned: whether there are verdicts that the senses learn from.
+        rules: the rule set that is in force from here on, when it is another.
+        told: what the rules that are gone had not told yet.
+        version: of all rules from here on.
+    """
+
+    folded: int
+    learned: bool
+    rules: RuleSet | None
+    told: list[Sighting]
+    version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """Rows that the senses are at, and what becomes of the entry behind them."""
+
+    part: Frame | None
+    ended: bool
+    closing: _Closing | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +101,7 @@ class Hunt:
         artifacts: Artifacts,
         *,
         rules: RuleSet | None = None,
+        beside: Beside | None = None,
         verdicts: Learned = lambda _feed, _after, _upto: [],
     ) -> None:
         self.feed = feed
@@ -80,12 +115,13 @@ class Hunt:
         self._folded = 0
         self._folds: dict[int, int] = {}
         self._wanted = rules or RuleSet()
-        self._pipeline = new_pipeline(settings, self._wanted)
+        self._pipeline = new_pipeline(settings, self._wanted, beside)
         self._state = detector.State()
-        self._versions = self._live_versions()
+        self._versions = self._live_versions(self._pipeline.rules_version)
         self._drafts = Drafts(feed)
         self._order = 0
-        self._closings: deque[int] = deque()
+        self._cuts = Cuts(policy=settings.detector)
+        self._begun: deque[list[_Begun]] = deque()
         self._ends: set[int] = set()
         self._swaps: deque[tuple[int, str]] = deque()
         self._again = False
@@ -93,7 +129,7 @@ class Hunt:
 
     def expect(self, history: History) -> None:
         """Close entries where the log says they closed, as long as rows are read again."""
-        self._closings, self._ends = deque(history.closings), history.ends
+        self._cuts.closings, self._ends = deque(history.closings), history.ends
         if history.opened:
             self._again = True
             self._folds = dict(zip(history.closings, history.folds, strict=False))
@@ -103,7 +139,8 @@ class Hunt:
 
     def adopt(self, recorded: Recorded, history: History) -> None:
         """Stand at the recorded cursor: what the log knows is taken from there and not from what was derived again."""
-        self._closings, self._ends, self._swaps, self._again = deque(), set(), deque(), False
+        self._ends, self._swaps, self._again = set(), deque(), False
+        self._cuts.closings = deque()
         self._folds, self._folded = {}, history.folds[-1] if history.folds else 0
         if history.rules:
             self._use(history.rules[-1][1])
@@ -113,6 +150,7 @@ class Hunt:
         self.ledger.cursor = dict(recorded.consumed)
         now = self.ledger.counts()
         self.ledger.totals = {name: count - now[name] for name, count in recorded.totals.items()}
+        self._cuts.stand_at(self.rows, self.ledger)
 
     def recorded(self, resume: bytes) -> Recorded:
         """The hunt's position, for the log; `resume` is what the telemetry needs to go on there."""
@@ -121,7 +159,7 @@ class Hunt:
     def open(self) -> list[Draft]:
         """The facts that the feed was opened, and under which rules: recorded once, however often it is read on."""
         opened = FeedOpened(feed=self.feed, source=self._source, settings_version=self._settings.settings_version)
-        return [self._drafts.of(opened, self._drafts.root, 0), self._loaded()]
+        return [self._drafts.of(opened, self._drafts.root, 0), self._loaded(self._pipeline.rules)]
 
     def offer(self, rules: RuleSet) -> None:
         """Go on under these rules from the next ledger entry on."""
@@ -129,23 +167,39 @@ class Hunt:
 
     def take(self, frame: Frame, folded: Callable[[], int]) -> list[Step]:
         """What the rows of a frame decide. `folded` gives the log position of the last verdict or setting folded."""
-        steps: list[Step] = []
-        begin, size = 0, len(frame)
+        self.begin(frame, folded)
+        return self.end()
+
+    def begin(self, frame: Frame, folded: Callable[[], int]) -> None:
+        """Hand the rows of a frame to the senses; `end` gives what they decide."""
+        cuts = self._cuts
         # rows are numbered here and not by the telemetry: rows that were lost to a gap keep their numbers
-        frame.row = list(range(self.rows + 1, self.rows + 1 + size))
-        while begin < size:
-            end = self._room(frame, begin)
+        frame.row = list(range(cuts.rows + 1, cuts.rows + 1 + len(frame)))
+        begun = []
+        for begin, end, closes in cuts.parts(frame.clock):
+            part = None
             if end > begin:
-                part = frame if end - begin == size else frame.slice(begin, end)
-                _skip_unread(part, self._pipeline.reads)
-                steps += self._sense(part)
-                self.ledger.take(_ledger_rows(part))
-                self.rows, self._order = part.row[-1], part.order[-1]
-                begin = end
-            if self.rows in self._ends:
-                self.finish()  # read again: the feed came to an end here before
-            if begin < size or self._is_full():
-                steps += self.close_entry(folded())
+                part = frame if end - begin == len(frame) else frame.slice(begin, end)
+                skip_unread(part, self._pipeline.reads)
+                self._pipeline.begin(part)
+            ended = part is not None and cuts.rows in self._ends
+            if ended:
+                self._pipeline.begin_finish(cuts.rows, cuts.clock)  # read again: the feed came to an end here before
+            begun.append(_Begun(part=part, ended=ended, closing=self._begin_closing(folded()) if closes else None))
+        self._begun.append(begun)
+
+    def end(self) -> list[Step]:
+        """What the rows of the frame decide that was begun first and not ended yet."""
+        steps: list[Step] = []
+        for each in self._begun.popleft():
+            if each.part is not None:
+                steps += self._sensed(each.part, self._pipeline.end())
+                self.ledger.take(ledger_rows(each.part))
+                self.rows, self._order = each.part.row[-1], each.part.order[-1]
+            if each.ended:
+                self._told(self._pipeline.end().sightings)
+            if each.closing is not None:
+                steps += self._end_closing(each.closing)
         return steps
 
     def close_pipeline(self) -> None:
@@ -154,64 +208,60 @@ class Hunt:
 
     def finish(self) -> list[Step]:
         """The feed came to its end: what was seen and not told yet."""
-        sightings = self._pipeline.finish(self.rows, self.ledger.clock)
-        drafts = [draft for sighting in sightings for draft in self._sight(sighting)]
+        drafts = self._told(self._pipeline.finish(self.rows, self.ledger.clock))
         return [Step(order=self._order, row=self.rows, draft=draft) for draft in drafts]
-
-    def _room(self, frame: Frame, begin: int) -> int:
-        """Index up to which the rows from `begin` on belong to the open entry."""
-        # what closed before the snapshot is behind us; what closes right here closes as soon as a row follows
-        while self._closings and self._closings[0] < self.rows + (not self.ledger.received):
-            self._closings.popleft()
-        if self._closings:
-            return min(len(frame), begin + max(0, self._closings[0] - self.rows))
-        return self.ledger.room(self._settings.detector, frame.clock, begin)
-
-    def _is_full(self) -> bool:
-        return self.rows == self._closings[0] if self._closings else self.ledger.full(self._settings.detector)
 
     def close_entry(self, folded: int) -> list[Step]:
         """Close the open ledger entry (none when no row came since the last)."""
         if not self.ledger.received:
             return []
+        self._cuts.begin_entry()
+        return self._end_closing(self._begin_closing(folded))
+
+    def _begin_closing(self, folded: int) -> _Closing:
+        """Settle what the senses know from the next row on: verdicts first, then rules."""
+        rows, clock = self._cuts.rows, self._cuts.clock
+        folded = self._folds.get(rows, folded) if self._again else folded
+        judged = self._verdicts(self.feed, self._folded, folded) if folded > self._folded else []
+        self._folded = max(folded, self._folded)
+        if judged:
+            self._pipeline.begin_learn(judged, rows, clock)
+        rules = self._due_rules(rows)
+        told = self._pipeline.swap_rules(rules, rows, clock) if rules is not None else []
+        version = self._pipeline.rules_version
+        return _Closing(folded=folded, learned=bool(judged), rules=rules, told=told, version=version)
+
+    def _end_closing(self, closing: _Closing) -> list[Step]:
+        """The facts of the entry, of what was learned, and of other rules."""
         number, clock = self.ledger.number, self.ledger.clock
-        folded = self._folds.get(self.rows, folded) if self._again else folded
         if self.ledger.candidates:
             self._artifacts.put("\n".join(self.ledger.candidates).encode())
-        facts = self.ledger.close(self._settings.detector, self._versions, folded)
+        facts = self.ledger.close(self._settings.detector, self._versions, closing.folded)
         self._state = detector.forget(self._settings.detector, self._state, clock)
         cause = self._drafts.cause(f"entry|{number}")
         drafts = [self._drafts.of(fact, cause, clock, ordinal=index) for index, fact in enumerate(facts)]
-        drafts += self._learn(folded)
-        drafts += self._change_rules()
-        self._versions = self._live_versions()
+        drafts += self._learned() if closing.learned else []
+        if closing.rules is not None:
+            drafts += [*self._told(closing.told), self._loaded(closing.rules)]
+        self._versions = self._live_versions(closing.version)
         return [Step(order=self._order, row=self.rows, draft=draft) for draft in drafts]
 
-    def _learn(self, folded: int) -> list[Draft]:
-        """Learn from the verdicts that were folded with this entry."""
-        judged = self._verdicts(self.feed, self._folded, folded) if folded > self._folded else []
-        self._folded = max(folded, self._folded)
-        if not judged:
-            return []
-        sensed = self._pipeline.learn(judged, self.rows, self.ledger.clock)
-        for blob in sensed.blobs:
-            self._artifacts.put(blob)
-        return [draft for notice in sensed.notices for draft in self._notice(notice)]
+    def _learned(self) -> list[Draft]:
+        """What became true by the verdicts that were folded with this entry."""
+        sensed = self._pipeline.end()
+        drafts = [draft for notice in sensed.notices for draft in self._notice(notice)]
+        self._keep(sensed.blobs, drafts)
+        return drafts
 
-    def _change_rules(self) -> list[Draft]:
-        """At the end of an entry: the rules that the log says came then, or those that were offered since."""
+    def _due_rules(self, rows: int) -> RuleSet | None:
+        """The rules to go on with behind row `rows`: those that the log says came then, or were offered since."""
         if self._again:
-            wanted = self._stored(self._swaps.popleft()[1]) if self._swaps and self._swaps[0][0] <= self.rows else None
+            wanted = self._stored(self._swaps.popleft()[1]) if self._swaps and self._swaps[0][0] <= rows else None
         else:
             wanted = self._wanted
-        if wanted is None or wanted.version == self._pipeline.rules.version:
-            return []
-        told = self._pipeline.swap_rules(wanted, self.rows, self.ledger.clock)
-        drafts = [draft for sighting in told for draft in self._sight(sighting)]
-        return [*drafts, self._loaded()]
+        return None if wanted is None or wanted.version == self._pipeline.rules.version else wanted
 
-    def _loaded(self) -> Draft:
-        rules = self._pipeline.rules
+    def _loaded(self, rules: RuleSet) -> Draft:
         loaded = RulesLoaded(
             feed=self.feed,
             row=self.rows,
@@ -233,7 +283,7 @@ class Hunt:
         rules = self._stored(sha256)
         if rules.version != self._pipeline.rules.version:
             self._pipeline.swap_rules(rules, self.rows, self.ledger.clock)
-            self._versions = self._live_versions()
+            self._versions = self._live_versions(self._pipeline.rules_version)
 
     def fault(self, fault: FeedFault) -> Step:
         """A fault that is not of a row: a file that could not be read, rows that are gone."""
@@ -259,8 +309,8 @@ class Hunt:
         """Rows received, scored, skipped, malformed and late since the feed was first opened."""
         return {name: self.ledger.totals.get(name, 0) + count for name, count in self.ledger.counts().items()}
 
-    def dump(self) -> bytes:
-        """The whole working state."""
+    def dump(self) -> Iterator[bytes]:
+        """The whole working state, piece by piece: it may have tens of megabytes."""
         ledger = asdict(self.ledger)
         ledger["faults"] = [[*key, *value] for key, value in self.ledger.faults.items()]
         head = msgspec.msgpack.encode(
@@ -273,7 +323,8 @@ class Hunt:
                 "versions": asdict(self._versions),
             }
         )
-        return b"".join((len(head).to_bytes(4, "big"), head, self._pipeline.dump()))
+        yield len(head).to_bytes(4, "big") + head
+        yield from self._pipeline.pieces()
 
     def load(self, data: bytes) -> bool:
         """Go on from a dump. False, and nothing changed, when it was made by another version of the detections."""
@@ -294,29 +345,35 @@ class Hunt:
             self._swaps.popleft()
         self._versions = detector.Versions(**saved["versions"])
         self._pipeline.load(data[4 + size :])
+        self._cuts.stand_at(self.rows, self.ledger)
         return True
 
     def _layout(self) -> list[str]:
         return [self._pipeline.rules_version, self._settings.settings_version]
 
-    def _live_versions(self) -> detector.Versions:
+    def _live_versions(self, rules: str) -> detector.Versions:
         return detector.Versions(
             model=self._pipeline.model_version,
-            rules=self._pipeline.rules_version,
+            rules=rules,
             settings=self._settings.settings_version,
         )
 
-    def _sense(self, frame: Frame) -> list[Step]:
-        sensed = self._pipeline.sense(frame)
+    def _sensed(self, frame: Frame, sensed: Sensed) -> list[Step]:
         self.ledger.scores.extend(p for _, p in sensed.scores)
-        for blob in sensed.blobs:
-            self._artifacts.put(blob)
         first = frame.row[0]
         steps: list[Step] = []
-        for item in _in_row_order(sensed):
+        for item in in_row_order(sensed):
             drafts = self._notice(item) if isinstance(item, Notice) else self._sight(item)
             steps += [Step(order=frame.order[item.row - first], row=item.row, draft=draft) for draft in drafts]
+        self._keep(sensed.blobs, [step.draft for step in steps])
         return steps
+
+    def _keep(self, blobs: Sequence[bytes], drafts: Sequence[Draft]) -> None:
+        """Store what the facts name; the evidence of candidates that became none goes."""
+        named = {getattr(draft.fact, field, "") for draft in drafts for field in ("detail", "sha256")}
+        for blob in blobs if drafts else ():
+            if sha256(blob).hexdigest() in named:
+                self._artifacts.put(blob)
 
     def _notice(self, notice: Notice) -> list[Draft]:
         command = LEARNER_COMMANDS[notice.name](**notice.fields)
@@ -324,6 +381,9 @@ class Hunt:
         about = "|".join(f"{name}={value}" for name, value in sorted(notice.fields.items()))
         cause = self._drafts.cause(f"notice|{notice.name}|{notice.row}|{about}")
         return [self._drafts.of(fact, cause, notice.at, actor="learner") for fact in learner.decide(command)]
+
+    def _told(self, sightings: Sequence[Sighting]) -> list[Draft]:
+        return [draft for sighting in sightings for draft in self._sight(sighting)]
 
     def _sight(self, sighting: Sighting) -> list[Draft]:
         self.ledger.candidates.append(msgspec.json.encode(sighting).decode())
@@ -337,37 +397,12 @@ class Hunt:
         return drafts
 
 
-def new_pipeline(settings: Settings, rules: RuleSet) -> Pipeline:
-    """The engine as the settings want it."""
-    beside = Beside(settings.thresholds, settings.seed)
+def new_pipeline(settings: Settings, rules: RuleSet, beside: Beside | None = None) -> Pipeline:
+    """The engine as the settings want it; `beside` is the process beside, when it was begun already."""
+    beside = beside or new_beside(settings)
     return Pipeline(settings.thresholds, seed=settings.seed, beside=beside, rules=rules)
 
 
-def _skip_unread(frame: Frame, reads: frozenset[str]) -> None:
-    """Rows of log types that no loaded detection reads are not scored, and say why."""
-    if set(frame.log) <= reads:
-        return
-    frame.status = [
-        status or ("" if log in reads else f"skipped: no detection reads {log}")
-        for status, log in zip(frame.status, frame.log, strict=True)
-    ]
-    frame.late = [late and not status for late, status in zip(frame.late, frame.status, strict=True)]
-
-
-def _in_row_order(sensed: Sensed) -> list[Notice | Sighting]:
-    """Notices before the sightings of the same row, which may already rest on what was noticed."""
-    items: list[Notice | Sighting] = [*sensed.notices, *sensed.sightings]
-    return sorted(items, key=lambda item: item.row)
-
-
-def _ledger_rows(frame: Frame) -> Rows:
-    return Rows(
-        clock=frame.clock,
-        status=frame.status,
-        source=frame.source,
-        size=frame.size,
-        late=frame.late,
-        log=frame.log,
-        row=frame.row,
-        raw=frame.raw,
-    )
+def new_beside(settings: Settings) -> Beside:
+    """The process beside: it has much to import, so begin it early."""
+    return Beside(settings.thresholds, settings.seed)

@@ -32,7 +32,7 @@ from domain.facts.telemetry import BatchScored, FeedClosed, FeedFault, FeedOpene
 from domain.facts.threat import ThreatContinued, ThreatDetected
 from domain.journal import Cursor, Journal, JournalError, follow
 
-MAGIC: Final = b"myrmidon-state-3\n"
+MAGIC: Final = b"myrmidon-state-4\n"
 GAP: Final = "gap: rows between the last snapshot and the crash can no longer be read"
 
 
@@ -154,14 +154,19 @@ class Snapshot:
     state: bytes = b""
 
 
-def save_snapshot(path: Path, snapshot: Snapshot) -> None:
-    """Write a snapshot so that a crash leaves the old or the new one."""
-    head = msgspec.msgpack.encode([snapshot.rows, snapshot.resume])
-    digest = sha256(head)
-    digest.update(snapshot.state)
+def save_snapshot(path: Path, rows: int, resume: bytes, state: Iterable[bytes]) -> None:
+    """Write a snapshot so that a crash leaves the old or the new one; the state comes in pieces, its digest last."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    # piece by piece: a state may have tens of megabytes, and a copy of it would be the peak of the process's memory
-    write_whole(path, MAGIC, digest.digest(), len(head).to_bytes(4, "big"), head, snapshot.state)
+    write_whole(path, _sealed(msgspec.msgpack.encode([rows, resume]), state))
+
+
+def _sealed(head: bytes, state: Iterable[bytes]) -> Iterator[bytes]:
+    digest = sha256(head)
+    yield MAGIC + len(head).to_bytes(4, "big") + head
+    for piece in state:
+        digest.update(piece)
+        yield piece
+    yield digest.digest()
 
 
 def load_snapshot(path: Path) -> Snapshot | None:
@@ -170,12 +175,12 @@ def load_snapshot(path: Path) -> Snapshot | None:
         data = path.read_bytes()
     except OSError:
         return None
-    at = len(MAGIC) + 32
-    size = int.from_bytes(data[at : at + 4], "big")
-    head, state = data[at + 4 : at + 4 + size], data[at + 4 + size :]
+    at = len(MAGIC) + 4
+    end = at + int.from_bytes(data[len(MAGIC) : at], "big")
+    head, state = data[at:end], data[end:-32]
     digest = sha256(head)
     digest.update(state)
-    if not data.startswith(MAGIC) or digest.digest() != data[len(MAGIC) : at]:
+    if not data.startswith(MAGIC) or digest.digest() != data[-32:]:
         return None
     rows, resume = msgspec.msgpack.decode(head)
     return Snapshot(rows=rows, resume=resume, state=state)
@@ -196,7 +201,7 @@ class OrderBook:
         """Start anew behind a snapshot of `rows` rows."""
         self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(self._path, _framed(msgspec.msgpack.encode(rows)))
+        write_whole(self._path, [_framed(msgspec.msgpack.encode(rows))])
         self._file = self._path.open("ab", buffering=0)
 
     def add(self, sources: Iterable[str]) -> None:

@@ -2,27 +2,34 @@
 
 Rules:
     1. All drafts of a pulse and the cursors behind it are one transaction.
-    2. A snapshot is written only after its cursor is recorded, so it is never ahead of the log.
-    3. Followers run between the pulses, on this thread; each could run in a process of its own.
-    4. Nothing is dropped: what could not be read is a fault in the log and a line for the operator.
+    2. While the process beside judges the rows of one pulse, the next is begun already; pulses end in their order.
+    3. A snapshot is written only after its cursor is recorded, so it is never ahead of the log, and when nothing is
+       under way.
+    4. Followers run between the pulses, on this thread; each could run in a process of its own.
+    5. Nothing is dropped: what could not be read is a fault in the log and a line for the operator.
 """
 
 from __future__ import annotations
 
 import gc
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from adapters.feeds import Pulse, ReadAhead
+from adapters.feeds import Read, ReadAhead
 from domain.facts.telemetry import FeedFault, LogReleased
 from domain.journal import Cursor, Journal, Progress
 from engine.frame import Frame
+from engine.heap import trim
 from engine.rules.ruleset import RuleSet
 from scheduler.hunt import Hunt, Step
 from scheduler.recovery import OrderBook
 from scheduler.verdicts import Verdicts
+
+OVERLAP: Final = 0.01
+"""Seconds to wait for a further pulse before the one under way is ended."""
 
 UNUSABLE = "a file of the feed could not be used"
 """Reason of a fault; its sample is the file's name: paths enter no decided fact."""
@@ -82,6 +89,8 @@ class Runner:
     """The rules anew when they have changed since it was last asked."""
     stats: Stats = field(default_factory=Stats)
     stopped: bool = False
+    _under_way: deque[Read] = field(default_factory=deque)
+    _cursor: dict[str, Cursor] = field(default_factory=dict)
     _since_snapshot: int = 0
     _since_views: int = 0
     _since_record: int = 0
@@ -93,12 +102,13 @@ class Runner:
         gc.freeze()
         gc.set_threshold(50_000, 20, 50)
         self._open()
-        for pulse in self.telemetry.pulses():
-            self._pulse(pulse)
+        while not self.telemetry.ended:
+            self._go_on(self.telemetry.next(OVERLAP) if self._under_way else self.telemetry.next())
         self._finish()
 
     def _open(self) -> None:
         """Begin where the log says the feeds stand; what was rebuilt is kept at once, to be rebuilt only once."""
+        self._cursor.update(self.telemetry.cursors)
         self.journal.append([d for feed, hunt in self.hunts.items() if feed not in self.known for d in hunt.open()])
         steps = [step for feed, hunt in self.hunts.items() for step in hunt.skip(self.gaps.get(feed, 0))]
         if steps:
@@ -110,12 +120,29 @@ class Runner:
         self.stopped = True
         self.telemetry.stop()
 
-    def _pulse(self, pulse: Pulse) -> None:
+    def _go_on(self, read: Read | None) -> None:
+        """Begin the next pulse, and end all but it; end it too when there is nothing to wait for."""
+        if read is not None:
+            self._begin(read)
+        while len(self._under_way) > (read is not None and bool(read.pulse.frames)):
+            self._end(self._under_way.popleft())
+
+    def _begin(self, read: Read) -> None:
+        if self._since_snapshot >= self.pace.snapshot_rows:
+            self._go_on(None)
+            self._snapshot()
         if (rules := self.new_rules()) is not None:
             for hunt in self.hunts.values():
                 hunt.offer(rules)
-        steps = [step for feed, frame in pulse.frames.items() for step in self._hunt(feed, frame)]
+        for feed, frame in read.pulse.frames.items():
+            self.hunts[feed].begin(frame, self.verdicts.folded)
+        self._under_way.append(read)
+
+    def _end(self, read: Read) -> None:
+        pulse = read.pulse
+        steps = [step for feed, frame in pulse.frames.items() for step in self._decided(feed, frame)]
         steps += [self._released(feed, log, row) for feed, log, row in pulse.released]
+        self._cursor.update(read.cursors)
         rows = sum(len(frame) for frame in pulse.frames.values())
         self.stats.rows += rows
         self._since_snapshot += rows
@@ -127,13 +154,10 @@ class Runner:
         self._now_and_then(busy=rows > 0)
         self.tell(self.stats)
 
-    def _hunt(self, feed: str, frame: Frame) -> list[Step]:
-        if not len(frame):
-            return []
-        hunt = self.hunts[feed]
+    def _decided(self, feed: str, frame: Frame) -> list[Step]:
         self.orders[feed].add(frame.source)
-        self.stats.clock = frame.clock[-1]
-        steps = hunt.take(frame, self.verdicts.folded)
+        self.stats.clock = frame.clock[-1] if frame.clock else self.stats.clock
+        steps = self.hunts[feed].end()
         self.stats.threats = sum(each.threats for each in self.hunts.values())
         return steps
 
@@ -144,11 +168,9 @@ class Runner:
         self._since_record = 0
 
     def _cursors(self) -> dict[str, Cursor]:
-        return {feed: hunt.recorded(self.telemetry.cursor(feed).body).to_cursor() for feed, hunt in self.hunts.items()}
+        return {feed: hunt.recorded(self._cursor[feed].body).to_cursor() for feed, hunt in self.hunts.items()}
 
     def _now_and_then(self, *, busy: bool) -> None:
-        if self._since_snapshot >= self.pace.snapshot_rows:
-            self._snapshot()
         if self.views is not None and (not busy or self._since_views >= self.pace.view_rows):
             self._since_views = 0
             self.views.catch_up()
@@ -175,10 +197,12 @@ class Runner:
         self._since_snapshot = 0
         self._record([])
         for feed, hunt in self.hunts.items():
-            self.save(hunt, self.telemetry.cursor(feed).body)
+            self.save(hunt, self._cursor[feed].body)
             self.orders[feed].begin(hunt.rows)
+        trim()
 
     def _finish(self) -> None:
+        self._go_on(None)
         steps: list[Step] = []
         for feed, hunt in self.hunts.items():
             if self.until_eof and not self.stopped:

@@ -1,8 +1,7 @@
 """Reading ahead: a thread parses the next rows while the ones at hand are judged.
 
 Rules:
-    1. Pulses come out as they were read, in order. `cursor` says where a feed stands after the last pulse that was
-       handed out, however far the thread has read on: what was not handed out is read again after a restart.
+    1. Pulses come out as they were read, in order, each with where the feeds stand behind it.
     2. What the thread raises is raised where the next pulse is asked for.
     3. After `stop` no further pulse comes out.
 """
@@ -10,8 +9,9 @@ Rules:
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, Full, Queue
 from typing import Final
 
@@ -25,7 +25,13 @@ AHEAD: Final = 1
 PATIENCE: Final = 0.1
 """Seconds after which a waiting thread looks whether it is still wanted."""
 
-_Read = tuple[Pulse, dict[str, Cursor]]
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A pulse, and where the feeds that it touched stand behind it."""
+
+    pulse: Pulse
+    cursors: dict[str, Cursor]
 
 
 class ReadAhead:
@@ -33,8 +39,11 @@ class ReadAhead:
 
     def __init__(self, telemetry: Telemetry, feeds: Iterable[str]) -> None:
         self._telemetry = telemetry
-        self._cursors = {feed: telemetry.cursor(feed) for feed in feeds}
-        self._read: Queue[_Read | BaseException | None] = Queue(AHEAD)
+        self.cursors: Mapping[str, Cursor] = {feed: telemetry.cursor(feed) for feed in feeds}
+        """Where the feeds stand at the beginning."""
+        self.ended = False
+        """Whether the last pulse was handed out."""
+        self._read: Queue[Read | BaseException | None] = Queue(AHEAD)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._work, name="read-ahead", daemon=True)
 
@@ -43,32 +52,25 @@ class ReadAhead:
         """Files that could not be used so far."""
         return self._telemetry.problems
 
-    def pulses(self) -> Iterator[Pulse]:
-        """Pulses until the end of the input, or until `stop`."""
-        self._thread.start()
-        while not self._stopped.is_set():
-            try:
-                read = self._read.get(timeout=PATIENCE)
-            except Empty:
-                continue
-            if read is None:
-                return
-            if isinstance(read, BaseException):
-                raise read
-            pulse, cursors = read
-            self._cursors.update(cursors)
-            yield pulse
-
-    def cursor(self, feed: str) -> Cursor:
-        """Where a feed stands after the last pulse."""
-        return self._cursors[feed]
+    def next(self, patience: float = PATIENCE) -> Read | None:
+        """The next pulse; None when none came within `patience` seconds, or when `ended`."""
+        if self._thread.ident is None:
+            self._thread.start()
+        try:
+            read = None if self._stopped.is_set() else self._read.get(timeout=patience)
+        except Empty:
+            return None
+        if isinstance(read, BaseException):
+            raise read
+        self.ended = read is None
+        return read
 
     def quiet_since(self, feed: str) -> float:
         """Seconds since a feed's last row, or since the opening."""
         return self._telemetry.quiet_since(feed)
 
     def stop(self) -> None:
-        """End `pulses` after the present one."""
+        """Hand out no further pulse."""
         self._stopped.set()
         self._telemetry.stop()
 
@@ -83,14 +85,14 @@ class ReadAhead:
         try:
             for pulse in self._telemetry.pulses():
                 touched = {*pulse.frames, *(feed for feed, _, _ in pulse.released)}
-                self._hand_over((pulse, {feed: self._telemetry.cursor(feed) for feed in touched}))
+                self._hand_over(Read(pulse, {feed: self._telemetry.cursor(feed) for feed in touched}))
         except BaseException as error:  # noqa: BLE001 - it is raised again where the next pulse is asked for
             self._hand_over(error)
         else:
-            self._hand_over((Pulse(), {feed: self._telemetry.cursor(feed) for feed in self._cursors}))
+            self._hand_over(Read(Pulse(), {feed: self._telemetry.cursor(feed) for feed in self.cursors}))
             self._hand_over(None)
 
-    def _hand_over(self, read: _Read | BaseException | None) -> None:
+    def _hand_over(self, read: Read | BaseException | None) -> None:
         while not self._stopped.is_set():
             with suppress(Full):
                 self._read.put(read, timeout=PATIENCE)

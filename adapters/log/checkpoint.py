@@ -67,7 +67,7 @@ def write_checkpoint(journal: ChainedLog, file: Path, keyfile: Path, now: Callab
     told["signature"] = key.sign(_signed_bytes(told)).hex()
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, (json.dumps(told, indent=2) + "\n").encode())
+        write_whole(file, [(json.dumps(told, indent=2) + "\n").encode()])
     except OSError as error:
         raise JournalError(f"checkpoint {file} cannot be written ({error.strerror}): choose another place") from error
     return end

@@ -1,10 +1,9 @@
 """The ledger of a feed: what was received, in entries that the data alone delimits.
 
 Rules:
-    1. An entry closes after `ledger_rows` rows, or before the first row whose clock is `ledger_span` past its start.
-    2. So an entry never depends on how the rows came in: one by one or ten thousand at once.
-    3. received = scored + skipped + malformed, in every entry.
-    4. Rows that could not be parsed are sampled into one `feed-fault` a log and reason, with their count.
+    1. `cuts` says where an entry closes.
+    2. received = scored + skipped + malformed, in every entry.
+    3. Rows that could not be parsed are sampled into one `feed-fault` a log and reason, with their count.
 """
 
 from __future__ import annotations
@@ -54,22 +53,6 @@ class Ledger:
     scores: list[float] = field(default_factory=list)
     candidates: list[str] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
-
-    def room(self, policy: Policy, clock: list[Micros], begin: int) -> int:
-        """Index up to which the rows from `begin` on still belong to the open entry (`begin` = close it first)."""
-        if begin >= len(clock):
-            return begin
-        start = clock[begin] if self.start is None else self.start
-        end = min(len(clock), begin + policy.ledger_rows - self.received)
-        bound = start + policy.ledger_span
-        for index in range(begin, end):
-            if clock[index] >= bound:
-                return index
-        return end
-
-    def full(self, policy: Policy) -> bool:
-        """Whether the entry holds as many rows as it may."""
-        return self.received >= policy.ledger_rows
 
     def take(self, rows: Rows) -> None:
         """Count rows into the open entry."""

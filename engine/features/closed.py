@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 
 from domain.values import Micros
+from engine.features.letters import LETTERS
 from engine.features.tables import SAMPLE, Array, Tables
 
 TOP: Final = 20
@@ -52,8 +54,8 @@ class Source(Protocol):
     def start(self, k: int) -> Micros:
         """Where it begins."""
 
-    def letters(self, k: int) -> bytes:
-        """Its letters."""
+    def letters(self, numbers: Sequence[int]) -> list[bytes]:
+        """The letters of windows."""
 
     def window(self, k: int) -> HostWindow:
         """What is shown of it."""
@@ -93,12 +95,17 @@ class ClosedWindow:
     @property
     def letters(self) -> bytes:
         """Its first flows as letters (see `letters`)."""
-        return self._source.letters(self._number)
+        [found] = self._source.letters([self._number])
+        return found
 
     @property
     def window(self) -> HostWindow:
         """What is shown of it."""
         return self._source.window(self._number)
+
+    def batch(self) -> tuple[int, Micros]:
+        """What the windows that closed together have in common: the row, and where they begin."""
+        return self.row, self._source.start(self._number)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ClosedWindow):
@@ -109,6 +116,14 @@ class ClosedWindow:
         return hash((self.row, self.host))
 
 
+def letters_of(group: Sequence[ClosedWindow]) -> list[bytes]:
+    """The letters of windows; those that stand in one table are cut from it at once."""
+    source = group[0]._source
+    if any(window._source is not source for window in group):
+        return [window.letters for window in group]
+    return source.letters([window._number for window in group])
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """The windows of one start, and the tables that they stand in, which change no more.
@@ -117,25 +132,28 @@ class Batch:
         tables: the tables.
         slots: the numbers of the windows, in order.
         vectors: their features.
+        begins: where they begin, microseconds.
     """
 
     tables: Tables
     slots: Array
     vectors: Array
+    begins: Micros
 
     def entries(self, k: int) -> Array:
         """The features of the `k`-th window."""
         row: Array = self.vectors[k]
         return row
 
-    def start(self, k: int) -> Micros:
+    def start(self, _: int) -> Micros:
         """Where it begins."""
-        return int(self.tables.windows["start"][self.slots[k]])
+        return self.begins
 
-    def letters(self, k: int) -> bytes:
-        """Its letters."""
-        w = self.tables.windows[self.slots[k]]
-        return bytes(w["letters"].tobytes()[: int(w["flows"])])
+    def letters(self, numbers: Sequence[int]) -> list[bytes]:
+        """The letters of windows."""
+        w = self.tables.windows[self.slots[list(numbers)]]
+        data, begins = w["letters"].tobytes(), range(0, LETTERS * len(w), LETTERS)
+        return [data[at : at + min(flows, LETTERS)] for at, flows in zip(begins, w["flows"].tolist(), strict=True)]
 
     def window(self, k: int) -> HostWindow:
         """What is shown of it."""
@@ -150,7 +168,7 @@ class Batch:
             flows=flows,
             peers=self._peers(k),
             sample=self._sample(w, host, min(flows, SAMPLE)),
-            letters=self.letters(k),
+            letters=self.letters([k])[0],
         )
 
     def _peers(self, k: int) -> dict[str, int]:

@@ -152,11 +152,11 @@ class HostWindows:
         starts = t.starts["start"][: int(t.numbers["starts"][0])]
         due = np.sort(starts[starts + int(t.numbers["span"][0]) <= clock]).tolist()
         of = t.windows["start"][: int(t.numbers["windows"][0])]
-        closed = [window for start in due for window in self._close_start(np.flatnonzero(of == start), row, clock)]
+        closed = [w for start in due for w in self._close_start(np.flatnonzero(of == start), start, row, clock)]
         self._tables = self._compaction.kept(t, clock)
         return closed
 
-    def _close_start(self, slots: Array, row: int, clock: Micros) -> list[ClosedWindow]:
+    def _close_start(self, slots: Array, start: Micros, row: int, clock: Micros) -> list[ClosedWindow]:
         """Close the windows `slots`, which are those of one start."""
         t, most = self._tables, self._host_values
         found = names_of(t, t.windows["text"][slots])
@@ -164,5 +164,5 @@ class HostWindows:
         slots = slots[order]
         values = np.minimum(t.windows["exact"][slots], most).sum()
         self._past = self._pasts.roomy(self._past, len(slots), int(values))
-        batch = Batch(t, slots, self._measures.describe(t, self._past, slots))
+        batch = Batch(t, slots, self._measures.describe(t, self._past, slots), start)
         return [ClosedWindow(row, clock, found[k], batch, number) for number, k in enumerate(order)]

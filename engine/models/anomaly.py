@@ -32,12 +32,13 @@ from numpy.typing import NDArray
 from domain.anomaly_limits import AnomalyLimits
 from domain.sighting import Vote
 from domain.values import DAY, Micros
+from engine.features.closed import letters_of
 from engine.features.windows import ClosedWindow, HostWindows
 from engine.frame import Frame
 from engine.models import peers
 from engine.models.base import Model, version_of
 from engine.models.bayes import Bayes
-from engine.models.conformal import Ring, p_values
+from engine.models.conformal import Packed, Ring, p_values
 from engine.models.evidence import Evidence, score_all, single, told
 from engine.models.judgements import NONE_JUDGED, Judgements, Told
 from engine.models.past import Past, explain
@@ -116,7 +117,9 @@ class AnomalyDetector:
         self._state.windows, self._state.tracker = self._windows.dump(), self._tracker
         self._state.warm_up = self._warm_up.state
         self._state.models = [(model.name, model.sha256, model.dump()) for model in self._models]
-        return msgspec.msgpack.encode(self._state)
+        data = msgspec.msgpack.encode(self._state)
+        self._state.windows, self._state.models = b"", []  # they stand elsewhere
+        return data
 
     def load(self, state: bytes) -> None:
         """Go on from a dumped state.
@@ -129,6 +132,7 @@ class AnomalyDetector:
         models = [family_of(name).load(data, expected) for name, expected, data in stored.models]
         self._windows.load(stored.windows)
         self._state, self._models = stored, models
+        stored.windows, stored.models = b"", []
         self._ranks.clear()
         self._tracker = stored.tracker or Tracker.at(self._limits.fpr)
         self._warm_up.load(None if models else stored.warm_up)
@@ -140,7 +144,7 @@ class AnomalyDetector:
     def judge(self, closed: list[ClosedWindow]) -> Sensed:
         """Judge closed windows, in order."""
         sensed = Sensed()
-        for _, group in groupby(closed, key=lambda window: (window.row, window.start)):
+        for _, group in groupby(closed, key=ClosedWindow.batch):
             self._judge_together(list(group), sensed)
         return sensed
 
@@ -167,7 +171,7 @@ class AnomalyDetector:
         first = group[0]
         self._open_day(first, sensed)
         vectors = used(np.array([window.entries for window in group])).astype(np.float32)
-        letters = [window.letters for window in group]
+        letters = letters_of(group)
         profile = profile_of(first.start, self._limits)
         due = None
         if not self._models:
@@ -178,18 +182,19 @@ class AnomalyDetector:
             if due is not None:
                 self._adopt(group[due], sensed)
         begin = len(group) if not self._models else 0 if due is None else due
-        scores = score_all(self._models, vectors, letters) if self._models else None
         cases, strangers = [], list(range(begin))
-        for k in range(begin, len(group)):
-            assert scores is not None, "there are models from `begin` on"  # noqa: S101 - narrows the type
-            past = self._past(group[k].host, profile)
-            if len(past.scores) < self._limits.min_host_windows:
-                past.learn(scores[k], vectors[k])
-                strangers.append(k)
-            else:
-                ranks = self._ranked(group[k].host, profile, past)
-                found = ranks.consensus(scores[k])
-                cases.append(_Case(group[k], profile, vectors[k], scores[k], letters[k], past, ranks, found))
+        if begin < len(group):
+            scores = score_all(self._models, vectors, letters)
+            rows = Packed(scores), Packed(vectors)
+            for k in range(begin, len(group)):
+                past = self._past(group[k].host, profile)
+                if len(past.scores) < self._limits.min_host_windows:
+                    past.learn(scores[k], vectors[k]) if past.alarm else past.remember(rows[0][k], rows[1][k])
+                    strangers.append(k)
+                else:
+                    ranks = self._ranked(group[k].host, profile, past)
+                    found = ranks.consensus(scores[k])
+                    cases.append(_Case(group[k], profile, vectors[k], scores[k], letters[k], past, ranks, found))
         null = Null.of([case.found.p for case in cases], self._limits.peers_least)
         for case in cases:
             self._decide(case, null, sensed)
@@ -315,9 +320,11 @@ class AnomalyDetector:
         known = np.asarray(self._state.pool.rows(), np.float64)
         level = self._tracker.level
         judged = strangers if len(known) >= self._limits.min_host_windows else []
-        for k, p in zip(judged, p_values(scores[judged], known), strict=True):
+        found = p_values(scores[judged], known)
+        if judged:
+            self._state.tally.add(peers.NAME, len(judged), sum(p <= level for p in found), 0)
+        for k, p in zip(judged, found, strict=True):
             window = group[k]
-            self._state.tally.count(peers.NAME, vote=p <= level, consensus=p <= level)
             sensed.scores.append((window.row, p))
             if p <= 2 * level:
                 record = self._evidence(

@@ -37,6 +37,20 @@ def p_values(scores: ArrayLike, known: ArrayLike) -> list[float]:
     return [round((1 + count) / (ordered.size + 1), 6) for count in above.tolist()]
 
 
+class Packed:
+    """Rows in single precision, packed once and cut from there.
+
+    >>> Packed(np.array([[1.0], [2.0]]))[1] == np.float32(2.0).tobytes()
+    True
+    """
+
+    def __init__(self, rows: NDArray[np.floating]) -> None:
+        self._data, self._step = np.asarray(rows, "<f4").tobytes(), 4 * rows.shape[1]
+
+    def __getitem__(self, place: int) -> bytes:
+        return self._data[place * self._step : (place + 1) * self._step]
+
+
 class Ring(msgspec.Struct, array_like=True):
     """The last rows of `width` numbers each, packed; `dtype` is a numpy type name ("<f8", "<f4").
 
@@ -58,15 +72,19 @@ class Ring(msgspec.Struct, array_like=True):
 
     def add(self, row: ArrayLike) -> None:
         """Keep `row`, in place of the oldest when full."""
-        self.put(row)
+        self.keep(np.asarray(row, self.dtype).tobytes())
 
-    def put(self, row: ArrayLike) -> bytes:
-        """Keep `row`; returns the row that made room for it, packed (empty: there was room)."""
-        data = np.asarray(row, self.dtype).tobytes()
+    def keep(self, data: bytes) -> None:
+        """`add` a row that is packed already."""
         begin = self.next * len(data)
-        displaced = bytes(self.packed[begin : begin + len(data)])
         self.packed[begin : begin + len(data)] = data
         self.next = (self.next + 1) % self.size
+
+    def displace(self, data: bytes) -> bytes:
+        """`keep` a row; returns the one that made room for it, packed (empty: there was room)."""
+        begin = self.next * len(data)
+        displaced = bytes(self.packed[begin : begin + len(data)])
+        self.keep(data)
         return displaced
 
     def take_out(self, row: bytes, times: int) -> int:

@@ -48,6 +48,7 @@ class IsolationForest:
     def __init__(self, arrays: dict[str, NDArray[Any]], expected: float, offset: float) -> None:
         self._arrays = tuple(np.array(arrays[name], dtype) for name, dtype in _DTYPES.items())
         self._expected, self._offset = expected, offset
+        self._steps = _steps(*self._arrays[:5])
 
     @cached_property
     def sha256(self) -> str:
@@ -62,7 +63,11 @@ class IsolationForest:
     def score(self, rows: Matrix) -> Scores:
         """One score a row, as pyod's `decision_function`; above 0 lies the outermost tenth of the training."""
         scores = np.empty(len(rows))
-        compiled(_walk)(np.ascontiguousarray(rows, np.float32), *self._arrays, self._expected, self._offset, scores)
+        here = np.empty(len(rows), np.int32)
+        path = self._arrays[-1]
+        compiled(_walk)(
+            np.ascontiguousarray(rows, np.float32), here, *self._steps, path, self._expected, self._offset, scores
+        )
         return scores
 
     def dump(self) -> bytes:
@@ -126,16 +131,36 @@ def _moved(children: NDArray[Any], root: int) -> NDArray[Any]:
     return np.where(children < 0, -1, children + root)
 
 
+def _steps(
+    roots: NDArray[Any], feature: NDArray[Any], threshold: NDArray[Any], left: NDArray[Any], right: NDArray[Any]
+) -> tuple[NDArray[Any], int, NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Roots, depth, and what a step asks and leads to; a leaf leads to itself, so that all rows take equally many."""
+    leaf, own = left < 0, np.arange(len(left), dtype=np.int32)
+    down = np.column_stack([np.where(leaf, own, right), np.where(leaf, own, left)]).astype(np.int32)
+    depth, nodes = 0, roots[left[roots] >= 0]
+    while len(nodes):
+        depth, nodes = depth + 1, np.concatenate([left[nodes], right[nodes]])
+        nodes = nodes[left[nodes] >= 0]
+    return roots, depth, np.where(leaf, 0, feature).astype(np.int32), threshold, down
+
+
 def _walk(  # noqa: PLR0917 - numba takes arrays one by one
-    rows: Any, roots: Any, feature: Any, threshold: Any, left: Any, right: Any, path: Any,
+    rows: Any, here: Any, roots: Any, depth: int, feature: Any, threshold: Any, down: Any, path: Any,
     expected: float, offset: float, scores: Any,
 ) -> None:  # fmt: skip
-    """Fill `scores`: one row after the other, trees in order, so that no row sees its neighbours."""
-    for i in range(rows.shape[0]):
-        total = 0.0
-        for root in roots:
-            node = root
-            while left[node] >= 0:
-                node = left[node] if rows[i, feature[node]] <= threshold[node] else right[node]
-            total += path[node]
-        scores[i] = 2.0 ** (-total / expected) + offset if expected > 0.0 else 0.5 + offset
+    """Fill `scores`: tree after tree, and in it step after step, all rows at once (`here` is where each stands).
+
+    So a tree stays in the nearest memory, and no row waits for another. A row's sum is over the trees in order,
+    whatever other rows there are: no row sees its neighbours.
+    """
+    scores[:] = 0.0
+    for root in roots:
+        here[:] = root
+        for _ in range(depth):
+            for i in range(here.shape[0]):
+                node = here[i]
+                here[i] = down[node, int(rows[i, feature[node]] <= threshold[node])]
+        for i in range(here.shape[0]):
+            scores[i] += path[here[i]]
+    for i in range(here.shape[0]):
+        scores[i] = 2.0 ** (-scores[i] / expected) + offset if expected > 0.0 else 0.5 + offset

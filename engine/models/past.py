@@ -76,6 +76,14 @@ class Past(msgspec.Struct, array_like=True):
             self.alarm = 0
         return [row for row, entries in windows if self._add(row, entries)]
 
+    def remember(self, scores: bytes, vector: bytes) -> bool:
+        """`learn` one window, packed, when no alarm is on; whether it was learned: not when the baseline is full."""
+        if len(self.scores.packed) >= self.scores.size * len(scores):
+            return False
+        self.scores.keep(scores)
+        self.vectors.keep(vector)
+        return True
+
     def flag(self, scores: NDArray[np.float64], vector: Vector) -> bool:
         """The host is flagged. True if it has been for so long that its baseline starts anew."""
         if not self.alarm:
@@ -94,13 +102,16 @@ class Past(msgspec.Struct, array_like=True):
     ) -> int:
         """A verdict on a threat said that this window was harmless. Returns how often it was learned."""
         times = floor(confidence * (floor(level * (len(self.scores) + 1)) + 1) + 0.5)
-        before = [(self.scores.put(scores), self.vectors.put(vector)) for _ in range(times)]
+        row, entries = (
+            np.asarray(each, ring.dtype).tobytes() for each, ring in ((scores, self.scores), (vector, self.vectors))
+        )
+        before = [(self.scores.displace(row), self.vectors.displace(entries)) for _ in range(times)]
         self.alarm = 0
         if times:
             self.accepted[threat] = Accepted(
                 times=times,
-                scores=np.asarray(scores, self.scores.dtype).tobytes(),
-                vector=np.asarray(vector, self.vectors.dtype).tobytes(),
+                scores=row,
+                vector=entries,
                 scores_before=b"".join(old for old, _ in before),
                 vectors_before=b"".join(old for _, old in before),
             )

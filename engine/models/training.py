@@ -21,6 +21,7 @@ from domain.errors import MyrmidonError
 from engine.models.base import Model
 from engine.models.registry import family_of
 from engine.models.warmup import Windows, fit_here
+from engine.wire import binary_output
 
 TIMEOUT_S = 300
 
@@ -91,7 +92,8 @@ def main() -> None:
     order = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=_Order)
     rows = np.frombuffer(order.rows, "<f4").reshape(-1, order.columns)
     models = fit_here(Windows(rows, order.letters), order.seed)
-    sys.stdout.buffer.write(msgspec.msgpack.encode([(model.name, model.dump()) for model in models]))
+    with binary_output() as out:
+        out.write(msgspec.msgpack.encode([(model.name, model.dump()) for model in models]))
 
 
 if __name__ == "__main__":

@@ -19,10 +19,14 @@ class Tally(msgspec.Struct):
 
     def count(self, voter: str, *, vote: bool, consensus: bool) -> None:
         """One window judged by one voter."""
+        self.add(voter, 1, int(vote), int(vote != consensus))
+
+    def add(self, voter: str, judged: int, votes: int, disagreements: int) -> None:
+        """Several windows judged by one voter."""
         counts = self.counts.setdefault(voter, [0, 0, 0])
-        counts[0] += 1
-        counts[1] += vote
-        counts[2] += vote != consensus
+        counts[0] += judged
+        counts[1] += votes
+        counts[2] += disagreements
 
     def turn(self, day: int) -> dict[str, list[int]]:
         """The counts of the days before, once the day is another; then it begins anew."""

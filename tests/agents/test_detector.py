@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import pytest
 
+from agents.detector.cuts import Cuts
 from agents.detector.decide import Sight, State, Versions, decide, evolve, forget
 from agents.detector.ledger import Ledger, Rows
 from agents.detector.policy import Policy
@@ -116,16 +117,14 @@ def rows(clocks: list[int], status: list[str] | None = None) -> Rows:
 def entries(cuts: list[int], clocks: list[int]) -> list[tuple[int, int]]:
     """(received, watermark) of the entries, the rows coming in pieces that end at `cuts`."""
     policy = Policy(ledger_rows=5, ledger_span=MINUTE)
-    ledger, found, begin = Ledger(feed="f"), [], 0
+    ledger, where, found, begin = Ledger(feed="f"), Cuts(policy=policy), [], 0
     for cut in [*cuts, len(clocks)]:
-        piece, at = clocks[begin:cut], 0
-        while at < len(piece):
-            end = ledger.room(policy, piece, at)
+        piece = clocks[begin:cut]
+        for at, end, closes in where.parts(piece):
             ledger.take(rows(piece[at:end]))
-            if end < len(piece) or ledger.full(policy):
+            if closes:
                 (entry,) = ledger.close(policy, VERSIONS, 0)
                 found.append((entry.received, entry.watermark))
-            at = end
         begin = cut
     return found + [(e.received, e.watermark) for e in ledger.close(policy, VERSIONS, 0)]
 

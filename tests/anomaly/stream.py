@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,8 +83,8 @@ class Shown:
     def start(self, _: int) -> int:
         return self.host_window.start
 
-    def letters(self, _: int) -> bytes:
-        return self.host_window.letters
+    def letters(self, _: Sequence[int]) -> list[bytes]:
+        return [self.host_window.letters]
 
     def window(self, _: int) -> HostWindow:
         return self.host_window

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -82,4 +86,25 @@ def test_a_child_that_died_is_told_and_not_waited_for(beside):
     there._child.kill()
     there._child.wait()
     with pytest.raises(Stopped, match="ended"):
-        there.dump()
+        there.dump("beacon")
+
+
+WRITER = """
+from engine.wire import binary_output
+with binary_output() as out:
+    for _ in range(60):
+        out.write(bytes(1 << 20))
+"""
+
+
+def test_an_answer_that_a_signal_cuts_short_is_written_to_its_end():
+    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    child = subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, env=unbuffered)
+    size = 0
+    while piece := child.stdout.read(1 << 16):
+        size += len(piece)
+        child.send_signal(signal.SIGSTOP)
+        child.send_signal(signal.SIGCONT)
+    child.stdout.close()
+    assert child.wait() == 0
+    assert size == 60 << 20

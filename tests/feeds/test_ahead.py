@@ -18,18 +18,24 @@ def test_rows_and_cursors_are_those_of_reading_pulse_by_pulse(tmp_path: Path) ->
     path = write(tmp_path / "conn.log", conn_log(50))
     plain, ahead = opened(path, 7), ReadAhead(opened(path, 7), ["zeek"])
     expected = [(pulse.frames["zeek"].raw, plain.cursor("zeek")) for pulse in plain.pulses()]
-    found = [(p.frames["zeek"].raw, ahead.cursor("zeek")) for p in ahead.pulses() if p.frames]
+    found, last = [], None
+    while not ahead.ended:
+        if (read := ahead.next()) is not None:
+            last = read.cursors["zeek"]
+            found += [(read.pulse.frames["zeek"].raw, last)] if read.pulse.frames else []
     assert found == expected
-    assert ahead.cursor("zeek") == plain.cursor("zeek")
+    assert last == plain.cursor("zeek")
     plain.close()
     ahead.close()
 
 
 def test_what_was_read_and_not_handed_out_is_not_in_the_cursor(tmp_path: Path) -> None:
     ahead = ReadAhead(opened(write(tmp_path / "conn.log", conn_log(50)), 7), ["zeek"])
-    next(ahead.pulses())
+    read = ahead.next(10.0)
     ahead.close()
-    assert ahead.cursor("zeek").rows == 7
+    assert read.cursors["zeek"].rows == 7
+    assert ahead.next() is None
+    assert ahead.ended
 
 
 def test_what_the_thread_raises_is_raised_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,5 +43,5 @@ def test_what_the_thread_raises_is_raised_here(tmp_path: Path, monkeypatch: pyte
     ahead = ReadAhead(telemetry, ["zeek"])
     monkeypatch.setattr(telemetry, "_pulse", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        next(ahead.pulses())
+        ahead.next(10.0)
     ahead.close()

@@ -57,7 +57,7 @@ def test_rows_read_again_from_a_snapshot_leave_the_open_entry_as_it_was(frame, h
     before.take(frame.slice(0, at), lambda: 0)
     again = hunt()
     again.expect(History(closings=[10, 20, 30, 40], number=5, rows=40))
-    assert again.load(before.dump())
+    assert again.load(b"".join(before.dump()))
     again.take(frame.slice(at, 43), lambda: 0)
     assert again.rows == 43
     assert again.ledger.number == 5
@@ -68,6 +68,6 @@ def test_rows_read_again_from_a_snapshot_leave_the_open_entry_as_it_was(frame, h
 def test_a_dump_of_other_rules_is_refused(hunt, tmp_path):
     other = Hunt("zeek", "zeek", Settings(detector=Policy(ledger_rows=11)), Artifacts(tmp_path / "others"))
     try:
-        assert not hunt().load(other.dump())
+        assert not hunt().load(b"".join(other.dump()))
     finally:
         other.close_pipeline()
