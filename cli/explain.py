@@ -7,8 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
 
-from cli.output import WIDTH, when
+from cli.output import WIDTH, short, when
 from cli.techniques import TECHNIQUES
+from domain.facts.assessment import ThreatAssessed
 from domain.facts.telemetry import BatchScored
 from domain.journal import Journal, Recorded
 from domain.moments import rfc3339
@@ -34,6 +35,7 @@ def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
             "risk": row["risk"],
             "level": row["level"],
             "votes": row["votes"],
+            "contributions": row["contributions"],
         },
         "versions": {
             name.removesuffix("_version"): row[name] for name in ("model_version", "rules_version", "settings_version")
@@ -90,7 +92,8 @@ def threat_chain(journal: Journal, row: dict[str, Any]) -> list[tuple[Recorded, 
     if row["incident"]:
         about = journal.read_stream(f"incident/{row['incident']}")
         chain += [(r, spoken(r)) for r in about if str(getattr(r.fact, "threat", "")) == threat]
-    chain += [(r, spoken(r)) for r in journal.read_stream(f"verdict/{threat}")]
+    for stream in (f"assessment/{threat}", f"verdict/{threat}"):
+        chain += [(r, spoken(r)) for r in journal.read_stream(stream)]
     return sorted(chain, key=lambda pair: pair[0].position)
 
 
@@ -125,6 +128,8 @@ SPEAKING: Final = ("title", "reason", "into", "text", "verdict", "correction")
 
 def spoken(recorded: Recorded) -> str:
     """What a fact says, in its own words."""
+    if isinstance(recorded.fact, ThreatAssessed):
+        return f"risk {recorded.fact.risk:.2f} ({recorded.fact.level})"
     return "; ".join(str(getattr(recorded.fact, name)) for name in SPEAKING if getattr(recorded.fact, name, ""))
 
 
@@ -230,6 +235,8 @@ def _threat_note(story: dict[str, Any]) -> str:
         ["When", *_wrapped(_when(threat))],
         ["Why", *(line for why in story["why"] if why["value"] or why["needed"] for line in _item(why["says"]))],
         ["How sure", *_wrapped(_sure(threat)), *(_vote(vote) for vote in threat["votes"])],
+        ["How grave", *(_part(part) for part in threat["contributions"])],
+        ["Set aside", *_set_aside(threat)],
         ["Decided by", *_wrapped("; ".join(f"{name} {version or '-'}" for name, version in story["versions"].items()))],
         ["Rules", *(line for hit in story["rules"] for line in _wrapped(_rule(hit)))],
         ["ATT&CK", *(f"  {known['id']:<10} {known['name']}" for known in story["techniques"])],
@@ -291,6 +298,22 @@ def _sure(threat: dict[str, Any]) -> str:
         f"{threat['confidence']:.0%}: the evidence is {threat['score']:.3g} times what a decision needs. Risk "
         f"{threat['risk']:.1f} of 10 is {threat['level']}."
     )
+
+
+def _part(part: dict[str, Any]) -> str:
+    return f"  {part['points']:+6.2f}  {part['name']}: {part['says']}"
+
+
+def _set_aside(threat: dict[str, Any]) -> list[str]:
+    """Why nobody was bothered with it."""
+    lines = []
+    if threat["suppression"]:
+        lines.append(f"  covered by exception {short(threat['suppression'])}: see `myrmidon suppress list --all`")
+    if threat["merged_into"]:
+        lines.append(f"  repeats threat {short(threat['merged_into'])}, which is worked in its place")
+    if threat["duplicates"]:
+        lines.append(f"  {threat['duplicates']:,} threats that repeat it were merged into it")
+    return lines
 
 
 def _vote(vote: dict[str, Any]) -> str:

@@ -64,8 +64,8 @@ def as_table(incidents: list[dict[str, Any]], total: int, threats: int) -> Any:
         )
         return f"no incidents ({seen}); what was read is in `myrmidon status`"
     rows = [
-        (short(i["id"]), i["level"], f"{i['risk']:.1f}", i["status"], when(i["opened_at"]), len(i["threats"]),
-         i["title"])
+        (short(i["id"]), i["level"], f"{i['risk']:.1f}", i["status"], when(i["opened_at"]),
+         len(i["threats"]) + i["more_threats"], i["title"])
         for i in incidents
     ]  # fmt: skip
     return table(("ID", "LEVEL", "RISK", "STATUS", "OPENED", "THREATS", "WHAT"), rows, right=("RISK", "THREATS"))
@@ -89,7 +89,7 @@ def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:
         f"Incident {incident['id']}",
         f"{incident['level'].upper()} {incident['risk']:.1f}  {incident['status']}  opened {opened_at}",
         incident["title"],
-        f"Entities: {', '.join(incident['entities'])}",
+        f"Entities: {', '.join(incident['entities'])}{_more(incident['more_entities'])}",
     ]
     if incident["merged_into"]:
         lines.append(
@@ -101,6 +101,8 @@ def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:
     lines += [
         f"  {short(t['id'])}  {t['level']:<8}  {t['risk']:>4.1f}  {t['status']:<9}  {t['title']}" for t in threats
     ]
+    if incident["more_threats"]:
+        lines.append(f"  and {incident['more_threats']:,} more")
     if incident["notes"]:
         lines += ["", "Notes:"]
         lines += [f"  {when(n['at'])}  {n['by']}: {n['text']}" for n in incident["notes"]]
@@ -108,3 +110,7 @@ def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:
     lines += [f"  {when(e['at'])}  {e['what']:<21}  {e['by']}  {e['text']}" for e in incident["timeline"]]
     lines += ["", f"Why: `myrmidon audit explain {short(incident['id'])}`"]
     return "\n".join(lines)
+
+
+def _more(count: int) -> str:
+    return f" and {count:,} more" if count else ""

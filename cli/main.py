@@ -22,6 +22,7 @@ from cli import (
     rules,
     run,
     status,
+    suppress,
     threats,
 )
 from cli.context import Context
@@ -40,7 +41,8 @@ USAGE_ERROR: Final[Any] = typer.BadParameter.__base__
 """What typer raises when the words of a command do not fit; it keeps the class to itself."""
 
 GROUPS: Final = (
-    run, demo, status, threats, incidents, alerts, feedback, playbooks, rules, models, projections, audit, bench,
+    run, demo, status, threats, incidents, alerts, feedback, suppress, playbooks, rules, models, projections, audit,
+    bench,
 )  # fmt: skip
 
 for group in GROUPS:

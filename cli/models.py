@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.context import context_of
+from cli.insights import insights
 from cli.output import emit, fail, note, plural, table, warming_up, when
 from cli.reading import nothing_yet, opened_log, there
 from domain.moments import rfc3339
@@ -18,6 +19,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="The models that vote: versions, training, votes.", no_args_is_help=True)
     group.command("list")(list_models)
     group.command("show")(show)
+    group.command("insights")(insights)
     app.add_typer(group, name="models")
 
 

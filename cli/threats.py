@@ -9,7 +9,9 @@ import typer
 from cli.output import emit, short, table, when
 from cli.reading import Entity, LevelOption, Limit, Since, Until, moment, nothing_yet, one, opened, there
 
-StatusOption = Annotated[Literal["open", "confirmed", "dismissed"] | None, typer.Option(help="Only this status.")]
+StatusOption = Annotated[
+    Literal["open", "confirmed", "dismissed", "suppressed", "merged"] | None, typer.Option(help="Only this status.")
+]
 
 
 def register(app: typer.Typer) -> None:

@@ -13,7 +13,7 @@ from cli.output import emit
 from cli.reading import known_home
 
 if TYPE_CHECKING:
-    from agents.responder.decide import Command
+    from scheduler.desk import Work
 
 Incident = Annotated[str, typer.Argument(help="Its id, or how it begins.")]
 
@@ -54,7 +54,7 @@ def annotate(
     _work(ctx, incident, lambda found: Annotate(incident=found, text=text), "noted")
 
 
-def _work(ctx: typer.Context, prefix: str, command: Callable[[UUID], Command], what: str) -> None:
+def _work(ctx: typer.Context, prefix: str, command: Callable[[UUID], Work], what: str) -> None:
     from scheduler import desk
     from scheduler.bootstrap import opened, settle, wall_clock
 

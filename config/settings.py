@@ -3,8 +3,8 @@
 Rules:
     1. Sources, the first that names a setting wins: the environment (`MYRMIDON_RUN__BATCH_ROWS=500`), the file given by
        `--config` or `<home>/config.toml`, and the defaults written here.
-    2. `settings_version` covers what decisions depend on (detector, thresholds, responder, seed) and nothing that only
-       shapes latency: the same decisions under other batch sizes have the same version.
+    2. `settings_version` covers what decisions depend on (detector, thresholds, responder, assets, seed) and nothing
+       that only shapes latency: the same decisions under other batch sizes have the same version.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from agents.detector.policy import Policy as DetectorPolicy
 from agents.responder.policy import Policy as ResponderPolicy
 from config.actuators import ActuatorTable, PlaybookSettings
 from config.alerts import AlertSettings
+from config.assets import AssetSettings
 from config.planning import PlanningSettings
 from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
@@ -93,6 +94,7 @@ class Settings(BaseSettings):
     detector: DetectorPolicy = DetectorPolicy()
     thresholds: Thresholds = Thresholds()
     responder: ResponderPolicy = ResponderPolicy()
+    assets: AssetSettings = AssetSettings()
     rules: RulesSettings = RulesSettings()
     alerts: AlertSettings = AlertSettings()
     playbooks: PlaybookSettings = PlaybookSettings()
@@ -121,6 +123,7 @@ class Settings(BaseSettings):
             "detector": asdict(self.detector),
             "thresholds": asdict(self.thresholds),
             "responder": asdict(self.responder),
+            "assets": self.assets.model_dump(),
             "seed": self.seed,
         }
         return sha256(json.dumps(decisive, sort_keys=True, default=list).encode()).hexdigest()[:12]

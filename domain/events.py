@@ -143,6 +143,7 @@ VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1) | {
     "threat-continued": 2,
     "baseline-warming": 2,
     "model-trained": 2,
+    "threat-linked": 2,
 }
 """Schema version under which each kind is written today; older ones are lifted by the codec's upcasters."""
 

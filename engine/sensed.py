@@ -38,10 +38,12 @@ class Judged:
     """A verdict of an operator, as the engine learns from it.
 
     Attributes:
+        threat: which one was judged: the last verdict on it counts.
         entity: whom the threat was about.
         detail: the stored evidence of its sighting (the bytes that `Sighting.detail` names); empty when there is none.
     """
 
+    threat: str
     entity: str
     verdict: Verdict
     confidence: float

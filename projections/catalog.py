@@ -8,11 +8,19 @@ from typing import Any, Final
 
 from domain.journal import Recorded
 from domain.values import Micros
-from projections import alerts, feeds, health, incidents, threats
+from projections import alerts, feeds, health, incidents, suppressions, threats
 from projections.view import Memory, Parked, Row, View, at_rest, digest, digest_of, fold, in_memory
 
 VIEWS: Final[dict[str, View]] = {
-    view.name: view for view in (alerts.VIEW, feeds.VIEW, health.VIEW, incidents.VIEW, threats.VIEW)
+    view.name: view
+    for view in (
+        alerts.VIEW,
+        feeds.VIEW,
+        health.VIEW,
+        incidents.VIEW,
+        suppressions.VIEW,
+        threats.VIEW,
+    )
 }
 """Every view by name."""
 
@@ -21,6 +29,7 @@ DOCUMENTS: Final[dict[str, Callable[[Row], dict[str, Any]]]] = {
     "feeds": feeds.document,
     "health": health.document,
     "incidents": incidents.document,
+    "suppressions": suppressions.document,
     "threats": threats.document,
 }
 """What makes of a row of a view the document that other tools read."""

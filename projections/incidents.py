@@ -1,4 +1,8 @@
-"""The incidents: one row each, with threats, notes and timeline. A merged one points to the older that took it in."""
+"""The incidents: one row each, with threats, notes and timeline. A merged one points to the older that took it in.
+
+Of very large ones the first `LISTED` threats and entities are listed, and the others counted; which threats stand in an
+incident, the view of the threats knows.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +47,9 @@ from projections.view import (
 TIMELINE: Final = 200
 """Entries of a timeline at most: the first, and then the latest."""
 
+LISTED: Final = 1_000
+"""Threats and entities listed of an incident at most."""
+
 
 class Incident(ViewTable, table=True):
     """An incident. Times are microseconds; entities to timeline are JSON."""
@@ -59,6 +66,8 @@ class Incident(ViewTable, table=True):
     position: int = Field(sa_type=BigInteger)
     merged_into: str | None
     resolution: str | None
+    more_entities: int = Field(sa_type=BigInteger)
+    more_threats: int = Field(sa_type=BigInteger)
     entities: str
     threats: str
     notes: str
@@ -77,6 +86,8 @@ def _opened(_: Rows, fact: IncidentOpened, recorded: Recorded) -> Iterable[Row]:
         "position": recorded.position,
         "merged_into": None,
         "resolution": None,
+        "more_entities": 0,
+        "more_threats": 0,
         "entities": fact.entities,
         "threats": ids(fact.threat),
         "notes": [],
@@ -88,8 +99,8 @@ def _linked(rows: Rows, fact: ThreatLinked, recorded: Recorded) -> Iterable[Row]
     row = known(rows, fact.incident, "incident")
     yield {
         **_went_on(row, recorded, f"{fact.reason}: {fact.title}"),
-        "threats": joined(value_of(row, "threats"), str(fact.threat)),
-        "entities": fact.entities,
+        **_listed(row, "threats", str(fact.threat)),
+        **_listed(row, "entities", fact.entity),
         "title": plain(fact.title) if fact.risk > row["risk"] else row["title"],
         "level": fact.level,
         "risk": float(fact.risk),
@@ -101,8 +112,8 @@ def _merged(rows: Rows, fact: IncidentMerged, recorded: Recorded) -> Iterable[Ro
     yield {**_went_on(row, recorded, f"into {fact.into}"), "status": "merged", "merged_into": str(fact.into)}
     yield {
         **_went_on(older, recorded, f"took in {fact.incident}"),
-        "threats": joined(value_of(older, "threats"), *value_of(row, "threats")),
-        "entities": joined(value_of(older, "entities"), *value_of(row, "entities")),
+        **_listed(older, "threats", *value_of(row, "threats")),
+        **_listed(older, "entities", *value_of(row, "entities")),
         "notes": [*value_of(older, "notes"), *value_of(row, "notes")],
     }
 
@@ -128,13 +139,22 @@ def _resolved(rows: Rows, fact: IncidentResolved, recorded: Recorded) -> Iterabl
 
 def _reopened(rows: Rows, fact: IncidentReopened, recorded: Recorded) -> Iterable[Row]:
     row = _went_on(known(rows, fact.incident, "incident"), recorded, f"by threat {fact.threat}")
-    yield {**row, "status": "open", "resolution": None, "threats": joined(value_of(row, "threats"), str(fact.threat))}
+    yield {**row, "status": "open", "resolution": None, **_listed(row, "threats", str(fact.threat))}
 
 
 def _noted(rows: Rows, fact: NoteAdded, recorded: Recorded) -> Iterable[Row]:
     row = _went_on(known(rows, fact.incident, "incident"), recorded, fact.text)
     note = {"at": recorded.occurred_at, "by": recorded.actor, "text": fact.text}
     yield {**row, "notes": [*value_of(row, "notes"), note]}
+
+
+def _listed(row: Row, name: str, *more: str) -> Row:
+    """The list with more in it, as far as there is room; the others are counted (again, when they come again)."""
+    held = value_of(row, name)
+    if len(held) >= LISTED:
+        return {f"more_{name}": row[f"more_{name}"] + sum(each not in held for each in more)}
+    found = joined(held, *more)
+    return {name: found[:LISTED], f"more_{name}": row[f"more_{name}"] + max(0, len(found) - LISTED)}
 
 
 def _entry(recorded: Recorded, text: str) -> Row:
@@ -179,6 +199,7 @@ VIEW: Final = View(
     json=frozenset({"entities", "threats", "notes", "timeline"}),
     named_by=("incident", "into"),
     opens=frozenset({"incident-opened"}),
+    later={"more_entities": 0, "more_threats": 0},
 )
 
 

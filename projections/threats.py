@@ -1,4 +1,7 @@
-"""The threats: one row each, with all that explains it, the incident it belongs to and what operators said of it."""
+"""The threats: one row each, with all that explains it, the incident it belongs to and what operators said of it.
+
+Risk and level are those of the last assessment; before one, the detector's.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,8 @@ from typing import Any, Final
 from sqlalchemy import BigInteger, Select, or_, select
 from sqlmodel import Field
 
-from domain.facts import alert, assessment, model, operation, response, telemetry
+from domain.facts import alert, model, operation, response, telemetry
+from domain.facts.assessment import ThreatAssessed, ThreatMerged, ThreatSuppressed
 from domain.facts.incident import IncidentOpened, IncidentReopened, ThreatLinked
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Recorded
@@ -17,7 +21,7 @@ from domain.values import Micros, Verdict
 from projections.view import Handler, Row, Rows, View, ViewTable, at_least, facts_of, holds, known, plain, value_of
 
 STATUS: Final[dict[Verdict, str]] = {"correct": "confirmed", "incorrect": "dismissed", "partial": "open"}
-"""Status of a threat after its last verdict; `open` before the first."""
+"""Status of a threat after its last verdict; before the first it is `open`, `merged` or `suppressed`."""
 
 TIMES: Final = frozenset({"detected_at", "first_seen", "last_seen"})
 SAMPLES: Final = 20
@@ -47,6 +51,9 @@ class Threat(ViewTable, table=True):
     continued: int = Field(sa_type=BigInteger)
     position: int = Field(sa_type=BigInteger)
     incident: str | None
+    merged_into: str | None
+    duplicates: int = Field(sa_type=BigInteger)
+    suppression: str | None
     model_version: str
     rules_version: str
     settings_version: str
@@ -57,6 +64,7 @@ class Threat(ViewTable, table=True):
     features: str
     flows: str
     verdicts: str
+    contributions: str
 
 
 def _detected(_: Rows, fact: ThreatDetected, recorded: Recorded) -> Iterable[Row]:
@@ -70,16 +78,21 @@ def _detected(_: Rows, fact: ThreatDetected, recorded: Recorded) -> Iterable[Row
         "continued": 0,
         "position": recorded.position,
         "incident": None,
+        "merged_into": None,
+        "duplicates": 0,
+        "suppression": None,
         "model_version": fact.model_version,
         "rules_version": fact.rules_version,
         "settings_version": fact.settings_version,
         "verdicts": [],
+        "contributions": [],
     }
 
 
 def _continued(rows: Rows, fact: ThreatContinued, _: Recorded) -> Iterable[Row]:
     row = known(rows, fact.threat, "threat")
-    yield {**row, **_totals(fact), "continued": row["continued"] + 1}
+    weighed = {name: row[name] for name in ("risk", "level")} if value_of(row, "contributions") else {}
+    yield {**row, **_totals(fact), **weighed, "continued": row["continued"] + 1}
 
 
 def _totals(fact: ThreatDetected | ThreatContinued) -> Row:
@@ -118,7 +131,27 @@ def _judged(rows: Rows, fact: VerdictGiven, recorded: Recorded) -> Iterable[Row]
 
 
 def _belongs(rows: Rows, fact: IncidentOpened | ThreatLinked | IncidentReopened, _: Recorded) -> Iterable[Row]:
-    yield {**known(rows, fact.threat, "threat"), "incident": str(fact.incident)}
+    row = known(rows, fact.threat, "threat")
+    ended = {"status": "open", "suppression": None} if row["status"] == "suppressed" else {}
+    yield {**row, **ended, "incident": str(fact.incident)}
+
+
+def _assessed(rows: Rows, fact: ThreatAssessed, _: Recorded) -> Iterable[Row]:
+    row = known(rows, fact.threat, "threat")
+    yield {**row, "risk": float(fact.risk), "level": fact.level, "contributions": fact.contributions}
+
+
+def _merged(rows: Rows, fact: ThreatMerged, _: Recorded) -> Iterable[Row]:
+    row, other = known(rows, fact.threat, "threat"), known(rows, fact.into, "threat")
+    status = "merged" if row["status"] == "open" else row["status"]
+    yield {**row, "status": status, "merged_into": str(fact.into)}
+    yield {**other, "duplicates": fact.count}
+
+
+def _suppressed(rows: Rows, fact: ThreatSuppressed, _: Recorded) -> Iterable[Row]:
+    row = known(rows, fact.threat, "threat")
+    status = "suppressed" if row["status"] in {"open", "merged"} else row["status"]
+    yield {**row, "status": status, "suppression": str(fact.suppression)}
 
 
 ON: Final[dict[str, Handler]] = {
@@ -128,10 +161,15 @@ ON: Final[dict[str, Handler]] = {
     "incident-opened": _belongs,
     "threat-linked": _belongs,
     "incident-reopened": _belongs,
+    "threat-assessed": _assessed,
+    "threat-merged": _merged,
+    "threat-suppressed": _suppressed,
 }
 
-IGNORED: Final = facts_of(alert, assessment, model, operation, response, telemetry) | frozenset(
+IGNORED: Final = facts_of(alert, model, operation, response, telemetry) | frozenset(
     {
+        "suppression-added",  # what an exception does is told threat by threat
+        "suppression-removed",
         "incident-merged",  # where a merged incident leads is the incident view's to say
         "incident-escalated",
         "incident-acknowledged",
@@ -147,9 +185,10 @@ VIEW: Final = View(
     key="id",
     on=ON,
     ignored=IGNORED,
-    json=frozenset({"peers", "techniques", "rules", "votes", "features", "flows", "verdicts"}),
-    named_by=("threat",),
+    json=frozenset({"peers", "techniques", "rules", "votes", "features", "flows", "verdicts", "contributions"}),
+    named_by=("threat", "into"),
     opens=frozenset({"threat-detected"}),
+    later={"merged_into": None, "duplicates": 0, "suppression": None, "contributions": "[]"},
 )
 
 

@@ -64,6 +64,8 @@ class View:
     Attributes:
         named_by: fields of facts that hold the key of a row that their handler reads.
         opens: kinds whose handler makes a row without reading an older one.
+        later: columns that came after a release, with what they hold while they say nothing; then they are no part of
+            the digest, so that the views of old histories keep theirs.
     """
 
     name: str
@@ -74,6 +76,7 @@ class View:
     json: frozenset[str]
     named_by: tuple[str, ...] = ()
     opens: frozenset[str] = frozenset()
+    later: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +231,12 @@ def digest(rows: Iterable[Row]) -> str:
     return hasher.hexdigest()
 
 
+def told(view: View, row: Row) -> Row:
+    """A row at rest as it enters the digest: without later columns that say nothing."""
+    silent = [name for name, nothing in view.later.items() if row[name] == nothing]
+    return {name: value for name, value in row.items() if name not in silent} if silent else row
+
+
 def digest_of(view: View, memory: Memory) -> str:
     """Digest of a view in memory; equal to that of the same view in a database."""
-    return digest(at_rest(view, memory.rows[key]) for key in sorted(memory.rows))
+    return digest(told(view, at_rest(view, memory.rows[key])) for key in sorted(memory.rows))

@@ -175,7 +175,7 @@ def _agents(parts: Parts, names: Sequence[str]) -> list[Following]:
     """The followers that append, in the order in which they work: what one records the next one reads."""
     made: list[Following] = []
     if "responder" in names:
-        made.append(intake(parts.journal, parts.settings.responder))
+        made.append(intake(parts.journal, parts.settings.responder, parts.settings.assets.assets()))
     return made
 
 

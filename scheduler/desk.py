@@ -6,17 +6,21 @@ An operator's cause is the id of the command, drawn by the shell: a third verdic
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 from uuid import UUID
 
 from agents.responder import decide as responder
+from agents.responder.evolve import evolve
 from agents.responder.policy import Policy
-from agents.responder.state import INCIDENT_FACTS, State, evolve
+from agents.responder.state import INCIDENT_FACTS, State
 from domain.errors import MyrmidonError
 from domain.facts.alert import AlertRetried
 from domain.facts.threat import ThreatDetected, VerdictGiven
-from domain.journal import Draft, Journal, Recorded, follow
+from domain.journal import Draft, Journal, follow
 from domain.values import Micros, Verdict, event_id
-from scheduler.intake import observe
+
+Work: TypeAlias = responder.Acknowledge | responder.Resolve | responder.Annotate
+"""What operators do with an incident."""
 
 
 class NotFound(MyrmidonError):  # noqa: N818 - says what it is
@@ -24,7 +28,7 @@ class NotFound(MyrmidonError):  # noqa: N818 - says what it is
 
 
 def work_incident(
-    journal: Journal, command: responder.Command, *, policy: Policy, cause: UUID, now: Micros, actor: str
+    journal: Journal, command: Work, *, policy: Policy, cause: UUID, now: Micros, actor: str
 ) -> list[int]:
     """Let the responder's decider answer an operator's command and record what follows; returns the positions.
 
@@ -32,20 +36,16 @@ def work_incident(
         responder.NotPossible: the incident is unknown, or not in a state that allows it.
         Conflict: somebody else changed the incident at the same moment: look at it again.
     """
-    state = State()
-    latest: dict[str, Recorded] = {}
-    for facts in follow(journal):
-        for recorded in facts:
-            observe(state, recorded)
-            if isinstance(recorded.fact, INCIDENT_FACTS):
-                evolve(state, recorded.fact, recorded.occurred_at)
-                latest[recorded.stream] = recorded
+    # of the incident alone: what the operator was shown is there for ever, whatever the responder remembers
+    state, before = State(), None
+    for recorded in journal.read_stream(f"incident/{command.incident}"):
+        if isinstance(recorded.fact, INCIDENT_FACTS):
+            evolve(state, recorded.fact, recorded.occurred_at)
+            before = recorded
     drafts = []
-    expected: dict[str, int] = {}
+    stream = f"incident/{command.incident}"
     for index, event in enumerate(responder.decide(policy, command, state)):
-        stream = f"incident/{event.incident}"
-        before = latest[stream]
-        expected.setdefault(stream, before.version)
+        assert before is not None, "an unknown incident is refused"  # noqa: S101 - narrows the type
         drafts.append(
             Draft(
                 event_id=event_id(cause, stream, event.kind, index),
@@ -57,7 +57,7 @@ def work_incident(
                 correlation=before.correlation,
             )
         )
-    return journal.append(drafts, expected=expected) if drafts else []
+    return journal.append(drafts, expected={stream: before.version}) if before and drafts else []
 
 
 def find_one(journal: Journal, prefix: str, kinds: Sequence[str] = ("threat", "incident")) -> UUID:

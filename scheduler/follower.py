@@ -2,7 +2,8 @@
 
 Rules:
     1. What it appends and the position it has read up to are one transaction.
-    2. At start its state is folded from the log: its own facts to the end, everybody else's up to its position.
+    2. At start its state is folded from the log: its own facts to the end, everybody else's up to its position, in the
+       order in which it worked: each of its own right after what caused it, however much later that was recorded.
     3. A fact that it cannot handle is recorded as a fault and parks that fact's stream; it goes on with the others.
     4. Somebody else's fact counts from its place in the log on: what was recorded before it is decided without it.
     5. Somebody else may be faster on a stream (an operator): then nothing is appended, and the state is folded anew.
@@ -12,8 +13,10 @@ Add one: a class with `fold` and `decide`, and a line in `scheduler/bootstrap.py
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
+from uuid import UUID
 
 from adapters.collector import collector_paused
 from domain.events import Fact
@@ -64,12 +67,19 @@ class Following:
         self.mind = self._make()
         self.parked: set[str] = set()
         self.position = self._journal.tracked(self.name)
+        theirs = Worked(self._journal, self.name, self.position)
         for facts in follow(self._journal):
             for recorded in facts:
                 if isinstance(recorded.fact, FollowerFault) and recorded.fact.follower == self.name:
                     self.parked.add(recorded.fact.stream)
-                elif recorded.actor == self.name or recorded.position <= self.position:
+                elif recorded.actor == self.name:
+                    for cause in theirs.upto(recorded.causation):
+                        self.mind.fold(cause)
                     self.mind.fold(recorded)
+                else:
+                    theirs.add(recorded)
+        for rest in theirs.rest():
+            self.mind.fold(rest)
 
     def _handle(self, facts: list[Recorded]) -> int:
         drafts = [draft for recorded in facts for draft in self._supervised(recorded)]
@@ -100,6 +110,78 @@ class Following:
                 error=f"{type(error).__name__}: {error}",
             )
             return [caused(recorded, f"follower/{self.name}", fault, actor=self.name)]
+
+
+class Worked:
+    """What others recorded and a follower has worked, up to `position`, until its own facts show that it comes next.
+
+    A follower decides about a batch before it appends: its facts stand behind the whole batch. What finds no room here
+    (a follower that was away for long) is read once more when its turn comes.
+    """
+
+    ROOM = 20_000
+
+    def __init__(self, journal: Journal, name: str, position: int) -> None:
+        self._journal, self._name, self._position = journal, name, position
+        self._held: deque[Recorded] = deque()
+        self._ids: set[UUID] = set()
+        self._end = 0
+        self._more = False
+
+    def add(self, recorded: Recorded) -> None:
+        """The next fact of somebody else in the log."""
+        if self._more or not self._end < recorded.position <= self._position:
+            return
+        if len(self._held) >= self.ROOM:
+            self._more = True
+        else:
+            self._hold(recorded)
+
+    def upto(self, cause: UUID | None) -> Iterator[Recorded]:
+        """What comes up to this fact, in log order; nothing when it came before, or is none of them."""
+        while cause not in self._ids:
+            if not (self._more and self._lies_ahead(cause)):
+                return
+            yield from self._all()
+            self._read_on()
+        while self._held:
+            first = self._take()
+            yield first
+            if first.event_id == cause:
+                return
+
+    def rest(self) -> Iterator[Recorded]:
+        """All that is left."""
+        yield from self._all()
+        while self._more:
+            self._read_on()
+            yield from self._all()
+
+    def _lies_ahead(self, cause: UUID | None) -> bool:
+        found = None if cause is None else self._journal.find(cause)
+        return found is not None and found.actor != self._name and self._end < found.position <= self._position
+
+    def _read_on(self) -> None:
+        facts = self._journal.read(self._end, 1000, upto=self._position)
+        self._more = bool(facts)
+        for recorded in facts:
+            self._end = recorded.position
+            if recorded.actor != self._name:
+                self._hold(recorded)
+
+    def _hold(self, recorded: Recorded) -> None:
+        self._held.append(recorded)
+        self._ids.add(recorded.event_id)
+        self._end = recorded.position
+
+    def _take(self) -> Recorded:
+        first = self._held.popleft()
+        self._ids.discard(first.event_id)
+        return first
+
+    def _all(self) -> Iterator[Recorded]:
+        while self._held:
+            yield self._take()
 
 
 def caused(

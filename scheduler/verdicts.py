@@ -66,4 +66,10 @@ class Verdicts:
         except ArtifactError as error:
             self._warn(f"feed {feed}: the verdict on threat {verdict.threat} is not learned from: {error}")
             return None
-        return Judged(entity=told[-1].entity, verdict=verdict.verdict, confidence=verdict.confidence, detail=detail)
+        return Judged(
+            threat=verdict.threat.hex,
+            entity=told[-1].entity,
+            verdict=verdict.verdict,
+            confidence=verdict.confidence,
+            detail=detail,
+        )

@@ -32,6 +32,8 @@ UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {
     ("baseline-warming", 1): lambda body: {**body, "seen": 0},
     # nobody wrote down whether the samples were windows or verdicts
     ("model-trained", 1): lambda body: {**body, "verdicts": 0},
+    # it repeated all entities of the incident, the one that was added last
+    ("threat-linked", 1): lambda body: {**body, "entity": body["entities"][-1]},
 }
 """(kind, version) -> pure function that lifts a JSON object of that version to the next one."""
 

@@ -37,7 +37,7 @@ from adapters.views.rows import LiveRows
 from domain.errors import MyrmidonError
 from domain.journal import Journal, Recorded
 from projections.catalog import VIEWS, digest_parked
-from projections.view import Parked, Row, View, ViewTable, digest, fold, in_memory, named
+from projections.view import Parked, Row, View, ViewTable, digest, fold, in_memory, named, told
 
 REMEDY: Final = "run `myrmidon projections rebuild`"
 
@@ -203,7 +203,9 @@ class Generation:
         """Position and digest of each view as of one moment."""
         with self._transaction() as connection:
             progress = self._progress(connection)
-            found = {name: digest(_at_rest(connection, view)) for name, view in VIEWS.items()}
+            found = {
+                name: digest(told(view, row) for row in _at_rest(connection, view)) for name, view in VIEWS.items()
+            }
             return progress, found | {"parked": digest_parked(_parked(connection))}
 
     def close(self) -> None:

@@ -176,7 +176,7 @@ class Views:
         return [health.document(row) for row in self.rows("health", health.listing(kind))]
 
     def count(self, view: str) -> int:
-        """How many rows a view holds; incidents that were merged into another do not count."""
+        """How many rows a view holds; threats and incidents that were merged into another do not count."""
         return self._live.count(VIEWS[view])
 
     def close(self) -> None:

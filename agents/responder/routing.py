@@ -19,6 +19,7 @@ State is bounded: the incidents that changed last. Own facts are not read back: 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, TypeAlias
 from uuid import UUID, uuid5
 
@@ -56,6 +57,9 @@ CHANGES: Final = (
 )
 Decision: TypeAlias = AlertRouted | AlertSuppressed
 
+KEPT: Final = 1_000
+"""Entities of an incident that routes are held against: those that came first."""
+
 SHOWN: Final = 20
 """Entities, kinds and threats that an alert names."""
 
@@ -85,7 +89,7 @@ class Subject:
     title: str
     level: Level
     risk: float
-    entities: tuple[str, ...]
+    entities: dict[str, None] = field(default_factory=dict)
     kinds: dict[ThreatKind, None] = field(default_factory=dict)
     threats: dict[UUID, None] = field(default_factory=dict)
     threat_count: int = 0
@@ -153,7 +157,9 @@ def _changed(state: State, change: IncidentOpened | ThreatLinked | IncidentEscal
         subject.title = change.title
     subject.level, subject.risk = change.level, change.risk
     if not isinstance(change, IncidentEscalated):
-        subject.entities = change.entities
+        added = change.entities if isinstance(change, IncidentOpened) else (change.entity,)
+        if len(subject.entities) < KEPT:
+            subject.entities |= dict.fromkeys(added)
         _add(subject, change.threat, moment.kind)
     return subject
 
@@ -161,7 +167,7 @@ def _changed(state: State, change: IncidentOpened | ThreatLinked | IncidentEscal
 def _stranger(state: State, incident: UUID, moment: Moment) -> Subject:
     while len(state.subjects) >= REMEMBERED:
         del state.subjects[next(iter(state.subjects))]
-    made = Subject(incident=incident, opened_at=moment.at, title="", level="low", risk=-1.0, entities=())
+    made = Subject(incident=incident, opened_at=moment.at, title="", level="low", risk=-1.0)
     state.subjects[incident] = made
     return made
 
@@ -300,7 +306,7 @@ def _alert(
         level=subject.level,
         risk=max(0.0, subject.risk),
         title=subject.title,
-        entities=subject.entities[:SHOWN],
+        entities=tuple(islice(subject.entities, SHOWN)),
         kinds=tuple(subject.kinds),
         threats=tuple(subject.threats),
         threat_count=subject.threat_count,

@@ -52,7 +52,8 @@ class ThreatAssessed:
 class ThreatMerged:
     """The threat repeats one of the same entity and kind inside the window: it is counted there and not worked twice.
 
-    `count` is how many have been merged into that threat so far.
+    `count` is how many have been merged into that threat so far. What makes duplicates are two feeds that see the same
+    traffic: within one feed a threat that goes on is one threat (`threat-continued`).
     """
 
     kind: ClassVar[str] = "threat-merged"
@@ -64,7 +65,10 @@ class ThreatMerged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreatSuppressed:
-    """An exception covers the threat: it opens and joins no incident, and nobody is alerted."""
+    """An exception covers the threat: it opens and joins no incident, and nobody is alerted.
+
+    A verdict that it was correct ends the exception for this threat.
+    """
 
     kind: ClassVar[str] = "threat-suppressed"
     decided: ClassVar[bool] = True
@@ -88,7 +92,7 @@ class SuppressionAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuppressionRemoved:
-    """An exception ended before its time: an operator took it back, or a verdict showed that it hid something."""
+    """An operator ended an exception before its time."""
 
     kind: ClassVar[str] = "suppression-removed"
     decided: ClassVar[bool] = True

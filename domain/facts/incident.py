@@ -27,7 +27,7 @@ class IncidentOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreatLinked:
-    """A threat joined the incident; `entities`, `risk` and `level` are the incident's, afterwards."""
+    """A threat about `entity` joined the incident; `risk` and `level` are the incident's, afterwards."""
 
     kind: ClassVar[str] = "threat-linked"
     decided: ClassVar[bool] = True
@@ -37,7 +37,7 @@ class ThreatLinked:
     title: str
     level: Level
     risk: float
-    entities: tuple[str, ...]
+    entity: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-ShiftReason = Literal["lasting", "verdict"]
-"""Why a baseline was shifted: the host was flagged for a whole baseline on end, or a verdict said it was no threat."""
+ShiftReason = Literal["lasting", "verdict", "verdict-taken-back"]
+"""Why a baseline was shifted: the host was flagged for a whole baseline on end, a verdict said it was no threat, or a
+later verdict on the same threat took that back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +31,7 @@ class BaselineWarming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineShifted:
-    """What is usual for a host in a profile was changed; `windows` were forgotten (lasting) or learned (verdict)."""
+    """What is usual for a host in a profile was changed; `windows` were learned (verdict) or forgotten."""
 
     kind: ClassVar[str] = "baseline-shifted"
     decided: ClassVar[bool] = True

@@ -15,6 +15,7 @@ Rules:
        the deviation (`engine.verdict.severity`) multiplies a vote's score; an anomaly alone stays below medium risk.
     6. It explains itself by the features farthest from the host's own medians, and by a record of evidence.
     7. Verdicts (`learn`, at ledger entries) move the level, the Bayesian model, and the baseline of who was wronged.
+       The last one on a threat counts, and takes back what the earlier ones did (`judgements`).
     8. A model that fails leaves the panel (`panel`), which is a notice; the consensus is that of those left.
 """
 
@@ -39,6 +40,7 @@ from engine.models.base import Model, version_of
 from engine.models.bayes import Bayes
 from engine.models.conformal import Packed, p_values
 from engine.models.evidence import Evidence, single, told
+from engine.models.judgements import NONE_JUDGED, Told
 from engine.models.panel import Panel
 from engine.models.past import Past, explain
 from engine.models.profiles import profile_of
@@ -158,14 +160,19 @@ class AnomalyDetector:
     def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
         """Learn from verdicts, at a ledger entry's end; `row` and `at` say where that is. Gives notices and blobs."""
         sensed = Sensed()
-        evidence = [(judged, Evidence.load(judged.detail)) for judged in verdicts if judged.detail]
-        evidence = [(judged, record) for judged, record in evidence if len(record.vector) == 4 * len(FEATURES)]
-        if evidence:
-            self._track([judged for judged, _ in evidence], row, at, sensed)
-            self._update(evidence, row, at, sensed)
-            for judged, record in evidence:
-                if judged.verdict == "incorrect":
-                    self._accept(record, row, at, sensed)
+        share = self._state.flagged / self._state.judged if self._state.judged else NONE_JUDGED
+        news = []
+        for judged in {judged.threat: judged for judged in verdicts if judged.detail}.values():  # the last on each
+            record = Evidence.load(judged.detail)
+            word = Told(judged.verdict, judged.confidence, share, record.vector)
+            if len(record.vector) == 4 * len(FEATURES) and not self._state.said.knows(judged.threat, word):
+                self._state.said.take(judged.threat, word)
+                news.append((judged, record))
+        if news:
+            self._track(row, at, sensed)
+            self._update(row, at, sensed)
+            for judged, record in news:
+                self._accept(judged, record, row, at, sensed)
         return sensed
 
     def count(self, row: int, at: Micros) -> Sensed:
@@ -377,39 +384,34 @@ class AnomalyDetector:
         vector = used(window.entries).astype("<f4").tobytes()
         return Evidence(host=window.host, vector=vector, level=self._tracker.level, **found).dump()
 
-    def _track(self, verdicts: list[Judged], row: int, at: Micros, sensed: Sensed) -> None:
+    def _track(self, row: int, at: Micros, sensed: Sensed) -> None:
         """Move the level: false alarms are what was flagged times the share of verdicts that said so."""
-        state = self._state
-        for judged in verdicts:
-            state.right += judged.verdict == "correct"
-            state.wrong += judged.verdict == "incorrect"
-        told = state.right + state.wrong
-        if not state.judged or not told:
-            return
-        before = self._tracker.level
-        self._tracker.learn(state.flagged / state.judged * state.wrong / told, len(verdicts))
+        before, start = self._tracker.level, Tracker.at(self._limits.fpr)
+        self._state.said.settle(start)
+        self._tracker = self._state.said.track(start)
         if self._tracker.level != before:
             Teller(sensed, row, at).moved(self._tracker)
 
-    def _update(self, evidence: list[tuple[Judged, Evidence]], row: int, at: Micros, sensed: Sensed) -> None:
+    def _update(self, row: int, at: Micros, sensed: Sensed) -> None:
         """Teach the Bayesian model what attacks and false alarms look like."""
-        weight = {"correct": 1.0, "partial": 0.5, "incorrect": -1.0}
         for place, model in enumerate(self._models):
             if isinstance(model, Bayes):
-                rows = np.vstack([np.frombuffer(record.vector, "<f4") for _, record in evidence])
-                votes = [weight[judged.verdict] * judged.confidence for judged, _ in evidence]
-                updated = model.updated(rows, votes)
+                updated = model.updated(self._state.said.rows(), self._state.said.votes())
                 self._models[place] = updated
                 self._trained(updated, updated.verdicts, row, at, sensed)
 
-    def _accept(self, record: Evidence, row: int, at: Micros, sensed: Sensed) -> None:
-        """A false alarm: what the host did is usual for it from now on."""
-        past = self._state.hosts.get(record.host, {}).get(record.profile)
-        if past is None or not self._models:
-            return
-        vector = np.frombuffer(record.vector, "<f4")
-        [scores] = self._scored(vector.reshape(1, -1), [record.letters])
-        self._ranks.pop((record.host, record.profile), None)
-        learned = past.accept(scores, vector, self._tracker.level)
+    def _accept(self, judged: Judged, record: Evidence, row: int, at: Micros, sensed: Sensed) -> None:
+        """A false alarm: what the host did is usual for it from now on; what an earlier verdict did is undone."""
+        profiles = self._state.hosts.get(record.host, {})
+        shifts = [(profile, "verdict-taken-back", past.take_back(judged.threat)) for profile, past in profiles.items()]
+        if judged.verdict == "incorrect" and record.profile in profiles and self._models:
+            vector = np.frombuffer(record.vector, "<f4")
+            [scores] = self._scored(vector.reshape(1, -1), [record.letters])
+            past = profiles[record.profile]
+            learned = past.accept(judged.threat, scores, vector, self._tracker.level, judged.confidence)
+            shifts.append((record.profile, "verdict", learned))
         teller = Teller(sensed, row, at)
-        teller.tell("baseline-shifted", profile=record.profile, host=record.host, reason="verdict", windows=learned)
+        for profile, reason, windows in shifts:
+            if windows:
+                self._ranks.pop((record.host, profile), None)
+                teller.tell("baseline-shifted", profile=profile, host=record.host, reason=reason, windows=windows)

@@ -84,14 +84,14 @@ class Bayes:
         return cls(max(1.0, float(np.std(novelty))), **parts)
 
     def updated(self, rows: Matrix, votes: Sequence[float]) -> Bayes:
-        """The model after further verdicts.
+        """The model after these verdicts, in place of all that it was told before.
 
         Args:
             rows: what was judged.
             votes: one a row, -1 to 1: the operator's confidence that it was an attack (positive) or was not (negative).
         """
-        told = np.vstack([self._parts["told"], self._scale.apply(rows)])[-MOST_VERDICTS:]
-        kept = np.concatenate([self._parts["votes"], np.asarray(votes, np.float64)])[-MOST_VERDICTS:]
+        told = self._scale.apply(rows)[-MOST_VERDICTS:]
+        kept = np.asarray(votes, np.float64)[-MOST_VERDICTS:]
         return Bayes(self._influence, **{**self._parts, "told": told, "votes": kept})
 
     @property

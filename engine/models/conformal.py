@@ -80,6 +80,39 @@ class Ring(msgspec.Struct, array_like=True):
         self.packed[begin : begin + len(data)] = data
         self.next = (self.next + 1) % self.size
 
+    def displace(self, data: bytes) -> bytes:
+        """`keep` a row; returns the one that made room for it, packed (empty: there was room)."""
+        begin = self.next * len(data)
+        displaced = bytes(self.packed[begin : begin + len(data)])
+        self.keep(data)
+        return displaced
+
+    def take_out(self, row: bytes, times: int) -> int:
+        """Take out packed rows equal to `row`, the newest first, at most so many; returns how many there were."""
+        step = self.width * int(self.dtype[-1])
+        if len(row) != step:
+            return 0  # a row of another width: its model has left
+        turn = self.next * step if len(self) >= self.size else 0
+        ordered = bytes(self.packed[turn:] + self.packed[:turn])
+        kept: list[bytes] = []
+        taken = 0
+        for begin in range(len(ordered) - step, -1, -step):
+            held = ordered[begin : begin + step]
+            if taken < times and held == row:
+                taken += 1
+            else:
+                kept.append(held)
+        self._refill(b"".join(reversed(kept)))
+        return taken
+
+    def give_back(self, rows: bytes) -> None:
+        """Put packed rows that had made room back, as the oldest; for as many as were taken out there is room."""
+        self._refill(rows + bytes(self.packed))
+
+    def _refill(self, packed: bytes) -> None:
+        self.packed[:] = packed
+        self.next = len(self) % self.size
+
     def extend(self, rows: ArrayLike) -> None:
         """Keep several rows, as `add` would one after the other."""
         data, step = np.asarray(rows, self.dtype).tobytes(), self.width * int(self.dtype[-1])

@@ -6,7 +6,9 @@ Rules:
     2. An alarm does not teach. When it is over, and the baseline is not full yet, its first window is learned: never
        learning flagged windows would cut the tail off the calibration, and with it the bar would sink without end.
     3. A host flagged for `calibration_windows` windows on end has changed: its baseline starts anew.
-    4. A window that a verdict called harmless is learned as often as it takes for the same window to raise no alarm.
+    4. A window that a verdict called harmless is learned as often as it takes for the same window to raise no alarm,
+       less often if the operator was not sure. When the verdict is taken back, it is forgotten, and what had made room
+       for it is known again.
 """
 
 from __future__ import annotations
@@ -28,7 +30,20 @@ EXPLAINED: Final = 5
 LEAST_DEVIATION: Final = 0.01
 """Deviation that counts as none: below it a feature that never moved would seem infinitely far off."""
 
+ACCEPTED: Final = 64
+"""Verdicts of a host and profile that can still be taken back: the latest."""
+
 Vector = Sequence[float] | NDArray[np.floating]
+
+
+class Accepted(msgspec.Struct, array_like=True):
+    """A window that was learned because a verdict said so: how often, and the packed rows that made room for it."""
+
+    times: int
+    scores: bytes
+    vector: bytes
+    scores_before: bytes
+    vectors_before: bytes
 
 
 class Past(msgspec.Struct, array_like=True):
@@ -39,6 +54,7 @@ class Past(msgspec.Struct, array_like=True):
     alarm: int = 0
     alarm_scores: tuple[float, ...] = ()
     alarm_vector: tuple[float, ...] = ()
+    accepted: dict[str, Accepted] = {}
 
     @classmethod
     def empty(cls, limits: AnomalyLimits, models: int) -> Past:
@@ -77,17 +93,43 @@ class Past(msgspec.Struct, array_like=True):
             return False
         self.scores.clear()
         self.vectors.clear()
+        self.accepted = {}
         self.alarm = 0
         return True
 
-    def accept(self, scores: NDArray[np.float64], vector: Vector, level: float) -> int:
-        """A verdict said that this window was harmless. Returns how often it was learned."""
-        times = floor(level * (len(self.scores) + 1)) + 1
-        for _ in range(times):
-            self.scores.add(scores)
-            self.vectors.add(vector)
+    def accept(
+        self, threat: str, scores: NDArray[np.float64], vector: Vector, level: float, confidence: float = 1.0
+    ) -> int:
+        """A verdict on a threat said that this window was harmless. Returns how often it was learned."""
+        times = floor(confidence * (floor(level * (len(self.scores) + 1)) + 1) + 0.5)
+        row, entries = (
+            np.asarray(each, ring.dtype).tobytes() for each, ring in ((scores, self.scores), (vector, self.vectors))
+        )
+        before = [(self.scores.displace(row), self.vectors.displace(entries)) for _ in range(times)]
         self.alarm = 0
+        if times:
+            self.accepted[threat] = Accepted(
+                times=times,
+                scores=row,
+                vector=entries,
+                scores_before=b"".join(old for old, _ in before),
+                vectors_before=b"".join(old for _, old in before),
+            )
+            if len(self.accepted) > ACCEPTED:
+                del self.accepted[next(iter(self.accepted))]
         return times
+
+    def take_back(self, threat: str) -> int:
+        """The verdict on a threat is another one now. Returns how often its window had been learned."""
+        done = self.accepted.pop(threat, None)
+        if done is None:
+            return 0
+        found = self.scores.take_out(done.scores, done.times)
+        if found == done.times:
+            self.scores.give_back(done.scores_before)
+        if self.vectors.take_out(done.vector, done.times) == done.times:
+            self.vectors.give_back(done.vectors_before)
+        return found
 
     def deviation(self, vector: Vector) -> tuple[float, tuple[Feature, ...]]:
         """How far a window lies from what is usual (see `engine.verdict.severity`), and the features that show it."""

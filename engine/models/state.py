@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from engine.features.windows import ClosedWindow
 from engine.models import peers
 from engine.models.conformal import Ring
+from engine.models.judgements import Judgements
 from engine.models.panel import Left
 from engine.models.past import Past
 from engine.models.progress import Progress
@@ -42,8 +43,7 @@ class State(msgspec.Struct):
     tally: Tally = msgspec.field(default_factory=Tally)
     flagged: int = 0
     judged: int = 0
-    right: int = 0
-    wrong: int = 0
+    said: Judgements = msgspec.field(default_factory=Judgements)
     gone: list[Left] = []
 
 

@@ -44,9 +44,9 @@ class Tracker(msgspec.Struct, array_like=True):
         """A tracker that nothing taught yet: the level is the target, and may become `most` times as high."""
         return cls(target, target, most)
 
-    def learn(self, error: float, verdicts: int = 1) -> None:
-        """Take in the share of false alarms that a batch of `verdicts` verdicts showed."""
-        moved = self.level + STEP * (self.target - error)
+    def learn(self, error: float, verdicts: int = 1, *, weight: float = 1.0) -> None:
+        """Take in the share of false alarms that a batch of `verdicts` verdicts showed; unsure ones weigh less."""
+        moved = self.level + STEP * weight * (self.target - error)
         self.level = round(min(max(moved, LEAST * self.target), self.most * self.target), 9)
         self.verdicts += verdicts
 

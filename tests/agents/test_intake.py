@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given as hypothesis_given
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from agents.responder.decide import Acknowledge, Annotate, NotPossible, Reconsider, Resolve
-from agents.responder.state import judge
+from agents.responder.decide import Acknowledge, Annotate, NotPossible, Resolve
 from domain.facts.incident import (
     IncidentEscalated,
     IncidentMerged,
@@ -17,7 +18,6 @@ from domain.facts.incident import (
     IncidentResolved,
     ThreatLinked,
 )
-from domain.facts.threat import VerdictGiven
 from domain.values import DAY, HOUR, MINUTE, incident_id
 from tests.agents.given import T0, Desk, threat
 
@@ -51,7 +51,7 @@ def test_the_victim_of_a_scan_that_beacons_afterwards_is_linked_by_its_flows():
     desk = Desk().given(threat("scan", "10.0.0.1", kind="horizontal-scan", risk=5.0, peers=("10.0.0.2", "10.0.0.3")))
     (event,) = desk.take(threat("beacon", "10.0.0.3", peers=("203.0.113.9",)))
     assert isinstance(event, ThreatLinked)
-    assert (event.reason, event.entities) == ("flows", ("10.0.0.1", "10.0.0.3"))
+    assert (event.reason, event.entity) == ("flows", "10.0.0.3")
 
 
 def test_two_clients_of_one_command_server_are_one_incident():
@@ -98,37 +98,26 @@ def test_a_resolved_incident_is_reopened_within_a_day_and_not_after():
 
 
 def test_an_incident_whose_every_threat_was_incorrect_is_a_false_alarm():
-    first, second = threat("a", "10.0.0.1"), threat("b", "10.0.0.1")
+    first, second = threat("a", "10.0.0.1"), threat("b", "10.0.0.1", kind="exfiltration")
     desk = Desk().given(first, second)
-
-    def verdict(each):
-        judge(desk.state, VerdictGiven(threat=each.threat, verdict="incorrect", confidence=1.0, correction=""))
-        return desk.when(Reconsider(threat=each.threat))
-
-    assert verdict(first) == []
-    (event,) = verdict(second)
+    assert desk.say(first, "incorrect") == []
+    (event,) = desk.say(second, "incorrect")
     assert isinstance(event, IncidentResolved)
 
 
 def test_a_false_alarm_that_is_confirmed_after_all_is_opened_again():
     first = threat("a", "10.0.0.1")
     desk = Desk().given(first)
-
-    def verdict(said):
-        judge(desk.state, VerdictGiven(threat=first.threat, verdict=said, confidence=1.0, correction=""))
-        return desk.when(Reconsider(threat=first.threat))
-
-    assert [type(event) for event in verdict("incorrect")] == [IncidentResolved]
-    assert [type(event) for event in verdict("correct")] == [IncidentReopened]
-    assert verdict("correct") == []
+    assert [type(event) for event in desk.say(first, "incorrect")] == [IncidentResolved]
+    assert [type(event) for event in desk.say(first, "correct")] == [IncidentReopened]
+    assert desk.say(first, "correct") == []
 
 
 def test_what_an_operator_resolved_stays_resolved_whatever_is_said_of_its_threats():
     first = threat("a", "10.0.0.1")
     desk = Desk().given(first)
     desk.when(Resolve(incident=incident_id(first.threat), reason="cleaned"))
-    judge(desk.state, VerdictGiven(threat=first.threat, verdict="correct", confidence=1.0, correction=""))
-    assert desk.when(Reconsider(threat=first.threat)) == []
+    assert desk.say(first, "correct") == []
 
 
 def test_an_incident_escalates_with_the_level_and_by_half_a_point_of_risk():
@@ -168,16 +157,18 @@ threats = st.builds(
 @settings(max_examples=150, deadline=None)
 def test_every_threat_stands_in_one_incident_that_is_not_merged(story):
     desk = Desk()
+    opened = {}
     for each in story:
         known = desk.state.threats.get(each.threat)
-        if known is not None and known.entity != each.entity:
-            continue  # a threat has one entity for life
-        desk.take(each)
-    for held, incident in desk.state.by_threat.items():
-        home = desk.state.incidents[incident]
-        assert home.status != "merged"
-        assert held in home.threats
+        if known is not None and (known.threat.entity, known.threat.kind) != (each.entity, each.kind):
+            continue  # a threat has one entity and kind for life
+        desk.take(replace(each, new=known is None))
+        opened |= {home.incident: home.opened_at for home in desk.state.incidents.values()}
+    for held in desk.state.threats.values():
+        if held.incident is not None:
+            assert held.threat.threat in desk.state.incidents[held.incident].threats
+    standing = [threat for home in desk.state.incidents.values() for threat in home.threats]
+    assert len(standing) == len(set(standing))
     merged = [event for event in desk.decided if isinstance(event, IncidentMerged)]
-    assert all(
-        desk.state.incidents[event.into].opened_at <= desk.state.incidents[event.incident].opened_at for event in merged
-    )
+    assert not {event.incident for event in merged} & set(desk.state.incidents)
+    assert all(opened[event.into] <= opened[event.incident] for event in merged)

@@ -46,7 +46,7 @@ def linked(name: object, threat: object, risk: float = 7.5) -> Fact:
         title=f"title of {threat}",
         level=level_of(risk),
         risk=risk,
-        entities=("10.0.0.5", "10.0.0.6"),
+        entity="10.0.0.6",
     )
 
 

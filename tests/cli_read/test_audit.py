@@ -121,7 +121,7 @@ def test_as_of_no_time_is_wrong_usage(shell):
 def test_explain_tells_the_chain_from_ledger_to_verdict(shell):
     told = shell.json("audit", "explain", str(uid("b")))
     assert [link["kind"] for link in told["chain"]] == [
-        "threat-detected", "batch-scored", "threat-linked", "verdict-given",
+        "threat-detected", "batch-scored", "threat-linked", "verdict-given", "threat-merged", "threat-suppressed",
     ]  # fmt: skip
     assert told["why"][0]["says"] == "calls: 30 calls (threshold 20, 1.5 times that)"
     assert told["versions"] == {"model": "m1", "rules": "r1", "settings": "s1"}

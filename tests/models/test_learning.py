@@ -149,8 +149,9 @@ def test_what_is_no_evidence_is_refused():
         Evidence.load(b"\x81")
 
 
-def verdict(sensed, said: str) -> Judged:
-    return Judged(entity="10.0.1.1", verdict=said, confidence=1.0, detail=evidence_of(sensed))
+def verdict(sensed, said: str, confidence: float = 1.0, threat: str = "a") -> Judged:
+    detail = evidence_of(sensed)
+    return Judged(threat=threat, entity="10.0.1.1", verdict=said, confidence=confidence, detail=detail)
 
 
 def test_a_false_alarm_shifts_the_hosts_baseline_by_a_recorded_fact_and_is_no_alarm_again(detector):
@@ -174,9 +175,59 @@ def test_a_confirmed_attack_stays_an_alarm_and_teaches_the_bayesian_model(detect
 
 def test_verdicts_move_the_level_and_say_so(detector):
     alarms = [detector.judge([odd(1000 + k)]) for k in range(20)]
-    told = detector.learn([verdict(alarm, "incorrect") for alarm in alarms], 1020, START)
+    said = [verdict(alarm, "incorrect", threat=str(n)) for n, alarm in enumerate(alarms)]
+    told = detector.learn(said, 1020, START)
     moved = next(notice for notice in told.notices if notice.name == "threshold-moved")
     assert moved.fields["level"] == detector.level < moved.fields["target"] == 0.05
+
+
+def test_nine_times_the_same_verdict_teaches_as_much_as_once(detector):
+    again = AnomalyDetector(LIMITS, LOCAL, 7)
+    again.load(detector.dump())
+    first, same = detector.judge([odd(1000)]), again.judge([odd(1000)])
+    detector.learn([verdict(first, "incorrect")], 1000, START)
+    for _ in range(9):
+        told = again.learn([verdict(same, "incorrect")], 1000, START)
+    assert told.notices == []
+    assert again.dump() == detector.dump()
+
+
+@pytest.mark.parametrize("last", ["correct", "incorrect", "partial"])
+def test_the_last_verdict_takes_back_what_the_earlier_ones_did(detector, last):
+    again = AnomalyDetector(LIMITS, LOCAL, 7)
+    again.load(detector.dump())
+    first, same = detector.judge([odd(1000)]), again.judge([odd(1000)])
+    detector.learn([verdict(first, last)], 1000, START)
+    for said in ("incorrect", "correct", "incorrect", "partial", last):
+        again.learn([verdict(same, said)], 1000, START)
+    assert again.level == detector.level
+    assert again.version == detector.version
+    ours, theirs = again.judge([odd(1001)]).scores, detector.judge([odd(1001)]).scores
+    assert ours == theirs
+    later = [closed(1002 + k, "10.0.1.1", np.full(len(FEATURES), 4.0 + k), START + 81 * 300 * SECOND) for k in range(3)]
+    assert again.judge(later).scores == detector.judge(later).scores
+
+
+def test_a_verdict_taken_back_is_told_and_the_alarm_is_one_again(detector):
+    first = detector.judge([odd(1000)])
+    detector.learn([verdict(first, "incorrect")], 1000, START)
+    told = detector.learn([verdict(first, "correct")], 1001, START)
+    assert [n.fields["reason"] for n in told.notices if n.name == "baseline-shifted"] == ["verdict-taken-back"]
+    assert [s.score >= 1 for s in detector.judge([odd(1002)]).sightings] == [True]
+
+
+def test_an_unsure_verdict_moves_less_than_a_sure_one(judged):
+    moved = {}
+    for confidence in (0.1, 0.5, 1.0):
+        detector = AnomalyDetector(LIMITS, LOCAL, 7)
+        detector.load(judged[0].dump())
+        alarms = [detector.judge([odd(1000 + k)]) for k in range(20)]
+        said = [verdict(alarm, "incorrect", confidence, str(n)) for n, alarm in enumerate(alarms)]
+        told = detector.learn(said[:1], 1020, START)
+        learned = [n.fields["windows"] for n in told.notices if n.name == "baseline-shifted"]
+        moved[confidence] = (abs(LIMITS.fpr - detector.level), sum(learned))
+    assert moved[0.1][0] < moved[0.5][0] < moved[1.0][0]
+    assert moved[0.1][1] < moved[0.5][1] < moved[1.0][1]
 
 
 def test_what_verdicts_taught_survives_a_dump(detector):

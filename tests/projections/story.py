@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from domain.events import Fact
 from domain.facts import alert as a
+from domain.facts import assessment as w
 from domain.facts import incident as i
 from domain.facts import model as m
 from domain.facts import operation as o
@@ -133,7 +134,7 @@ def linked(name: object, threat: object, reason: str = "same-entity", risk: floa
         title=f"title of {threat}",
         level="high",
         risk=risk,
-        entities=("10.0.0.5", "10.0.0.6"),
+        entity="10.0.0.6",
     )
 
 
@@ -208,6 +209,31 @@ def told(name: object, what: str, incident: object = "A") -> tuple[str, Fact]:
     return f"alert/{alert}", made[what]
 
 
+def assessed(name: object, risk: float = 7.9) -> tuple[str, Fact]:
+    parts = (w.Contribution(name="detector", points=risk, says="beacon"),)
+    fact = w.ThreatAssessed(threat=uid(name), risk=risk, level="high", contributions=parts)
+    return f"assessment/{fact.threat}", fact
+
+
+def repeated(name: object, into: object, count: int = 1) -> tuple[str, Fact]:
+    return f"assessment/{uid(name)}", w.ThreatMerged(threat=uid(name), into=uid(into), count=count)
+
+
+def silenced(name: object, by: object) -> tuple[str, Fact]:
+    fact = w.ThreatSuppressed(threat=uid(name), suppression=uid(by), reason="known")
+    return f"assessment/{uid(name)}", fact
+
+
+def excepted(name: object) -> tuple[str, Fact]:
+    scope = w.Scope(entity="10.0.0.6")
+    fact = w.SuppressionAdded(suppression=uid(name), scope=scope, expires_at=NOON * 2, reason="known", covered=1)
+    return f"suppression/{uid(name)}", fact
+
+
+def unexcepted(name: object) -> tuple[str, Fact]:
+    return f"suppression/{uid(name)}", w.SuppressionRemoved(suppression=uid(name), reason="over")
+
+
 RULES = o.RulesLoaded(
     feed="zeek", row=0, version="r2", sha256="0" * 64, rules=2, names=("A", "B"), ignored=1, errors=()
 )
@@ -259,6 +285,11 @@ def story() -> list[Draft]:
         (f"incident/{uid('A')}", i.IncidentContained(incident=uid("A"), response=uid("R"))),
         done("A", "resolved"),
         (f"incident/{uid('A')}", i.IncidentReopened(incident=uid("A"), threat=uid("a"))),
+        assessed("a"),
+        repeated("b", "a"),
+        excepted("X"),
+        silenced("b", "X"),
+        unexcepted("X"),
         closed(),
     )
 
@@ -277,6 +308,11 @@ def _facts() -> st.SearchStrategy[tuple[str, Fact]]:
         st.builds(opened, name, name),
         st.builds(linked, name, name, st.sampled_from(["flows", "merged"]), risk),
         st.builds(merged, name, name),
+        st.builds(assessed, name, risk),
+        st.builds(repeated, name, name, number),
+        st.builds(excepted, name),
+        st.builds(silenced, name, name),
+        st.builds(unexcepted, name),
         st.builds(done, name, st.sampled_from(["acknowledged", "resolved", "note", "escalated"])),
         st.builds(routed, name, name, st.booleans()),
         st.builds(unanswered, name, name, name),

@@ -1,0 +1,81 @@
+"""What verdicts teach is a function of the last one on each threat; taking one back leaves a baseline as it was."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.anomaly_limits import AnomalyLimits
+from engine.models.judgements import MOST, Judgements, Told
+from engine.models.past import Past
+from engine.models.reading import FEATURES
+from engine.verdict.tracker import Tracker
+
+START = Tracker.at(0.01)
+words = st.tuples(
+    st.sampled_from("abcd"), st.sampled_from(["correct", "incorrect", "partial"]), st.sampled_from([0.0, 0.1, 0.5, 1.0])
+)
+
+
+def told(said: str, confidence: float, share: float = 0.02) -> Told:
+    return Told(said, confidence, share, np.float32([len(said)]).tobytes())
+
+
+@given(st.lists(words, max_size=30), st.integers(0, 30))
+@settings(max_examples=200, deadline=None)
+def test_only_the_last_verdict_on_each_threat_counts_also_behind_a_dump(said, cut):
+    every, last = Judgements(), Judgements()
+    for number, (threat, verdict, confidence) in enumerate(said):
+        every.take(threat, told(verdict, confidence))
+        if number == cut:
+            every = msgspec.msgpack.decode(msgspec.msgpack.encode(every), type=Judgements)
+    final = {threat: (verdict, confidence) for threat, verdict, confidence in said}
+    for threat, (verdict, confidence) in final.items():
+        last.take(threat, told(verdict, confidence))
+    assert every.track(START) == last.track(START)
+    assert every.votes() == last.votes()
+
+
+def test_a_verdict_of_no_confidence_moves_nothing():
+    said = Judgements()
+    said.take("a", told("incorrect", 0.0))
+    assert said.track(START).level == START.level
+    assert said.votes() == [0.0]
+
+
+def test_what_is_no_longer_held_stays_taught():
+    bounded, every = Judgements(), Judgements()
+    for number in range(MOST + 50):
+        for each in (bounded, every):
+            each.take(str(number), told("incorrect" if number % 3 else "correct", 1.0))
+        bounded.settle(START)
+    assert len(bounded.told) == MOST
+    assert bounded.track(START) == every.track(START)
+
+
+def rows(ring) -> list[bytes]:
+    return sorted(row.tobytes() for row in ring.rows())
+
+
+@given(
+    learned=st.integers(20, 60), confidence=st.sampled_from([0.3, 1.0]), seed=st.integers(0, 999),
+    order=st.sampled_from(["ab", "ba"]),
+)  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_a_baseline_is_as_it_was_when_verdicts_are_taken_back(learned, confidence, seed, order):
+    limits = AnomalyLimits(calibration_windows=40, explain_windows=8)
+    draw = np.random.default_rng(seed)
+    past = Past.empty(limits, 3)
+    for row in draw.normal(size=(learned, 3)):
+        past.learn(row, draw.normal(size=len(FEATURES)))
+    before = rows(past.scores), rows(past.vectors)
+    times = {
+        threat: past.accept(threat, np.full(3, k), np.full(len(FEATURES), k), 0.05, confidence)
+        for k, threat in enumerate("ab", 1)
+    }
+    for threat in order:
+        assert past.take_back(threat) == times[threat]
+    assert (rows(past.scores), rows(past.vectors)) == before
+    assert past.take_back("a") == 0
