@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agents.detector.policy import Policy as DetectorPolicy
 from agents.responder.policy import Policy as ResponderPolicy
+from config.response import ResponseSettings
 from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
 
@@ -91,6 +92,7 @@ class Settings(BaseSettings):
     thresholds: Thresholds = Thresholds()
     responder: ResponderPolicy = ResponderPolicy()
     rules: RulesSettings = RulesSettings()
+    response: ResponseSettings = ResponseSettings()
     seed: int = 0
     """Seed of everything that is fitted."""
 

@@ -47,6 +47,7 @@ from domain.facts.response import (
     ResponseExpired,
     ResponseProposed,
     ResponseRejected,
+    UndoRequested,
     WorkflowStalled,
 )
 from domain.facts.telemetry import BaselineLearned, BatchScored, FeedClosed, FeedFault, FeedOpened, LogReleased
@@ -87,6 +88,7 @@ Fact: TypeAlias = (
     | ResponseApproved
     | ResponseRejected
     | ResponseExpired
+    | UndoRequested
     | ActionStarted
     | ActionSucceeded
     | ActionFailed
