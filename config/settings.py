@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from agents.detector.policy import Policy as DetectorPolicy
 from agents.responder.policy import Policy as ResponderPolicy
 from config.response import ResponseSettings
+from config.actuators import ActuatorTable, PlaybookSettings
 from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
 
@@ -93,6 +94,8 @@ class Settings(BaseSettings):
     responder: ResponderPolicy = ResponderPolicy()
     rules: RulesSettings = RulesSettings()
     response: ResponseSettings = ResponseSettings()
+    playbooks: PlaybookSettings = PlaybookSettings()
+    actuators: ActuatorTable = Field(default_factory=dict)
     seed: int = 0
     """Seed of everything that is fitted."""
 
