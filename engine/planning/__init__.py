@@ -1,0 +1,1 @@
+"""Choosing well: which playbook to propose, who works which incident, and what another choice would have done."""

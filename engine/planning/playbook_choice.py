@@ -1,0 +1,240 @@
+"""Which playbook to propose for an incident: guarded, warm-started, hierarchical Thompson sampling.
+
+Rules:
+    1. What is documented of a playbook is where learning begins; `Spread` says how far the truth may lie from it. The
+       expert's choice is the candidate with the highest documented success (ties: the one named first).
+    2. Success is learned by kind of threat, class of asset and playbook; an outcome also teaches, less, about the same
+       playbook elsewhere and about how hard this kind is on this class (`engine.planning.posterior`).
+    3. Most of the time (1 - `explore`) the best-looking playbook is chosen, but another than the expert's only if it is
+       better with a probability above `guard`. Which one looks best is drawn from what is believed (Thompson sampling).
+    4. With probability `explore` the draw is free of the guard, but only among reversible playbooks; a share of it,
+       `uniform`, is even, so that every reversible playbook keeps a chance that is known and not zero.
+    5. The chances of all candidates are computed first (`Choice.shares`), and the choice is drawn from exactly these by
+       the passed seed: the recorded propensity is no estimate. It is what off-policy evaluation divides by.
+    6. An outcome changes one cell of counts. The state does not depend on the order of outcomes, and holds at most
+       `CELLS` cells; beyond that the cell with the fewest outcomes makes room.
+
+Thompson: On the likelihood that one unknown probability exceeds another in view of the evidence of two samples,
+Biometrika 1933. Agrawal, Goyal: Thompson sampling for contextual bandits with linear payoffs, ICML 2013. Russo et al.:
+A tutorial on Thompson sampling, Foundations and Trends in Machine Learning 2018. Hong et al.: Hierarchical Bayesian
+bandits, AISTATS 2022. Kazerouni et al.: Conservative contextual linear bandits, NeurIPS 2017 (a baseline that is left
+only on evidence; our guard is a probability, not their bound on the summed loss).
+
+    >>> block = Candidate(playbook="block", success=0.7, duration=60.0, cost=2.0)
+    >>> isolate = Candidate(playbook="isolate", success=0.6, duration=300.0, cost=6.0)
+    >>> first = choose(State(), "beacon", "server", [block, isolate], seed=1)
+    >>> first.expert, round(first.success.mean, 2)
+    ('block', 0.66)
+    >>> state = State()
+    >>> for _ in range(40):
+    ...     state = learn(state, "beacon", "server", "block", success=False, seconds=70.0, cost=2.0)
+    ...     state = learn(state, "beacon", "server", "isolate", success=True, seconds=200.0, cost=6.0)
+    >>> later = choose(state, "beacon", "server", [block, isolate], seed=1)
+    >>> later.playbook, later.propensity > 0.9
+    ('isolate', True)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.facts.response import Estimate
+from engine.planning.amounts import Sums, expected
+from engine.planning.posterior import STANDARD, Belief, Cell, Spread, believe
+
+CELLS: Final = 2_000
+"""Cells (kind, asset class, playbook) that a state holds at most."""
+
+DRAWS: Final = 1_000
+"""Fixed draws from the standard normal by which the chances are computed: the same for every choice."""
+
+UNDOCUMENTED: Final = 0.6
+"""Success of a playbook of which nothing is documented."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A playbook that fits the threat, with what is documented of it.
+
+    Attributes:
+        success: documented probability that it contains a threat of this kind (0-1).
+        duration: documented seconds until it does.
+        cost: documented cost in its own units (disturbance of the business, 0-10).
+        reversible: whether all of its steps can be taken back; others are never explored.
+    """
+
+    playbook: str
+    success: float = UNDOCUMENTED
+    duration: float
+    cost: float
+    reversible: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """How bold the choice is.
+
+    Attributes:
+        guard: probability of being better above which a playbook may take the expert's place.
+        explore: share of choices that are free of the guard.
+        uniform: share of these that are even among the reversible playbooks.
+        spread: how far the truth may lie from the documents, by term.
+    """
+
+    guard: float = 0.6
+    explore: float = 0.15
+    uniform: float = 0.2
+    spread: Spread = STANDARD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The playbook chosen, and what is expected of it.
+
+    Attributes:
+        propensity: probability with which it was chosen, exactly (rounded to six digits).
+        shares: the same of all candidates, in their order.
+        expert: the playbook that the documents alone would have chosen.
+        success, duration, cost: expectations with 90% intervals.
+    """
+
+    playbook: str
+    propensity: float
+    shares: tuple[float, ...]
+    expert: str
+    success: Estimate
+    duration: Estimate
+    cost: Estimate
+
+
+class State(msgspec.Struct, array_like=True):
+    """What was learned: counts by (kind of threat, class of asset, playbook)."""
+
+    cells: dict[tuple[str, str, str], Cell] = {}
+
+
+def choose(
+    state: State,
+    kind: str,
+    asset_class: str,
+    candidates: Sequence[Candidate],
+    seed: int,
+    *,
+    policy: Policy = Policy(),
+) -> Choice:
+    """Choose a playbook.
+
+    Args:
+        state: what was learned.
+        kind: of the threat.
+        asset_class: of the entity, in the operator's words; "" when it has none.
+        candidates: playbooks that fit, of different names; the order decides ties and nothing else.
+        seed: of this one choice: the same seed, state and candidates give the same choice.
+        policy: how bold the choice is.
+
+    Raises:
+        ValueError: there is no candidate.
+    """
+    if not candidates:
+        raise ValueError("there is no playbook to choose from: ask for the candidates of the kind first")
+    belief = _belief(state, kind, asset_class, candidates, policy)
+    shares = _shares(belief, candidates, policy)
+    picked = min(int(np.searchsorted(np.cumsum(shares), np.random.default_rng(seed).random())), len(candidates) - 1)
+    chosen = candidates[picked]
+    return Choice(
+        playbook=chosen.playbook,
+        propensity=round(float(shares[picked]), 6),
+        shares=tuple(round(float(share), 6) for share in shares),
+        expert=candidates[_expert(candidates)].playbook,
+        success=belief.estimate(picked),
+        duration=expected(*_measured(state, (kind, asset_class, chosen.playbook), "seconds"), chosen.duration),
+        cost=expected(*_measured(state, (kind, asset_class, chosen.playbook), "cost"), chosen.cost),
+    )
+
+
+def learn(
+    state: State,
+    kind: str,
+    asset_class: str,
+    playbook: str,
+    *,
+    success: bool,
+    seconds: float,
+    cost: float,
+    documented: Candidate | None = None,
+) -> State:
+    """Take in what came of a response; changes and returns `state`.
+
+    Args:
+        state: what was learned before.
+        kind: of the threat.
+        asset_class: of the entity.
+        playbook: what was chosen, by the machine or by a person.
+        success: whether the threat was contained.
+        seconds: until it was, or until the response was given up.
+        cost: what it cost, in the units of the documented cost.
+        documented: what was documented of the playbook then; it is what the outcome is held against.
+    """
+    key = (kind, asset_class, playbook)
+    if key not in state.cells and len(state.cells) >= CELLS:
+        del state.cells[min(state.cells, key=lambda held: (state.cells[held].trials, held))]
+    cell = state.cells.setdefault(key, Cell(documented=UNDOCUMENTED))
+    if documented is not None:
+        cell.documented = documented.success
+    cell.trials += 1
+    cell.successes += bool(success)
+    cell.seconds.add(seconds)
+    cell.cost.add(cost)
+    return state
+
+
+def _expert(candidates: Sequence[Candidate]) -> int:
+    return max(range(len(candidates)), key=lambda i: (candidates[i].success, -i))
+
+
+def _belief(state: State, kind: str, asset_class: str, candidates: Sequence[Candidate], policy: Policy) -> Belief:
+    documented = {each.playbook: each.success for each in candidates}
+    return believe(state.cells, (kind, asset_class), documented, policy.spread)
+
+
+def _shares(belief: Belief, candidates: Sequence[Candidate], policy: Policy) -> NDArray[np.float64]:
+    """The chance of every candidate; they sum to one."""
+    count = len(candidates)
+    expert = _expert(candidates)
+    draws = belief.draws(_normals(count))
+    allowed = belief.better_than(expert) > policy.guard
+    allowed[expert] = True
+    guarded = _best_shares(draws, allowed)
+    free = np.array([each.reversible for each in candidates])
+    if not free.any():
+        return guarded
+    explored = (1.0 - policy.uniform) * _best_shares(draws, free) + policy.uniform * free / free.sum()
+    return (1.0 - policy.explore) * guarded + policy.explore * explored
+
+
+def _best_shares(draws: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """How often each candidate is the best of those allowed."""
+    best = np.argmax(np.where(among, draws, -np.inf), axis=1)
+    return np.asarray(np.bincount(best, minlength=draws.shape[1]) / len(draws))
+
+
+@lru_cache(maxsize=64)
+def _normals(count: int) -> NDArray[np.float64]:
+    half = np.random.default_rng(0).standard_normal((DRAWS // 2, count))
+    return np.concatenate([half, -half])
+
+
+def _measured(state: State, place: tuple[str, str, str], what: str) -> tuple[Sums, Sums]:
+    """What was measured of a playbook in its cell, and everywhere else."""
+    here, elsewhere = Sums(), Sums()
+    for key, cell in state.cells.items():
+        if key[2] == place[2]:
+            (here if key == place else elsewhere).join(getattr(cell, what))
+    return here, elsewhere
