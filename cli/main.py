@@ -9,7 +9,21 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from cli import audit, bench, demo, feedback, incidents, models, projections, rules, run, status, threats
+from cli import (
+    audit,
+    bench,
+    demo,
+    feedback,
+    incidents,
+    models,
+    projections,
+    responses,
+    rules,
+    run,
+    status,
+    threats,
+    workflows,
+)
 from cli.context import Context
 from domain.errors import MyrmidonError
 
@@ -25,7 +39,9 @@ app = typer.Typer(
 USAGE_ERROR: Final[Any] = typer.BadParameter.__base__
 """What typer raises when the words of a command do not fit; it keeps the class to itself."""
 
-for group in (run, demo, status, threats, incidents, feedback, rules, models, projections, audit, bench):
+for group in (
+    run, demo, status, threats, incidents, feedback, responses, workflows, rules, models, projections, audit, bench,
+):  # fmt: skip
     group.register(app)
 
 

@@ -21,8 +21,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from agents.detector.policy import Policy as DetectorPolicy
 from agents.responder.policy import Policy as ResponderPolicy
-from config.response import ResponseSettings
 from config.actuators import ActuatorTable, PlaybookSettings
+from config.response import ResponseSettings
 from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
 

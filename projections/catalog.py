@@ -8,17 +8,21 @@ from typing import Any, Final
 
 from domain.journal import Recorded
 from domain.values import Micros
-from projections import feeds, health, incidents, threats
+from projections import feeds, health, incidents, responses, threats, workflows
 from projections.view import Memory, Parked, Row, View, at_rest, digest, digest_of, fold, in_memory
 
-VIEWS: Final[dict[str, View]] = {view.name: view for view in (feeds.VIEW, health.VIEW, incidents.VIEW, threats.VIEW)}
+VIEWS: Final[dict[str, View]] = {
+    view.name: view for view in (feeds.VIEW, health.VIEW, incidents.VIEW, responses.VIEW, threats.VIEW, workflows.VIEW)
+}
 """Every view by name."""
 
 DOCUMENTS: Final[dict[str, Callable[[Row], dict[str, Any]]]] = {
     "feeds": feeds.document,
     "health": health.document,
     "incidents": incidents.document,
+    "responses": responses.document,
     "threats": threats.document,
+    "workflows": workflows.document,
 }
 """What makes of a row of a view the document that other tools read."""
 

@@ -7,27 +7,34 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from adapters.act import build_actuators
 from adapters.artifacts import Artifacts
 from adapters.feeds import EVERY_LOG, FeedSpec, ReadAhead, UsageError, open_telemetry
 from adapters.lease import LeaseTaken, take
 from adapters.log import open_log
 from adapters.log.base import ChainedLog
 from adapters.log.checkpoint import write_checkpoint
+from adapters.own import own_infrastructure
+from adapters.playbooks import load_playbooks, unfit
 from adapters.rulebook import Rulebook
 from adapters.views import Views
+from agents.responder.respond_policy import ResponsePolicy
 from config.home import Home
 from config.settings import Settings, load_settings
 from domain.values import Micros
 from engine.rules.ruleset import RuleSet
-from scheduler.follower import Following
+from scheduler.choosing import Selector
 from scheduler.health import HealthWatch
 from scheduler.hunt import Hunt
 from scheduler.intake import intake
 from scheduler.jobs import Clockwork, Job
 from scheduler.recovery import History, OrderBook, Recorded, Snapshot, histories, order_path, save_snapshot
+from scheduler.respond import Responses, World
 from scheduler.restore import restore
-from scheduler.runner import Pace, Runner, Stats
+from scheduler.runner import Agent, Pace, Runner, Stats
+from scheduler.stalls import StallWatch
 from scheduler.verdicts import Verdicts
 
 AGENTS = ("detector", "responder")
@@ -43,14 +50,28 @@ def wall_clock() -> Micros:
     return time.time_ns() // 1000
 
 
-def settle(parts: Parts) -> None:
-    """Let responder and views follow what was just recorded, unless a running daemon does that anyway."""
+def settle(parts: Parts, patience: float = 30.0) -> bool:
+    """Let responder and views follow what was just recorded; False when a running daemon does that anyway.
+
+    What it sets going in the world is waited for at most so many seconds.
+    """
     try:
-        with take(parts.home.log_location, "agent-responder"):
-            for agent in _agents(parts, ["responder"]):
+        with ExitStack() as stack:
+            stack.enter_context(take(parts.home.log_location, "agent-responder"))
+            agents = _agents(parts, ["responder"], stack)
+            for agent in agents:
                 agent.catch_up()
+            for agent in agents:
+                agent.finish(patience)
+                agent.settle()
     except LeaseTaken:
-        return
+        return False
+    parts.views.catch_up(parts.journal)
+    return True
+
+
+def follow_views(parts: Parts) -> None:
+    """Let the views follow, whoever else does so too."""
     parts.views.catch_up(parts.journal)
 
 
@@ -124,9 +145,11 @@ def running(
         telemetry = ReadAhead(feeds, [spec.name for spec in specs])
         sys.setswitchinterval(SWITCH)
         stack.callback(telemetry.close)
+        workers = _agents(parts, agents, stack, now)
         idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
         if not until_eof:
-            idle = stack.enter_context(Clockwork(_jobs(parts, telemetry, specs, now), journal, now)).drain
+            jobs = _jobs(parts, telemetry, specs, now, workers)
+            idle = stack.enter_context(Clockwork(jobs, journal, now)).drain
         yield Runner(
             journal=journal,
             until_eof=until_eof,
@@ -136,7 +159,7 @@ def running(
             gaps=gaps,
             orders=orders,
             verdicts=verdicts,
-            agents=_agents(parts, agents),
+            agents=workers,
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
             save=lambda hunt, resume: save_snapshot(
@@ -148,12 +171,46 @@ def running(
         )
 
 
-def _agents(parts: Parts, names: Sequence[str]) -> list[Following]:
+def _agents(
+    parts: Parts, names: Sequence[str], stack: ExitStack, now: Callable[[], Micros] = wall_clock
+) -> list[Agent]:
     """The followers that append, in the order in which they work: what one records the next one reads."""
-    made: list[Following] = []
-    if "responder" in names:
-        made.append(intake(parts.journal, parts.settings.responder))
-    return made
+    if "responder" not in names:
+        return []
+    responses = Responses(parts.journal, response_policy(parts), _world(parts, now))
+    stack.callback(responses.close)
+    return [intake(parts.journal, parts.settings.responder), responses]
+
+
+def response_policy(parts: Parts) -> ResponsePolicy:
+    """What the responder may do, with this machine and what it needs on the never-block list."""
+    settings = parts.settings
+    # who only observes touches nothing: there is no need to ask for names
+    own = () if settings.response.mode == "observe" else own_infrastructure(settings.model_dump())
+    return settings.response.policy(local_networks=settings.thresholds.local_networks, own=own)
+
+
+def _world(parts: Parts, now: Callable[[], Micros]) -> World:
+    settings = parts.settings
+    actuators = build_actuators(settings.actuators, parts.home.path)
+    playbooks = load_playbooks(settings.playbooks)
+    inside = [ip_network(each) for each in settings.thresholds.local_networks]
+    return World(
+        actuators=actuators,
+        chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators)),
+        classify=lambda entity: _inside(entity, inside),
+        now=now,
+        hosts=settings.response.hosts,
+    )
+
+
+def _inside(entity: str, networks: Sequence[IPv4Network | IPv6Network]) -> str:
+    """Class of an entity that nobody classed: whether it is ours."""
+    try:
+        address = ip_address(entity)
+    except ValueError:
+        return ""
+    return "inside" if any(address in network for network in networks) else "outside"
 
 
 def _now_and_then(look: Callable[[], RuleSet | None], seconds: float) -> Callable[[], RuleSet | None]:
@@ -188,14 +245,23 @@ def _same_kind(spec: FeedSpec, history: History) -> None:
         )
 
 
-def _jobs(parts: Parts, telemetry: ReadAhead, specs: Sequence[FeedSpec], now: Callable[[], Micros]) -> list[Job]:
+def _jobs(
+    parts: Parts, telemetry: ReadAhead, specs: Sequence[FeedSpec], now: Callable[[], Micros], agents: Sequence[Agent]
+) -> list[Job]:
     """What a live run does by the clock."""
+    stalls = StallWatch(parts.journal, parts.views, now, parts.settings.response.stalled_after)
+
+    def troubles() -> list[str]:
+        stuck = [trouble for agent in agents if isinstance(agent, Responses) for trouble in agent.troubles()]
+        return [*stuck, *stalls.troubles()]
+
     health = HealthWatch(
         parts.journal,
         now,
         feeds=[spec.name for spec in specs],
         quiet=telemetry.quiet_since,
         silent_after=parts.settings.run.silent_after,
+        troubles=troubles,
     )
 
     def checkpoint() -> str:
@@ -206,5 +272,6 @@ def _jobs(parts: Parts, telemetry: ReadAhead, specs: Sequence[FeedSpec], now: Ca
 
     return [
         Job(name="health", seconds=parts.settings.run.health_every, work=health.report),
+        Job(name="workflows", seconds=parts.settings.run.health_every, work=stalls.look),
         Job(name="checkpoint", seconds=parts.settings.run.checkpoint_every, work=checkpoint),
     ]

@@ -38,6 +38,7 @@ def work_incident(
             observe(state, recorded)
             if isinstance(recorded.fact, INCIDENT_FACTS):
                 evolve(state, recorded.fact, recorded.occurred_at)
+            if recorded.stream.startswith("incident/"):  # whoever wrote it last
                 latest[recorded.stream] = recorded
     drafts = []
     expected: dict[str, int] = {}

@@ -55,6 +55,9 @@ class Following:
         if self.position > self._journal.tracked(self.name):
             self._journal.append([], progress=Progress(tracking={self.name: self.position}))
 
+    def finish(self, patience: float) -> None:
+        """Nothing is under way beside the log: there is nothing to wait for."""
+
     def _fold(self) -> None:
         self.mind = self._make()
         self.parked: set[str] = set()

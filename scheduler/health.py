@@ -24,12 +24,14 @@ class HealthWatch:
         feeds: Sequence[str],
         quiet: Callable[[str], float],
         silent_after: float,
+        troubles: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self._journal = journal
         self._now = now
         self._feeds = feeds
         self._quiet = quiet
         self._silent_after = silent_after
+        self._troubles = troubles
         history = journal.read_stream(f"region/{REGION}")
         reports = [recorded.fact for recorded in history if isinstance(recorded.fact, HealthReported)]
         self._last = reports[-1] if reports else None
@@ -39,10 +41,17 @@ class HealthWatch:
         silent = tuple(name for name in self._feeds if self._quiet(name) >= self._silent_after)
         parked = {
             recorded.fact.stream
-            for recorded in self._journal.read_stream("follower/responder")
+            for name in ("responder", "responses")
+            for recorded in self._journal.read_stream(f"follower/{name}")
             if isinstance(recorded.fact, FollowerFault)
         }
-        command = Observe(region=REGION, feeds=len(self._feeds), silent_feeds=silent, parked_streams=len(parked))
+        command = Observe(
+            region=REGION,
+            feeds=len(self._feeds),
+            silent_feeds=silent,
+            parked_streams=len(parked),
+            troubles=tuple(self._troubles()),
+        )
         for fact in decide(command, self._last):
             self._last = fact
             stream = f"region/{REGION}"

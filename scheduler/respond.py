@@ -30,6 +30,7 @@ from agents.responder.respond_state import (
     judge_threat,
     remember,
 )
+from domain.events import Fact
 from domain.facts.incident import IncidentContained, IncidentEscalated, IncidentMerged, IncidentOpened, ThreatLinked
 from domain.facts.operation import SettingChanged
 from domain.facts.response import Action, ActionVerified, ResponseApproved
@@ -53,8 +54,8 @@ PERSON = "operator:"
 class Chooser(Protocol):
     """Chooses playbooks, and learns from what became of them. A pure function of the facts that it was shown."""
 
-    def learn(self, recorded: Recorded) -> None:
-        """Take in a fact."""
+    def learn(self, fact: Fact, at: Micros) -> None:
+        """Take in a fact that occurred at `at`."""
 
     def choose(self, suspect: Suspect, asset_class: str, level: Level, seed: UUID) -> Choice | None:
         """The playbook for a threat; None when none fits."""
@@ -113,7 +114,7 @@ class ResponseMind:
             )
         else:
             observe(self.state, recorded)
-        self._chooser.learn(recorded)
+        self._chooser.learn(recorded.fact, recorded.occurred_at)
 
     def decide(self, recorded: Recorded) -> list[Draft]:
         """What follows from a new fact."""
@@ -144,6 +145,7 @@ class ResponseMind:
         if isinstance(draft.fact, RESPONSE_FACTS):
             trail = _Trail(last=draft.event_id, workflow=draft.correlation, at=draft.occurred_at)
             self._apply(draft.fact, trail, person=False)
+        self._chooser.learn(draft.fact, draft.occurred_at)
 
     def contained(self, drafts: Sequence[Draft]) -> list[Draft]:
         """`incident-contained` where these facts, absorbed already, put the last action of a response in force."""
@@ -283,7 +285,7 @@ class Responses:
         """Record the position."""
         self._following.settle()
 
-    def finish(self, patience: float = 30.0) -> None:
+    def finish(self, patience: float) -> None:
         """Wait at most so many seconds until nothing is under way: for commands that end."""
         until = time.monotonic() + patience
         while (left := until - time.monotonic()) > 0:
@@ -322,7 +324,9 @@ class Responses:
         drafts = mind.follow_up(report.response, events)
         for draft in drafts:
             mind.absorb(draft)
-        drafts += mind.contained(drafts)
+        for contained in mind.contained(drafts):
+            mind.absorb(contained)
+            drafts.append(contained)
         self._journal.append(drafts)
         return len(drafts)
 

@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import gc
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,13 @@ UNUSABLE = "a file of the feed could not be used"
 """Reason of a fault; its sample is the file's name: paths enter no decided fact."""
 
 
+LOOK_AGAIN = 0.25
+"""Seconds between two looks of the agents at least, however busy the feeds are: time ends what they did."""
+
+PATIENCE = 30.0
+"""Seconds that the end of a run waits for effects that are under way."""
+
+
 class Follower(Protocol):
     """Something that reads on in the log when it is told to."""
 
@@ -40,6 +48,9 @@ class Agent(Follower, Protocol):
 
     def settle(self) -> None:
         """Record the position even though nothing was decided since."""
+
+    def finish(self, patience: float) -> None:
+        """Wait at most so many seconds for what is under way in the world, and record what came of it."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -85,6 +96,7 @@ class Runner:
     _since_snapshot: int = 0
     _since_views: int = 0
     _since_record: int = 0
+    _look_again: float = 0.0
 
     def run(self) -> None:
         """Work until the feeds end or the telemetry is stopped; leaves a snapshot and everything followed up."""
@@ -147,6 +159,8 @@ class Runner:
         return {feed: hunt.recorded(self.telemetry.cursor(feed).body).to_cursor() for feed, hunt in self.hunts.items()}
 
     def _now_and_then(self, *, busy: bool) -> None:
+        if time.monotonic() >= self._look_again:
+            self._respond()
         if self._since_snapshot >= self.pace.snapshot_rows:
             self._snapshot()
         if self.views is not None and (not busy or self._since_views >= self.pace.view_rows):
@@ -164,6 +178,7 @@ class Runner:
         self.idle()
 
     def _respond(self) -> None:
+        self._look_again = time.monotonic() + LOOK_AGAIN
         for agent in self.agents:
             agent.catch_up()
 
@@ -188,6 +203,8 @@ class Runner:
                 steps.append(hunt.close())
         self._record(steps)
         self._respond()
+        for agent in self.agents:
+            agent.finish(PATIENCE)
         self._settle()
         self._snapshot()
         if self.views is not None:

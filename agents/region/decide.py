@@ -1,7 +1,7 @@
 """What a region says of its health: only when it changes, so that a quiet system writes nothing.
 
 Rules:
-    1. A silent feed or a parked stream degrades health.
+    1. A silent feed, a parked stream, an action that cannot be taken back or a stalled workflow degrades health.
     2. When every feed is silent there is nothing to defend with: critical.
 """
 
@@ -20,6 +20,7 @@ class Observe:
     feeds: int
     silent_feeds: tuple[str, ...]
     parked_streams: int = 0
+    troubles: tuple[str, ...] = ()
 
 
 def decide(command: Observe, last: HealthReported | None) -> list[HealthReported]:
@@ -33,6 +34,7 @@ def decide(command: Observe, last: HealthReported | None) -> list[HealthReported
     reasons = [f"feed {name} is silent" for name in sorted(command.silent_feeds)]
     if command.parked_streams:
         reasons.append(f"{command.parked_streams} streams are parked")
+    reasons += command.troubles
     report = HealthReported(region=command.region, health=_health(command), reasons=tuple(reasons))
     return [] if report == last else [report]
 
@@ -40,4 +42,4 @@ def decide(command: Observe, last: HealthReported | None) -> list[HealthReported
 def _health(command: Observe) -> Health:
     if command.feeds and len(command.silent_feeds) == command.feeds:
         return "critical" if command.feeds > 1 else "degraded"
-    return "degraded" if command.silent_feeds or command.parked_streams else "healthy"
+    return "degraded" if command.silent_feeds or command.parked_streams or command.troubles else "healthy"

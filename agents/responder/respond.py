@@ -11,9 +11,9 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID, uuid5
 
 from agents.responder.playbook import Playbook, Step
@@ -48,7 +48,8 @@ from domain.facts.response import (
 from domain.gate import Request, Ruling, Standing, admit, network_of, target_of
 from domain.values import NAMESPACE, Level, Micros
 
-BY_POLICY = "the policy asks for no approval"
+NETS: Final = frozenset({"ipv4_net", "ipv6_net"})
+BY_POLICY: Final = "the policy asks for no approval"
 
 
 class NotPossible(MyrmidonError):  # noqa: N818 - says what it is
@@ -223,7 +224,7 @@ def concrete(policy: ResponsePolicy, response: UUID, suspect: Suspect, playbook:
     """The playbook's steps against the entity and peers of a threat, none longer than the policy allows."""
     actions: dict[UUID, Action] = {}
     for step in playbook.steps:
-        for target in _targets(step, suspect):
+        for target in targets_of(step, suspect):
             made = Action(
                 action=uuid5(NAMESPACE, f"action|{response.hex}|{step.step}|{target}"),
                 step=step.step,
@@ -238,26 +239,35 @@ def concrete(policy: ResponsePolicy, response: UUID, suspect: Suspect, playbook:
     return tuple(actions.values())
 
 
-def _targets(step: Step, suspect: Suspect) -> Iterable[str]:
+def targets_of(step: Step, suspect: Suspect) -> tuple[str, ...]:
+    """What a step acts on here: a step about addresses passes names over, and one about names passes addresses over."""
     match step.target:
         case "entity":
-            return (_written(step, suspect.entity),)
+            wanted: tuple[str, ...] = (suspect.entity,)
         case "peer":
-            return tuple(dict.fromkeys(_written(step, peer) for peer in suspect.peers))
+            wanted = suspect.peers
         case literal:
             return (literal,)
+    return tuple(dict.fromkeys(_written(step, each) for each in wanted if _fits(step.target_type, each)))
+
+
+def _fits(target_type: str, target: str) -> bool:
+    is_address = network_of(target) is not None
+    if target_type in NETS:
+        return is_address
+    return not (target_type == "domain_name" and is_address)
 
 
 def _written(step: Step, target: str) -> str:
     """An address as a network where the step wants a network."""
     network = network_of(target)
-    return str(network) if network is not None and step.target_type in {"ipv4_net", "ipv6_net"} else target
+    return str(network) if network is not None and step.target_type in NETS else target
 
 
 def _type_for(wanted: str, target: str) -> str:
     """`ipv4_net` in a playbook stands for both families: the target says which it is."""
     network = network_of(target)
-    return f"ipv{network.version}_net" if network is not None and wanted in {"ipv4_net", "ipv6_net"} else wanted
+    return f"ipv{network.version}_net" if network is not None and wanted in NETS else wanted
 
 
 def _propose(
@@ -338,7 +348,7 @@ def _rulings(
 def standing_of(state: ResponseState, around: Circumstances) -> Standing:
     """What the gate has to know of the moment."""
     return Standing(
-        targets=frozenset(target for _, _, target in state.holds),
+        targets=frozenset(target for _, _, target, _ in state.holds),
         started=tuple(state.started),
         hosts=max(state.hosts, around.hosts),
     )

@@ -63,8 +63,8 @@ REMEMBERED: Final = 20_000
 """Threats, incidents and levels of proposals that are kept at most; the oldest are forgotten first."""
 
 ActionEvent: TypeAlias = ActionStarted | ActionSucceeded | ActionFailed | ActionVerified | ActionUndone
-Hold: TypeAlias = tuple[str, str, str]
-"""(actuator, verb, target): what actions share."""
+Hold: TypeAlias = tuple[str, str, str, str]
+"""(actuator, verb, target, owner): what actions share. What creates something of its own (a ticket) shares nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +157,7 @@ class ResponseState:
 
 def hold_of(action: Action) -> Hold:
     """What an action shares with others."""
-    return action.actuator, action.verb, target_of(action)
+    return action.actuator, action.verb, target_of(action), action.action.hex if action.verb == "create" else ""
 
 
 def graver(one: Level, other: Level) -> bool:

@@ -8,9 +8,12 @@ from uuid import UUID, uuid5
 from hypothesis import strategies as st
 
 from domain.events import Fact
+from domain.facts import alert as al
+from domain.facts import assessment as x
 from domain.facts import incident as i
 from domain.facts import model as m
 from domain.facts import operation as o
+from domain.facts import response as r
 from domain.facts import telemetry as t
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Draft
@@ -25,11 +28,17 @@ def uid(name: object) -> UUID:
 
 
 def drafts(*facts: tuple[str, Fact], start: int = NOON, actor: str = "detector") -> list[Draft]:
-    """One draft a fact, a second apart."""
+    """One draft a fact, a second apart; what is about no threat of its own belongs to the workflow of threat a."""
     return [
-        Draft(event_id=uid((start, n, stream)), stream=stream, fact=fact, occurred_at=start + n * SECOND, actor=actor)
+        Draft(
+            event_id=uid((start, n, stream)), stream=stream, fact=fact, occurred_at=start + n * SECOND, actor=actor,
+            correlation=getattr(fact, "threat", None) or (uid("a") if stream.startswith(WORKFLOW) else None),
+        )
         for n, (stream, fact) in enumerate(facts)
-    ]
+    ]  # fmt: skip
+
+
+WORKFLOW = ("incident/", "response/", "alert/", "assessment/", "workflow/")
 
 
 def flow(n: int = 0) -> Flow:
@@ -156,6 +165,61 @@ RULES = o.RulesLoaded(
 )
 
 
+def proposed(name: object = "R", threat: object = "a") -> tuple[str, Fact]:
+    action = r.Action(
+        action=uid("act"), step="s", actuator="firewall", verb="deny", target_type="ipv4_net",
+        target="203.0.113.9/32", ttl=600 * SECOND, undo="allow",
+    )  # fmt: skip
+    half = r.Estimate(mean=0.5, low=0.1, high=0.9)
+    return f"response/{uid(name)}", r.ResponseProposed(
+        response=uid(name), incident=uid("A"), threat=uid(threat), threat_kind="beacon", level="high",
+        entity="10.0.0.5", asset_class="inside", playbook="block", playbook_version="v1", actions=(action,),
+        asking=(), candidates=("block", "watch"), propensity=0.75, success=half, duration=half, cost=half, mode="act",
+    )  # fmt: skip
+
+
+def acted(what: str, name: object = "R") -> tuple[str, Fact]:
+    """A fact of a response and its one action."""
+    both = {"response": uid(name), "action": uid("act")}
+    made: dict[str, Fact] = {
+        "approved": r.ResponseApproved(response=uid(name), reason="the policy asks for no approval"),
+        "rejected": r.ResponseRejected(response=uid(name), reason="no"),
+        "expired": r.ResponseExpired(response=uid(name)),
+        "undo": r.UndoRequested(response=uid(name), reason="operator"),
+        "started": r.ActionStarted(**both, target="203.0.113.9/32", expires_at=NOON + 900 * SECOND),
+        "succeeded": r.ActionSucceeded(**both, milliseconds=1.5, receipt="ok"),
+        "failed": r.ActionFailed(**both, phase="undo", attempt=1, error="not today"),
+        "refused": r.ActionFailed(**both, phase="gate", attempt=0, error="rate: too many"),
+        "verified": r.ActionVerified(**both, in_force=True, evidence="seen"),
+        "unseen": r.ActionVerified(**both, in_force=False, evidence="not seen"),
+        "undone": r.ActionUndone(**both, reason="operator", evidence="gone"),
+    }
+    return f"response/{uid(name)}", made[what]
+
+
+def told() -> list[tuple[str, Fact]]:
+    """Facts of assessments and alerts."""
+    about = {"alert": uid("alert"), "incident": uid("A"), "channel": "soc", "route": "all"}
+    title = {"level": "high", "risk": 7.1, "title": "t", "entities": ("10.0.0.5",)}
+    threat, scope = uid("a"), x.Scope(entity="10.0.0.5")
+    some: list[tuple[str, Fact]] = [
+        (f"assessment/{threat}", x.ThreatAssessed(threat=threat, risk=7.1, level="high", contributions=())),
+        (f"assessment/{threat}", x.ThreatMerged(threat=threat, into=uid("b"), count=2)),
+        (f"assessment/{threat}", x.ThreatSuppressed(threat=threat, suppression=uid("S"), reason="known")),
+        (
+            "suppression/S",
+            x.SuppressionAdded(suppression=uid("S"), scope=scope, expires_at=NOON, reason="r", covered=1),
+        ),
+        ("suppression/S", x.SuppressionRemoved(suppression=uid("S"), reason="r")),
+        ("alert/1", al.AlertRouted(**about, **title, trigger="opened", not_before=0, grouped=0)),
+        ("alert/1", al.AlertSuppressed(**about, reason="rate")),
+        ("alert/1", al.AlertEscalated(**about, **title, waited_seconds=60)),
+        ("alert/1", al.AlertFailed(alert=uid("alert"), channel="soc", attempt=1, error="down", dead=True)),
+        ("alert/1", al.AlertDelivered(alert=uid("alert"), channel="soc", attempt=2, milliseconds=3.0, receipt="200")),
+    ]
+    return some
+
+
 def story() -> list[Draft]:
     """A feed, two threats, two incidents that merge, verdicts, and the state of parts."""
     return drafts(
@@ -185,7 +249,13 @@ def story() -> list[Draft]:
         ("job/retrain", o.JobStarted(job="retrain")),
         ("job/retrain", o.JobFinished(job="retrain", result="ok")),
         done("A", "acknowledged"),
+        *told(),
+        proposed(),
+        *(acted(what) for what in ("approved", "started", "succeeded", "verified")),
         (f"incident/{uid('A')}", i.IncidentContained(incident=uid("A"), response=uid("R"))),
+        *(acted(what) for what in ("undo", "failed", "undone")),
+        *(pair for name in ("Q", "P") for pair in (proposed(name), acted("rejected", name), acted("expired", name))),
+        (f"workflow/{uid('a')}", r.WorkflowStalled(workflow=uid("a"), waiting_for="an answer", seconds=900)),
         done("A", "resolved"),
         (f"incident/{uid('A')}", i.IncidentReopened(incident=uid("A"), threat=uid("a"))),
         closed(),
@@ -207,6 +277,13 @@ def _facts() -> st.SearchStrategy[tuple[str, Fact]]:
         st.builds(linked, name, name, st.sampled_from(["flows", "merged"]), risk),
         st.builds(merged, name, name),
         st.builds(done, name, st.sampled_from(["acknowledged", "resolved", "note", "escalated"])),
+        st.builds(proposed, name, name),
+        st.builds(
+            acted,
+            st.sampled_from(["approved", "rejected", "started", "succeeded", "failed", "refused", "verified", "unseen",
+                             "undo", "undone"]),
+            name,
+        ),
         st.builds(lambda h: ("region/local", o.HealthReported(region="local", health=h, reasons=("x",))),
                   st.sampled_from(["healthy", "degraded"])),
         st.builds(lambda j: (f"job/{j}", o.JobFailed(job=j, error="\x00 no")), text),

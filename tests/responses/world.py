@@ -17,7 +17,7 @@ from domain.facts.operation import SettingChanged
 from domain.facts.response import Action, Estimate, ResponseApproved, ResponseRejected, UndoRequested
 from domain.facts.threat import VerdictGiven
 from domain.gate import GatePolicy
-from domain.journal import Draft, Recorded, follow
+from domain.journal import Draft, follow
 from domain.values import HOUR, MINUTE, NAMESPACE, SECOND, level_of
 from scheduler.respond import MODE, Responses, World
 from tests.projections.story import detected, uid
@@ -99,7 +99,7 @@ class Always:
 
     playbook: Playbook
 
-    def learn(self, recorded: Recorded) -> None:
+    def learn(self, fact: Fact, at: int) -> None:
         """Nothing to learn."""
 
     def choose(self, suspect, asset_class, level, seed) -> Choice | None:
