@@ -271,15 +271,13 @@ def listing(
     """Responses that were active in the span and fit, the latest first."""
     at = VIEW.table.c
     query = select(VIEW.table)
-    for holds, wanted in (
-        (at.updated_at >= since, since),
-        (at.proposed_at <= until, until),
-        (at.entity == entity, entity),
-        (at.status == status, status),
-        (at.incident == incident, incident),
-    ):
+    if since is not None:
+        query = query.where(at.updated_at >= since)
+    if until is not None:
+        query = query.where(at.proposed_at <= until)
+    for column, wanted in ((at.entity, entity), (at.status, status), (at.incident, incident)):
         if wanted is not None:
-            query = query.where(holds)
+            query = query.where(column == wanted)
     return query.order_by(at.updated_at.desc(), at.id).limit(limit)
 
 

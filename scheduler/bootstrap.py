@@ -59,10 +59,10 @@ def settle(parts: Parts, patience: float = 30.0) -> bool:
         with ExitStack() as stack:
             stack.enter_context(take(parts.home.log_location, "agent-responder"))
             agents = _agents(parts, ["responder"], stack)
+            while sum(agent.catch_up() for agent in agents):
+                for agent in agents:
+                    agent.finish(patience)
             for agent in agents:
-                agent.catch_up()
-            for agent in agents:
-                agent.finish(patience)
                 agent.settle()
     except LeaseTaken:
         return False

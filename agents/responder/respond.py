@@ -49,6 +49,9 @@ from domain.gate import Request, Ruling, Standing, admit, network_of, target_of
 from domain.values import NAMESPACE, Level, Micros
 
 NETS: Final = frozenset({"ipv4_net", "ipv6_net"})
+CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
+"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
+
 BY_POLICY: Final = "the policy asks for no approval"
 
 
@@ -500,6 +503,8 @@ def tasks(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[Tas
 
 
 def contained(state: ResponseState, response: UUID) -> bool:
-    """Whether every action of a response is in force, seen with own eyes."""
+    """Whether every action of a response is in force, seen with own eyes, and one of them holds the threat back."""
     known = state.responses.get(response)
-    return known is not None and all(held.state == "verified" for held in known.actions.values())
+    if known is None or not all(held.state == "verified" for held in known.actions.values()):
+        return False
+    return any(held.action.verb in CONTAINING for held in known.actions.values())
