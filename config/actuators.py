@@ -69,11 +69,19 @@ class NftablesSettings(BaseModel):
         description="Its table of the family `inet`: nobody else should write to it.",
     )
     reach: tuple[str, ...] = Field(
-        default=(), description="Networks that a contained host may still talk to (its managers, patch servers)."
+        default=(),
+        description="Networks that a contained host may still talk to (its managers, patch servers): a list, or a text "
+        "with commas.",
     )
     rate: int = Field(default=10, ge=1, description="New connections a second that all slowed addresses share.")
     burst: int = Field(default=20, ge=1, description="New connections that may exceed the rate at once.")
     timeout: float = Field(default=5.0, gt=0.0, description="Seconds that a call of `nft` may take.")
+
+    @field_validator("reach", mode="before")
+    @classmethod
+    def _listed(cls, given: Any) -> Any:
+        """From the environment a list comes as a text."""
+        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
 
     @field_validator("reach")
     @classmethod

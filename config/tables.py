@@ -5,6 +5,7 @@ A test holds the files equal to what stands here, so that the pages are never ou
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -12,9 +13,13 @@ from inspect import getdoc
 from pathlib import Path
 from typing import Any, Final
 
+from config.actuators import PARTS, TYPES
 from config.settings import Settings
 from domain.events import FACTS, VERSIONS
 from domain.values import KINDS, level_of
+
+PLAYBOOKS: Final = Path(__file__).resolve().parent / "playbooks"
+"""The shipped playbooks."""
 
 
 def settings_page() -> str:
@@ -24,8 +29,23 @@ def settings_page() -> str:
     lines += ["`MYRMIDON_RUN__BATCH_ROWS=500` is `[run] batch_rows = 500`. Durations in microseconds end in `us`.", ""]
     for section in Settings.model_fields:
         value = getattr(settings, section)
-        lines += [f"## `{section}`", "", *_section(value), ""]
+        lines += [f"## `{section}`", "", *(_actuators() if section == "actuators" else _section(value)), ""]
     return "\n".join(lines)
+
+
+def _actuators() -> Iterator[str]:
+    """The options of our own actuators, type by type."""
+    parts = ", ".join(f"`{part}`" for part in PARTS)
+    yield "One table `[actuators.NAME]` for each actuator that playbooks name; `type` says what it is."
+    yield f"The shipped playbooks name {parts}; what is not set is a `dry-run`. See [actuators.md](actuators.md)."
+    for of, model in TYPES.items():
+        yield from ("", f'### `type = "{of}"`', "", (getdoc(model) or "").split("\n")[0])
+        options = {name: info for name, info in model.model_fields.items() if name != "type"}
+        if options:
+            yield from ("", "| option | default | meaning |", "|---|---|---|")
+        for name, info in options.items():
+            default = "must be set" if info.is_required() else _shown(info.default)
+            yield f"| `{name}` | {default} | {info.description or ''} |"
 
 
 def _section(value: Any) -> Iterator[str]:
@@ -47,8 +67,11 @@ def _rows(value: Any, prefix: str) -> Iterator[str]:
         if is_dataclass(part):
             yield from _rows(part, f"{prefix}{name}.")
         else:
-            shown = ", ".join(map(str, part)) if isinstance(part, tuple | frozenset | list) else part
-            yield f"| `{prefix}{name}` | {shown} | {meanings.get(name, '')} |"
+            yield f"| `{prefix}{name}` | {_shown(part)} | {meanings.get(name, '')} |"
+
+
+def _shown(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, tuple | frozenset | list) else value
 
 
 def _meanings(owner: type) -> dict[str, str]:
@@ -81,7 +104,39 @@ def kinds_page() -> str:
     return "\n".join([*lines, ""])
 
 
-PAGES: Final = {"settings.md": settings_page, "facts.md": facts_page, "kinds.md": kinds_page}
+def library_page() -> str:
+    """Every shipped playbook: what it answers, what it does and for how long, what it costs, what it is tagged with."""
+    lines = ["# The shipped playbooks", "", "How they are made: [playbooks.md](playbooks.md).", ""]
+    lines += [
+        "| playbook | against | does | undo | cost | ATT&CK | D3FEND | NIST CSF 2.0 |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for file in sorted(PLAYBOOKS.glob("*.json")):
+        lines.append("| " + " | ".join(_playbook(file.stem, json.loads(file.read_text("utf-8")))) + " |")
+    return "\n".join([*lines, ""])
+
+
+def _playbook(name: str, body: dict[str, Any]) -> Iterator[str]:
+    own = next(iter(body["playbook_extensions"].values()))
+    steps = [step for step in body["workflow"].values() if step["type"] == "action"]
+    yield f"`{name}`: {body['description']}"
+    yield "every kind" if set(own["kinds"]) == set(KINDS) else ", ".join(own["kinds"])
+    yield "; ".join(step["commands"][0]["description"] for step in steps)
+    yield ", ".join(
+        dict.fromkeys(extension["undo"] for step in steps for extension in step["step_extensions"].values())
+    )
+    yield f"{body['impact'] / 10:g}"
+    for framework in ("MITRE ATT&CK", "MITRE D3FEND", "NIST CSF 2.0"):
+        tags = (tag["external_id"] for step in steps for tag in step["external_references"] if tag["name"] == framework)
+        yield " ".join(dict.fromkeys(tags)) or "-"
+
+
+PAGES: Final = {
+    "settings.md": settings_page,
+    "facts.md": facts_page,
+    "kinds.md": kinds_page,
+    "library.md": library_page,
+}
 """Pages by file name in docs/."""
 
 

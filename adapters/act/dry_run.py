@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from adapters.act.options import options_of
 from adapters.act.record import Done, Record
-from adapters.act.targets import UNDOES, TargetError, host_of
+from adapters.act.targets import UNDOES, TargetError, target_of
 from agents.responder.ports import ActuatorError, Effect
 from config.actuators import DryRunSettings
 from domain.facts.response import Action
@@ -39,11 +39,10 @@ class DryRun:
         """Whether some actuator of ours could do it."""
         if (action.verb, action.target_type) not in self.undoes:
             raise ActuatorError(f"{self.name}: cannot {action.verb} {action.target_type}; see docs/playbooks.md")
-        if action.target_type in {"ipv4_net", "ipv6_net"}:
-            try:
-                host_of(action)
-            except TargetError as error:
-                raise ActuatorError(f"{self.name}: {error}") from None
+        try:
+            target_of(action)
+        except TargetError as error:
+            raise ActuatorError(f"{self.name}: {error}") from None
 
     def execute(self, action: Action, expires_at: Micros) -> str:
         """Write it down."""

@@ -7,6 +7,7 @@ Rules:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from types import MappingProxyType
@@ -40,6 +41,35 @@ BROADCAST: Final = IPv4Address("255.255.255.255")
 
 class TargetError(ValueError):
     """A target that cannot or must not be acted on."""
+
+
+NAME: Final = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*\.?")
+"""A domain name."""
+
+
+def target_of(action: Action) -> str:
+    """The target of an action as its target type wants it: an address, a domain name, or a text.
+
+    Raises:
+        TargetError: it is not what its type says, or one that nobody may act on.
+    """
+    if action.target_type in {"ipv4_net", "ipv6_net"}:
+        return str(host_of(action))
+    if action.target_type == "domain_name":
+        return name_of(action)
+    return action.target
+
+
+def name_of(action: Action) -> str:
+    """The domain name that an action is about.
+
+    Raises:
+        TargetError: it is none.
+    """
+    last = action.target.rstrip(".").rsplit(".", 1)[-1]
+    if not NAME.fullmatch(action.target) or last.isdigit():
+        raise TargetError(f"{action.target!r} is no domain name")
+    return action.target
 
 
 def host_of(action: Action) -> IPv4Address | IPv6Address:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from adapters.playbooks.document import PlaybookError, open_document, usable
+from adapters.playbooks.document import MissingPlaybooks, PlaybookError, open_document, usable
 from adapters.playbooks.runnable import playbook_of
 from agents.responder.playbook import Playbook
 from agents.responder.ports import Actuator
@@ -42,7 +42,7 @@ def load_playbooks(settings: PlaybookSettings) -> dict[str, Playbook]:
     """The playbooks that can be carried out, by name, in the order of the names. What is refused is left out.
 
     Raises:
-        PlaybookError: the folder that was set is not there.
+        MissingPlaybooks: the folder that was set is not there.
     """
     return dict(load_library(settings).playbooks)
 
@@ -51,7 +51,7 @@ def load_library(settings: PlaybookSettings) -> Library:
     """The playbooks, and why others were refused.
 
     Raises:
-        PlaybookError: the folder that was set is not there.
+        MissingPlaybooks: the folder that was set is not there.
     """
     found: dict[str, tuple[Playbook, Path]] = {}
     refused: list[str] = []
@@ -94,11 +94,24 @@ def unfit(playbook: Playbook, actuators: Mapping[str, Actuator]) -> list[str]:
     return reasons
 
 
+def files_of(path: Path) -> list[Path]:
+    """The playbooks of a folder, in the order of their names; or the one file.
+
+    Raises:
+        MissingPlaybooks: there is neither.
+    """
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
+        raise MissingPlaybooks(f"{path}: no such file or folder of playbooks")
+    return sorted(one for one in path.glob("*.json") if not one.name.startswith("."))
+
+
 def _files(settings: PlaybookSettings) -> list[Path]:
-    files = sorted(SHIPPED.glob("*.json")) if settings.shipped else []
+    files = files_of(SHIPPED) if settings.shipped else []
     if settings.dir:
         own = Path(settings.dir).expanduser()
         if not own.is_dir():
-            raise PlaybookError(f"{own}: no such folder of playbooks; set [playbooks] dir to one that is there")
-        files += sorted(path for path in own.glob("*.json") if not path.name.startswith("."))
+            raise MissingPlaybooks(f"{own}: no such folder of playbooks; set [playbooks] dir to one that is there")
+        files += files_of(own)
     return files

@@ -128,7 +128,7 @@ AGENTS: Final[Mapping[str, Shape]] = {
 }
 """Agents and targets by the type of their identifier."""
 
-ANY_AGENT: Final = Shape(needs={"type": text(), "name": text()}, open=True)
+ANY_AGENT: Final = Shape(needs={"type": text(), "name": text()}, may={"agent_target_extensions": EXTENSIONS}, open=True)
 
 _LOGIN: Final[Mapping[str, Kind]] = {
     "name": text(), "description": text(), "password": text(), "kms": flag, "kms_key_identifier": text(),

@@ -22,6 +22,12 @@ class PlaybookError(MyrmidonError):
     """A playbook that cannot be used: the file, the place in it, and why."""
 
 
+class MissingPlaybooks(PlaybookError):  # noqa: N818 - says what it is
+    """A file or folder of playbooks that was named is not there."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
     """A document as it was read.
@@ -66,12 +72,16 @@ def open_document(file: Path) -> Document:
 
 def document_of(file: str, raw: bytes) -> Document:
     """The document that these bytes are."""
-    body, problems = parsed(raw)
+    try:
+        body, problems = parsed(raw)
+        problems = problems or list(checked(body))
+    except RecursionError:
+        body, problems = None, [Problem(place="", reason="is nested too deeply")]
     return Document(
         file=file,
         body=body if isinstance(body, dict) else {},
         version=sha256(raw).hexdigest()[:16],
-        problems=tuple(problems or checked(body)),
+        problems=tuple(problems),
     )
 
 
@@ -102,8 +112,6 @@ def parsed(raw: bytes) -> tuple[Any, list[Problem]]:
         return None, [Problem(place="", reason="is not UTF-8: write it anew as UTF-8")]
     except json.JSONDecodeError as error:
         return None, [Problem(place=f"line {error.lineno}", reason=f"is no JSON: {error.msg}")]
-    except RecursionError:
-        return None, [Problem(place="", reason="is nested too deeply")]
     return body, [Problem(place=name, reason="stands twice in one object") for name in twice]
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, cast, get_args
 
 from adapters.playbooks.document import Document, PlaybookError
+from adapters.playbooks.shape import one_line
 from adapters.playbooks.workflow import Json, decoded
 from agents.responder.playbook import Playbook, Step
 from domain.values import DAY, Micros, ThreatKind
@@ -53,6 +54,8 @@ def playbook_of(document: Document) -> Playbook:
     body, name = document.body, Path(document.file).stem
     if not ONCE.fullmatch(name):
         raise NotRunnable(f"{document.file}: its name may hold small letters, digits, '.', '_' and '-' only")
+    if body.get("revoked"):
+        raise NotRunnable(f"{document.file}: not runnable: its author revoked it")
     own = body.get("playbook_extensions", {}).get(EXTENSION, {})
     steps = tuple(_step(document, key, body["workflow"][key]) for key in _line(document))
     return Playbook(
@@ -184,4 +187,4 @@ def _actuator(document: Document, key: str, agent: str) -> str:
 
 
 def _refused(document: Document, key: str, reason: str) -> NotRunnable:
-    return NotRunnable(f"{document.file}: not runnable: step {key}: {reason}")
+    return NotRunnable(f"{document.file}: not runnable: step {key}: {one_line(reason)}")

@@ -31,7 +31,7 @@ class Problem:
     grave: bool = True
 
     def __str__(self) -> str:
-        return f"{self.place or '(document)'}: {self.reason}"
+        return one_line(f"{self.place or '(document)'}: {self.reason}")
 
 
 Kind: TypeAlias = Callable[[Any, str], Iterator[Problem]]
@@ -82,6 +82,15 @@ def under(place: str, name: str | int) -> str:
     if not re.fullmatch(r"[\w-]+", name):
         return f'{place}["{name[:80]}"]'
     return f"{place}.{name}" if place else name
+
+
+def one_line(said: str) -> str:
+    r"""Text of somebody else as one line that steers no terminal.
+
+    >>> one_line("a\nb")
+    'a\ufffdb'
+    """
+    return said if said.isprintable() else "".join(c if c.isprintable() else "\ufffd" for c in said)
 
 
 def named(value: Any) -> str:
