@@ -41,7 +41,8 @@ USAGE_ERROR: Final[Any] = typer.BadParameter.__base__
 """What typer raises when the words of a command do not fit; it keeps the class to itself."""
 
 for group in (
-    run, demo, status, threats, incidents, feedback, responses, workflows, playbooks, rules, models, projections, audit, bench,
+    run, demo, status, threats, incidents, feedback, responses, workflows, playbooks, rules, models, projections, audit,
+    bench,
 ):  # fmt: skip
     group.register(app)
 

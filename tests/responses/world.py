@@ -7,40 +7,23 @@ from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid5
 
 from adapters.log import open_log
-from agents.responder.playbook import Playbook, Step
+from agents.responder.playbook import Playbook
 from agents.responder.ports import ActuatorError, Effect
-from agents.responder.respond import Choice
 from agents.responder.respond_policy import ResponsePolicy
 from domain.events import Fact
 from domain.facts import incident as i
 from domain.facts.operation import SettingChanged
-from domain.facts.response import Action, Estimate, ResponseApproved, ResponseRejected, UndoRequested
+from domain.facts.response import Action, ResponseApproved, ResponseRejected, UndoRequested
 from domain.facts.threat import VerdictGiven
 from domain.gate import GatePolicy
 from domain.journal import Draft, follow
 from domain.values import HOUR, MINUTE, NAMESPACE, SECOND, level_of
 from scheduler.respond import MODE, Responses, World
 from tests.projections.story import detected, uid
+from tests.responses.chosen import BLOCK, Always
 
 T0 = 1_790_000_000 * SECOND
-EVEN = Estimate(mean=0.5, low=0.1, high=0.9)
 LOCAL = ("10.0.0.0/8", "192.168.0.0/16")
-
-BLOCK = Playbook(
-    name="block-peers",
-    playbook="playbook--1",
-    version="v1",
-    title="Block the peers",
-    description="",
-    kinds=("beacon", "exfiltration"),
-    steps=(
-        Step(
-            step="deny", name="deny", actuator="wall", verb="deny", target_type="ipv4_net", target="peer",
-            ttl=10 * MINUTE, undo="allow", approval=False,
-        ),
-    ),
-    duration=5.0, cost=1.0, techniques=(), defends=(), csf=(),
-)  # fmt: skip
 
 
 def asking(playbook: Playbook = BLOCK) -> Playbook:
@@ -91,24 +74,6 @@ class Wall:
 
     def count(self, verb: str) -> int:
         return sum(called == verb for called, _ in self.calls)
-
-
-@dataclass
-class Always:
-    """A chooser that knows one playbook."""
-
-    playbook: Playbook
-
-    def learn(self, fact: Fact, at: int) -> None:
-        """Nothing to learn."""
-
-    def choose(self, suspect, asset_class, level, seed) -> Choice | None:
-        if suspect.kind not in self.playbook.kinds:
-            return None
-        return Choice(
-            playbook=self.playbook, candidates=(self.playbook.name,), propensity=1.0,
-            success=EVEN, duration=EVEN, cost=EVEN,
-        )  # fmt: skip
 
 
 class Site:
