@@ -59,7 +59,9 @@ def settle(parts: Parts, patience: float = 30.0) -> bool:
         with ExitStack() as stack:
             stack.enter_context(take(parts.home.log_location, "agent-responder"))
             agents = _agents(parts, ["responder"], stack)
-            while sum(agent.catch_up() for agent in agents):
+            appended = 1
+            while appended:
+                appended = sum(agent.catch_up() for agent in agents)
                 for agent in agents:
                     agent.finish(patience)
             for agent in agents:
