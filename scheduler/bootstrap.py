@@ -253,9 +253,9 @@ def _jobs(
     """What a live run does by the clock."""
     stalls = StallWatch(parts.journal, parts.views, now, parts.settings.response.stalled_after)
 
-    def troubles() -> list[str]:
-        stuck = [trouble for agent in agents if isinstance(agent, Responses) for trouble in agent.troubles()]
-        return [*stuck, *stalls.troubles()]
+    def faults() -> list[str]:
+        stuck = [fault for agent in agents if isinstance(agent, Responses) for fault in agent.faults()]
+        return [*stuck, *stalls.faults()]
 
     health = HealthWatch(
         parts.journal,
@@ -263,7 +263,7 @@ def _jobs(
         feeds=[spec.name for spec in specs],
         quiet=telemetry.quiet_since,
         silent_after=parts.settings.run.silent_after,
-        troubles=troubles,
+        faults=faults,
     )
 
     def checkpoint() -> str:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from agents.responder.concrete import targets_of
 from agents.responder.playbook import Playbook
-from agents.responder.respond import Choice, targets_of
+from agents.responder.respond import Choice
 from agents.responder.respond_state import Suspect
 from domain.events import Fact
 from domain.facts.incident import IncidentContained

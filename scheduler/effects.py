@@ -15,8 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from agents.responder.due import Task
 from agents.responder.ports import Actuator, ActuatorError, Effect
-from agents.responder.respond import Report, Task
+from agents.responder.respond import Report
 from domain.facts.response import Action, Phase
 from domain.gate import Ruling
 from domain.values import Micros

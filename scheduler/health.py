@@ -24,14 +24,14 @@ class HealthWatch:
         feeds: Sequence[str],
         quiet: Callable[[str], float],
         silent_after: float,
-        troubles: Callable[[], Sequence[str]] = lambda: (),
+        faults: Callable[[], Sequence[str]] = lambda: (),
     ) -> None:
         self._journal = journal
         self._now = now
         self._feeds = feeds
         self._quiet = quiet
         self._silent_after = silent_after
-        self._troubles = troubles
+        self._faults = faults
         history = journal.read_stream(f"region/{REGION}")
         reports = [recorded.fact for recorded in history if isinstance(recorded.fact, HealthReported)]
         self._last = reports[-1] if reports else None
@@ -50,7 +50,7 @@ class HealthWatch:
             feeds=len(self._feeds),
             silent_feeds=silent,
             parked_streams=len(parked),
-            troubles=tuple(self._troubles()),
+            faults=tuple(self._faults()),
         )
         for fact in decide(command, self._last):
             self._last = fact

@@ -17,8 +17,9 @@ from typing import Protocol
 from uuid import UUID
 
 from agents.responder import respond
+from agents.responder.due import Task, tasks
 from agents.responder.ports import Actuator
-from agents.responder.respond import Choice, Report, Task
+from agents.responder.respond import Choice, Report
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
 from agents.responder.respond_state import (
     RESPONSE_FACTS,
@@ -31,6 +32,7 @@ from agents.responder.respond_state import (
     remember,
 )
 from domain.events import Fact
+from domain.facts.assessment import ThreatAssessed
 from domain.facts.incident import IncidentContained, IncidentEscalated, IncidentMerged, IncidentOpened, ThreatLinked
 from domain.facts.operation import SettingChanged
 from domain.facts.response import Action, ActionVerified, ResponseApproved
@@ -220,6 +222,8 @@ def observe(state: ResponseState, recorded: Recorded) -> None:
                     peers=fact.peers,
                 ),
             )
+        case ThreatAssessed() as fact if fact.threat in state.suspects:
+            remember(state, replace(state.suspects[fact.threat], level=fact.level, risk=fact.risk))
         case IncidentOpened() | ThreatLinked() as fact:
             belong(state, fact.incident, fact.threat)
         case IncidentMerged() as fact:
@@ -273,8 +277,18 @@ class Responses:
         """What it thinks just now."""
         return self._following.mind  # type: ignore[return-value]  # made by the line above
 
+    @property
+    def position(self) -> int:
+        """How far it has read."""
+        return self._following.position
+
+    def nudged(self) -> bool:
+        """Whether outcomes wait to be recorded."""
+        return self._came.is_set()
+
     def catch_up(self) -> int:
         """Decide on what is new, record what was done, let time pass, and hand out what is to be done."""
+        self._came.clear()
         appended = self._following.catch_up()
         appended += self._collect()
         appended += self._expire()
@@ -294,13 +308,12 @@ class Responses:
             if not self._under_way:
                 return
             self._came.wait(min(left, 0.5))
-            self._came.clear()
 
     def close(self) -> None:
         """Begin nothing further."""
         self._outbox.close()
 
-    def troubles(self) -> list[str]:
+    def faults(self) -> list[str]:
         """What cannot be taken back: for the health of the house."""
         state = self.mind.state
         return [
@@ -348,7 +361,7 @@ class Responses:
         return appended + len(drafts)
 
     def _hand_out(self) -> None:
-        for task in respond.tasks(self._policy, self.mind.state, self._world.now()):
+        for task in tasks(self._policy, self.mind.state, self._world.now()):
             action = task.action.action
             if action in self._under_way:
                 continue

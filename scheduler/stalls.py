@@ -43,7 +43,7 @@ class StallWatch:
             self._journal.append([_draft(row, now) for row in found])
         return f"{len(found)} workflows are stalled" if found else None
 
-    def troubles(self) -> Sequence[str]:
+    def faults(self) -> Sequence[str]:
         """What stands still, in words: for the health of the house."""
         still = self._views.rows("workflows", workflows.listing(status="stalled", limit=1000))
         return [f"{len(still)} workflows are stalled: see `myrmidon workflows list --status stalled`"] if still else []

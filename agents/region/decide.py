@@ -20,7 +20,7 @@ class Observe:
     feeds: int
     silent_feeds: tuple[str, ...]
     parked_streams: int = 0
-    troubles: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
 
 
 def decide(command: Observe, last: HealthReported | None) -> list[HealthReported]:
@@ -34,7 +34,7 @@ def decide(command: Observe, last: HealthReported | None) -> list[HealthReported
     reasons = [f"feed {name} is silent" for name in sorted(command.silent_feeds)]
     if command.parked_streams:
         reasons.append(f"{command.parked_streams} streams are parked")
-    reasons += command.troubles
+    reasons += command.faults
     report = HealthReported(region=command.region, health=_health(command), reasons=tuple(reasons))
     return [] if report == last else [report]
 
@@ -42,4 +42,4 @@ def decide(command: Observe, last: HealthReported | None) -> list[HealthReported
 def _health(command: Observe) -> Health:
     if command.feeds and len(command.silent_feeds) == command.feeds:
         return "critical" if command.feeds > 1 else "degraded"
-    return "degraded" if command.silent_feeds or command.parked_streams or command.troubles else "healthy"
+    return "degraded" if command.silent_feeds or command.parked_streams or command.faults else "healthy"

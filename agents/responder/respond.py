@@ -5,7 +5,7 @@ Rules:
     2. What the gate refuses for every action is rejected at once; what it asks for waits for a person; the rest begins.
     3. No answer in time is no action. An answer after that comes too late.
     4. An action is begun by a fact (`action-started`) that is recorded before its effect.
-    5. What is to be done in the world (`tasks`) follows from the state alone, so a restart goes on where it stood.
+    5. What is to be done in the world (`agents/responder/due.py`) follows from the state alone, so a restart goes on where it stood.
     6. An action whose carrying out failed too often is taken back: nobody knows how far it went.
 """
 
@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID, uuid5
 
-from agents.responder.playbook import Playbook, Step
+from agents.responder.concrete import concrete
+from agents.responder.playbook import Playbook
 from agents.responder.ports import Effect
-from agents.responder.respond_policy import Circumstances, ResponsePolicy, back_off
+from agents.responder.respond_policy import Circumstances, ResponsePolicy
 from agents.responder.respond_state import (
     Held,
     Response,
@@ -45,10 +46,9 @@ from domain.facts.response import (
     UndoReason,
     UndoRequested,
 )
-from domain.gate import Request, Ruling, Standing, admit, network_of, target_of
+from domain.gate import Request, Ruling, Standing, admit, target_of
 from domain.values import NAMESPACE, Level, Micros
 
-NETS: Final = frozenset({"ipv4_net", "ipv6_net"})
 CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
 """OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
 
@@ -155,25 +155,6 @@ class Report:
 Command: TypeAlias = Propose | Approve | Reject | TakeBack | Begin | Recall | Expire | Report
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """Something to be done in the world now.
-
-    Attributes:
-        why: why it is taken back, if it is.
-        until: when the target is let go, if this is an action to be carried out.
-        again: it may have been done already (a restart, a failed attempt): look first.
-    """
-
-    response: UUID
-    action: Action
-    did: Literal["do", "undo"]
-    why: UndoReason | None
-    until: Micros
-    again: bool
-    urgency: float
-
-
 def decide(
     policy: ResponsePolicy, command: Command, state: ResponseState, around: Circumstances
 ) -> list[ResponseEvent]:
@@ -221,56 +202,6 @@ def gravest(state: ResponseState, incident: UUID) -> Suspect | None:
 def response_id(incident: UUID, threat: UUID, level: Level) -> UUID:
     """Id of the response to a threat of an incident at a level."""
     return uuid5(NAMESPACE, f"response|{incident.hex}|{threat.hex}|{level}")
-
-
-def concrete(policy: ResponsePolicy, response: UUID, suspect: Suspect, playbook: Playbook) -> tuple[Action, ...]:
-    """The playbook's steps against the entity and peers of a threat, none longer than the policy allows."""
-    actions: dict[UUID, Action] = {}
-    for step in playbook.steps:
-        for target in targets_of(step, suspect):
-            made = Action(
-                action=uuid5(NAMESPACE, f"action|{response.hex}|{step.step}|{target}"),
-                step=step.step,
-                actuator=step.actuator,
-                verb=step.verb,
-                target_type=_type_for(step.target_type, target),
-                target=target,
-                ttl=min(step.ttl, policy.gate.max_ttl),
-                undo=step.undo,
-            )
-            actions.setdefault(made.action, made)
-    return tuple(actions.values())
-
-
-def targets_of(step: Step, suspect: Suspect) -> tuple[str, ...]:
-    """What a step acts on here: a step about addresses passes names over, and one about names passes addresses over."""
-    match step.target:
-        case "entity":
-            wanted: tuple[str, ...] = (suspect.entity,)
-        case "peer":
-            wanted = suspect.peers
-        case literal:
-            return (literal,)
-    return tuple(dict.fromkeys(_written(step, each) for each in wanted if _fits(step.target_type, each)))
-
-
-def _fits(target_type: str, target: str) -> bool:
-    is_address = network_of(target) is not None
-    if target_type in NETS:
-        return is_address
-    return not (target_type == "domain_name" and is_address)
-
-
-def _written(step: Step, target: str) -> str:
-    """An address as a network where the step wants a network."""
-    network = network_of(target)
-    return str(network) if network is not None and step.target_type in NETS else target
-
-
-def _type_for(wanted: str, target: str) -> str:
-    """`ipv4_net` in a playbook stands for both families: the target says which it is."""
-    network = network_of(target)
-    return f"ipv{network.version}_net" if network is not None and wanted in NETS else wanted
 
 
 def _propose(
@@ -467,39 +398,6 @@ def _undone(held: Held, command: Report) -> ResponseEvent:
         reason=held.undo or command.why or "ttl",
         evidence=command.effect.evidence if command.effect else command.receipt,
     )
-
-
-def why_back(policy: ResponsePolicy, held: Held, now: Micros) -> UndoReason | None:
-    """Why an action is to be taken back now; None when it is to stay."""
-    if held.undo is not None:
-        return held.undo
-    if held.expires_at <= now:
-        return "ttl"
-    return "failure" if held.tries >= policy.tries else None
-
-
-def tasks(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[Task]:
-    """What is to be done in the world now. What is under way already is offered again: the outbox knows it."""
-    found = []
-    for held in state.live.values():
-        back = why_back(policy, held, now)
-        if not back and held.state != "started":
-            continue
-        failures = held.undo_tries if back else held.tries
-        if failures and now - held.failed_at < back_off(policy, failures):
-            continue
-        found.append(
-            Task(
-                response=held.response,
-                action=held.action,
-                did="undo" if back else "do",
-                why=back,
-                until=state.until(held),
-                again=held.tries > 0,
-                urgency=11.0 if back else 1.0,
-            )
-        )
-    return found
 
 
 def contained(state: ResponseState, response: UUID) -> bool:

@@ -189,10 +189,10 @@ def test_an_undo_that_fails_is_tried_again_with_growing_pauses_and_said():
     assert kinds(site.later(10 * MINUTE)) == ["action-failed"]
     assert site.later(SECOND) == []
     assert kinds(site.later(SECOND)) == ["action-failed"]
-    assert site.agent.troubles() == ["deny 203.0.113.9/32 cannot be taken back (2 attempts)"]
+    assert site.agent.faults() == ["deny 203.0.113.9/32 cannot be taken back (2 attempts)"]
     site.wall.broken = set()
     assert kinds(site.later(4 * SECOND)) == ["action-undone"]
-    assert site.agent.troubles() == []
+    assert site.agent.faults() == []
 
 
 def test_an_undo_whose_effect_stays_is_no_undo():
