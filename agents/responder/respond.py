@@ -5,7 +5,7 @@ Rules:
     2. What the gate refuses for every action is rejected at once; what it asks for waits for a person; the rest begins.
     3. No answer in time is no action. An answer after that comes too late.
     4. An action is begun by a fact (`action-started`) that is recorded before its effect.
-    5. What is to be done in the world (`agents/responder/due.py`) follows from the state alone, so a restart goes on where it stood.
+    5. What is to be done in the world follows from the state alone (`due.py`): a restart goes on where it stood.
     6. An action whose carrying out failed too often is taken back: nobody knows how far it went.
 """
 
