@@ -150,13 +150,17 @@ class Site:
         self.record("settings", SettingChanged(key=MODE, value=mode), "operator:x")
 
     def approve(self, response: UUID) -> None:
-        self.record(f"response/{response}", ResponseApproved(response=response, reason="looks right"), "operator:x")
+        self._answer(response, ResponseApproved(response=response, reason="looks right"))
 
     def reject(self, response: UUID) -> None:
-        self.record(f"response/{response}", ResponseRejected(response=response, reason="no"), "operator:x")
+        self._answer(response, ResponseRejected(response=response, reason="no"))
 
     def undo(self, response: UUID) -> None:
-        self.record(f"response/{response}", UndoRequested(response=response, reason="operator"), "operator:x")
+        self._answer(response, UndoRequested(response=response, reason="operator"))
+
+    def _answer(self, response: UUID, fact: Fact) -> None:
+        stream = f"response/{response}"
+        self.record(stream, fact, "operator:x", self.journal.read_stream(stream)[0].correlation)
 
     def responses(self) -> list[UUID]:
         return [r.fact.response for f in follow(self.journal) for r in f if r.fact.kind == "response-proposed"]
