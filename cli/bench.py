@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(help="Measurements: figures, protocol and data.", no_args_is_help=True)
     group.command("throughput")(throughput)
     group.command("detection")(detection)
+    group.command("response")(response)
     app.add_typer(group, name="bench")
 
 
@@ -52,6 +53,17 @@ def detection(
     if unknown:
         raise typer.BadParameter(f"there is no part {unknown[0]!r}: use {', '.join(PARTS)}")
     emit(ctx, measure(data, seed, tuple(part or PARTS), note), render)
+
+
+def response(
+    ctx: typer.Context,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="Worlds: seeds 0 to this, for each table.")] = 25,
+    sweep: Annotated[int, typer.Option(min=0, max=1000, help="Worlds of each variant; 0: no sweep.")] = 5,
+) -> None:
+    """How well playbooks are chosen, against fixed tables, in worlds whose truth is known."""
+    from bench.response import measure
+
+    emit(ctx, measure(range(seeds), range(sweep), note), render)
 
 
 def render(document: dict[str, Any]) -> str:

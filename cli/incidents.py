@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cli import working
+from cli import plan, working
 from cli.output import emit, short, table, when
 from cli.reading import Entity, LevelOption, Limit, Since, Until, moment, nothing_yet, one, opened, there
 
@@ -22,6 +22,7 @@ def register(app: typer.Typer) -> None:
     group.command("list")(list_incidents)
     group.command("show")(show)
     working.register(group)
+    plan.register(group)
     app.add_typer(group, name="incidents")
 
 

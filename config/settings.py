@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from agents.detector.policy import Policy as DetectorPolicy
 from agents.responder.policy import Policy as ResponderPolicy
 from config.actuators import ActuatorTable, PlaybookSettings
+from config.planning import PlanningSettings
 from config.response import ResponseSettings
 from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
@@ -96,6 +97,7 @@ class Settings(BaseSettings):
     response: ResponseSettings = ResponseSettings()
     playbooks: PlaybookSettings = PlaybookSettings()
     actuators: ActuatorTable = Field(default_factory=dict)
+    planning: PlanningSettings = PlanningSettings()
     seed: int = 0
     """Seed of everything that is fitted."""
 

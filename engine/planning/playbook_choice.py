@@ -6,7 +6,8 @@ Rules:
     2. Success is learned by kind of threat, class of asset and playbook; an outcome also teaches, less, about the same
        playbook elsewhere and about how hard this kind is on this class (`engine.planning.posterior`).
     3. Most of the time (1 - `explore`) the best-looking playbook is chosen, but another than the expert's only if it is
-       better with a probability above `guard`. Which one looks best is drawn from what is believed (Thompson sampling).
+       better with a probability above `guard`. Which one looks best is drawn from what is believed (Thompson sampling),
+       with its deviations times `temper`: below 1 it is bolder in using what it knows.
     4. With probability `explore` the draw is free of the guard, but only among reversible playbooks; a share of it,
        `uniform`, is even, so that every reversible playbook keeps a chance that is known and not zero.
     5. The chances of all candidates are computed first (`Choice.shares`), and the choice is drawn from exactly these by
@@ -24,7 +25,7 @@ only on evidence; our guard is a probability, not their bound on the summed loss
     >>> isolate = Candidate(playbook="isolate", success=0.6, duration=300.0, cost=6.0)
     >>> first = choose(State(), "beacon", "server", [block, isolate], seed=1)
     >>> first.expert, round(first.success.mean, 2)
-    ('block', 0.66)
+    ('block', 0.65)
     >>> state = State()
     >>> for _ in range(40):
     ...     state = learn(state, "beacon", "server", "block", success=False, seconds=70.0, cost=2.0)
@@ -46,17 +47,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.facts.response import Estimate
-from engine.planning.amounts import Sums, expected
-from engine.planning.posterior import STANDARD, Belief, Cell, Spread, believe
+from engine.planning.amounts import expected
+from engine.planning.posterior import STANDARD, UNDOCUMENTED, Belief, Cell, Spread, believe
 
-CELLS: Final = 2_000
+CELLS: Final = 600
 """Cells (kind, asset class, playbook) that a state holds at most."""
 
 DRAWS: Final = 1_000
 """Fixed draws from the standard normal by which the chances are computed: the same for every choice."""
-
-UNDOCUMENTED: Final = 0.6
-"""Success of a playbook of which nothing is documented."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +83,14 @@ class Policy:
         guard: probability of being better above which a playbook may take the expert's place.
         explore: share of choices that are free of the guard.
         uniform: share of these that are even among the reversible playbooks.
+        temper: factor on the deviations of the guarded draw (0: the best expected, 1: plain Thompson sampling).
         spread: how far the truth may lie from the documents, by term.
     """
 
     guard: float = 0.6
     explore: float = 0.15
-    uniform: float = 0.2
+    uniform: float = 0.1
+    temper: float = 0.3
     spread: Spread = STANDARD
 
 
@@ -148,14 +148,15 @@ def choose(
     shares = _shares(belief, candidates, policy)
     picked = min(int(np.searchsorted(np.cumsum(shares), np.random.default_rng(seed).random())), len(candidates) - 1)
     chosen = candidates[picked]
+    duration, cost = _amounts(state, (kind, asset_class, chosen.playbook), chosen)
     return Choice(
         playbook=chosen.playbook,
         propensity=round(float(shares[picked]), 6),
         shares=tuple(round(float(share), 6) for share in shares),
         expert=candidates[_expert(candidates)].playbook,
         success=belief.estimate(picked),
-        duration=expected(*_measured(state, (kind, asset_class, chosen.playbook), "seconds"), chosen.duration),
-        cost=expected(*_measured(state, (kind, asset_class, chosen.playbook), "cost"), chosen.cost),
+        duration=duration,
+        cost=cost,
     )
 
 
@@ -195,6 +196,22 @@ def learn(
     return state
 
 
+def best(
+    state: State, kind: str, asset_class: str, candidates: Sequence[Candidate], *, policy: Policy = Policy()
+) -> str:
+    """The playbook of which most is expected, without guard or exploration; ties go to the one named first."""
+    belief = _belief(state, kind, asset_class, candidates, policy)
+    return candidates[int(np.argmax(belief.mean))].playbook
+
+
+def expect(
+    state: State, kind: str, asset_class: str, candidate: Candidate, *, policy: Policy = Policy()
+) -> tuple[Estimate, Estimate, Estimate]:
+    """What is expected of a playbook that somebody else chose: success, seconds and cost."""
+    success = _belief(state, kind, asset_class, [candidate], policy).estimate(0)
+    return success, *_amounts(state, (kind, asset_class, candidate.playbook), candidate)
+
+
 def _expert(candidates: Sequence[Candidate]) -> int:
     return max(range(len(candidates)), key=lambda i: (candidates[i].success, -i))
 
@@ -209,20 +226,21 @@ def _shares(belief: Belief, candidates: Sequence[Candidate], policy: Policy) -> 
     count = len(candidates)
     expert = _expert(candidates)
     draws = belief.draws(_normals(count))
-    allowed = belief.better_than(expert) > policy.guard
+    tempered = belief.mean + policy.temper * (draws - belief.mean)
+    allowed = np.asarray(belief.better_than(expert) > policy.guard)
     allowed[expert] = True
-    guarded = _best_shares(draws, allowed)
+    guarded = _best_shares(tempered, allowed)
     free = np.array([each.reversible for each in candidates])
     if not free.any():
         return guarded
     explored = (1.0 - policy.uniform) * _best_shares(draws, free) + policy.uniform * free / free.sum()
-    return (1.0 - policy.explore) * guarded + policy.explore * explored
+    return np.asarray((1.0 - policy.explore) * guarded + policy.explore * explored)
 
 
 def _best_shares(draws: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:
     """How often each candidate is the best of those allowed."""
-    best = np.argmax(np.where(among, draws, -np.inf), axis=1)
-    return np.asarray(np.bincount(best, minlength=draws.shape[1]) / len(draws))
+    winners = np.argmax(np.where(among, draws, -np.inf), axis=1)
+    return np.asarray(np.bincount(winners, minlength=draws.shape[1]) / len(draws))
 
 
 @lru_cache(maxsize=64)
@@ -231,10 +249,15 @@ def _normals(count: int) -> NDArray[np.float64]:
     return np.concatenate([half, -half])
 
 
-def _measured(state: State, place: tuple[str, str, str], what: str) -> tuple[Sums, Sums]:
-    """What was measured of a playbook in its cell, and everywhere else."""
-    here, elsewhere = Sums(), Sums()
+def _amounts(state: State, place: tuple[str, str, str], candidate: Candidate) -> tuple[Estimate, Estimate]:
+    """Expected seconds and cost of a playbook, from what was measured in its cell and everywhere else."""
+    here, elsewhere = Cell(documented=UNDOCUMENTED), Cell(documented=UNDOCUMENTED)
     for key, cell in state.cells.items():
         if key[2] == place[2]:
-            (here if key == place else elsewhere).join(getattr(cell, what))
-    return here, elsewhere
+            group = here if key == place else elsewhere
+            group.seconds.join(cell.seconds)
+            group.cost.join(cell.cost)
+    return (
+        expected(here.seconds, elsewhere.seconds, candidate.duration),
+        expected(here.cost, elsewhere.cost, candidate.cost),
+    )
