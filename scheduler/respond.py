@@ -282,6 +282,11 @@ class Responses:
         """How far it has read."""
         return self._following.position
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is under way in the world."""
+        return bool(self._under_way)
+
     def nudged(self) -> bool:
         """Whether outcomes wait to be recorded."""
         return self._came.is_set()

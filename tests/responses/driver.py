@@ -1,4 +1,4 @@
-"""A responder in a process of its own, to be killed: `python -m tests.responses.driver LOG URL TTL STOP_FILE`."""
+"""A responder in a process of its own, to be killed: `python -m tests.responses.driver LOG URL TTL STOP AHEAD`."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from tests.responses.chosen import BLOCK, Always
 MANY = 1_000_000
 
 
-def wall_clock() -> int:
-    return time.time_ns() // 1000
+def drive(location: str, url: str, ttl: float, stop: Path, ahead: float) -> None:
+    """Work until nothing is to be done and the file `stop` is there; the clock is `ahead` seconds."""
 
+    def wall_clock() -> int:
+        return time.time_ns() // 1000 + round(ahead * SECOND)
 
-def drive(location: str, url: str, ttl: float, stop: Path) -> None:
     playbook = replace(BLOCK, steps=tuple(replace(step, ttl=round(ttl * SECOND)) for step in BLOCK.steps))
     policy = ResponsePolicy(
         gate=GatePolicy(mode="act", max_targets=MANY, max_targets_window=MANY, max_share=1.0, rate=MANY),
@@ -34,10 +35,10 @@ def drive(location: str, url: str, ttl: float, stop: Path) -> None:
     world = World(actuators={"wall": wall}, chooser=lambda: Always(playbook), classify=lambda _: "", now=wall_clock)
     agent = Responses(open_log(location, wall_clock), policy, world)
     print("ready", flush=True)
-    while agent.catch_up() or agent.mind.state.responses or not stop.exists():
+    while agent.catch_up() or agent.busy or not stop.exists():
         time.sleep(0.002)
     agent.settle()
 
 
 if __name__ == "__main__":
-    drive(sys.argv[1], sys.argv[2], float(sys.argv[3]), Path(sys.argv[4]))
+    drive(sys.argv[1], sys.argv[2], float(sys.argv[3]), Path(sys.argv[4]), float(sys.argv[5]))
