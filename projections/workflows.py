@@ -83,8 +83,8 @@ class Workflow(ViewTable, table=True):
     moved_at: int = Field(sa_type=BigInteger, index=True)
     ended_at: int | None = Field(sa_type=BigInteger)
     position: int = Field(sa_type=BigInteger)
-    errors: int
-    count: int
+    errors: int = Field(sa_type=BigInteger)
+    count: int = Field(sa_type=BigInteger)
     steps: str
     waiting: str
 

@@ -25,6 +25,7 @@ from domain.facts.response import ActionUndone, ResponseExpired, ResponsePropose
 from domain.facts.threat import ThreatContinued
 from domain.values import MINUTE, SECOND, Level, Micros
 from engine.planning import playbook_choice as selector
+from engine.planning.posterior import UNDOCUMENTED
 
 DOCUMENTED: Final[Mapping[str, float]] = {
     "contain": 0.7, "deny": 0.7, "redirect": 0.65, "set": 0.5, "investigate": 0.2, "create": 0.2,
@@ -127,7 +128,7 @@ def _answers(playbook: Playbook, suspect: Suspect) -> bool:
 def _candidate(playbook: Playbook) -> selector.Candidate:
     return selector.Candidate(
         playbook=playbook.name,
-        success=max(DOCUMENTED.get(step.verb, selector.UNDOCUMENTED) for step in playbook.steps),
+        success=max(DOCUMENTED.get(step.verb, UNDOCUMENTED) for step in playbook.steps),
         duration=playbook.duration,
         cost=playbook.cost,
     )
