@@ -312,10 +312,10 @@ def _weight(keys: set[str]) -> int:
 
 
 def _inside(policy: GatePolicy, keys: set[str]) -> set[str]:
-    """Keys of targets that lie among our own hosts; a target that is no address (a device, a user) does."""
+    """Targets that lie among our own hosts. Names do not count here: what is denied by name lies outside."""
     ours = _networks(policy.local_networks)
     found = {key: network_of(key) for key in keys}
-    return {key for key, mine in found.items() if mine is None or any(_share(mine, known) for known in ours)}
+    return {key for key, mine in found.items() if mine is not None and any(_share(mine, known) for known in ours)}
 
 
 @lru_cache(maxsize=8)

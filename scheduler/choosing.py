@@ -62,14 +62,17 @@ class Selector:
         self._playbooks = {each.name: each for each in fitting}
         self._state = selector.State()
         self._watched: dict[UUID, _Watched] = {}
+        self._of_threat: dict[UUID, UUID] = {}
 
     def learn(self, fact: Fact, at: Micros) -> None:
         """Take in a fact that occurred at `at`."""
         match fact:
             case ResponseProposed():
                 self._watched[fact.response] = _Watched(proposed=fact, at=at)
-                while len(self._watched) > WATCHED:
-                    del self._watched[next(iter(self._watched))]
+                self._of_threat[fact.threat] = fact.response
+                for kept in (self._watched, self._of_threat):
+                    while len(kept) > WATCHED:
+                        del kept[next(iter(kept))]
             case ResponseRejected() | ResponseExpired():
                 self._watched.pop(fact.response, None)
             case IncidentContained() if fact.response in self._watched:
@@ -99,9 +102,10 @@ class Selector:
         )
 
     def _went_on(self, fact: ThreatContinued) -> None:
-        for watched in self._watched.values():
-            if watched.proposed.threat == fact.threat and watched.contained_at:
-                watched.went_on = watched.went_on or fact.last_seen > watched.contained_at + GRACE
+        response = self._of_threat.get(fact.threat)
+        watched = None if response is None else self._watched.get(response)
+        if watched is not None and watched.contained_at:
+            watched.went_on = watched.went_on or fact.last_seen > watched.contained_at + GRACE
 
     def _ended(self, fact: ActionUndone, at: Micros) -> None:
         watched = self._watched.pop(fact.response)

@@ -131,6 +131,11 @@ def test_a_share_of_our_own_hosts_at_most_is_acted_on():
     assert admit(POLICY, request(), Standing(targets=ours, hosts=100)).outcome == "allow"
 
 
+def test_names_that_are_denied_are_none_of_our_hosts():
+    names = frozenset(f"c2-{n}.example" for n in range(5))
+    assert admit(POLICY, request(action("c2-9.example", "domain_name")), Standing(targets=names)).outcome == "allow"
+
+
 def test_more_actions_an_hour_than_the_rate_are_refused():
     started = tuple((NOW - MINUTE, "203.0.113.9/32") for _ in range(60))
     assert admit(POLICY, request(), Standing(started=started, targets=frozenset({"203.0.113.9/32"}))).check == "rate"
