@@ -32,6 +32,11 @@ POLICY = replace(
 )
 
 
+MODES = st.sampled_from(["act", "act", "act", "suggest", "observe"])
+RISKS = st.sampled_from([9.5, 9.5, 9.5, 8.0, 6.0])
+SELDOM = st.sampled_from([False, False, False, True])
+
+
 class Swarm(RuleBasedStateMachine):
     """A responder in a world where commands come in any order."""
 
@@ -39,11 +44,7 @@ class Swarm(RuleBasedStateMachine):
         super().__init__()
         self.count = 0
 
-    @initialize(
-        mode=st.sampled_from(["observe", "suggest", "act"]),
-        asks=st.booleans(),
-        ttl=st.sampled_from([0, MINUTE, 2 * HOUR]),
-    )
+    @initialize(mode=MODES, asks=SELDOM, ttl=st.sampled_from([MINUTE, 20 * MINUTE, 2 * HOUR, 0]))
     def begin(self, mode, asks, ttl):
         steps = tuple(replace(step, ttl=ttl) for step in BLOCK.steps)
         playbook = replace(BLOCK, steps=steps)
@@ -51,23 +52,27 @@ class Swarm(RuleBasedStateMachine):
         self.asks = asks
         self.modes = [mode]
 
-    @rule(peers=st.lists(st.sampled_from(PEERS), max_size=6, unique=True), risk=st.sampled_from([6.0, 8.0, 9.5]))
-    def an_incident_opens(self, peers, risk):
+    @rule(peers=st.lists(st.sampled_from(PEERS), min_size=1, max_size=6, unique=True), risk=RISKS, later=SELDOM)
+    def an_incident_opens(self, peers, risk, later):
         self.count += 1
         self.site.incident(self.count, entity=f"10.0.0.{self.count % 200 + 1}", peers=tuple(peers), risk=risk)
+        if not later:
+            self.site.work()
 
-    @rule(which=st.integers(0, 50), said=st.sampled_from(["approve", "reject", "undo"]))
-    def an_operator_speaks(self, which, said):
+    @rule(which=st.integers(0, 50), said=st.sampled_from(["approve", "approve", "reject", "undo"]), later=SELDOM)
+    def an_operator_speaks(self, which, said, later):
         known = self.site.responses()
         if known:
-            getattr(self.site, said)(known[which % len(known)])
+            getattr(self.site, said)(known[-1 - which % len(known)])
+        if not later:
+            self.site.work()
 
     @rule(which=st.integers(1, 50), said=st.sampled_from(["correct", "incorrect"]))
     def a_verdict_is_given(self, which, said):
         if self.count:
             self.site.verdict(which % self.count + 1, said)
 
-    @rule(mode=st.sampled_from(["observe", "suggest", "act"]))
+    @rule(mode=MODES)
     def an_operator_changes_the_mode(self, mode):
         self.site.mode(mode)
 
@@ -75,7 +80,7 @@ class Swarm(RuleBasedStateMachine):
     def time_goes_by(self, span):
         self.site.now += span
 
-    @rule(verbs=st.sets(st.sampled_from(["check", "execute", "effect", "undo"]), max_size=2))
+    @rule(verbs=st.sampled_from([set(), set(), {"check"}, {"execute"}, {"effect"}, {"undo"}, {"execute", "undo"}]))
     def the_actuator_breaks_or_heals(self, verbs):
         self.site.wall.broken = verbs
 
@@ -135,5 +140,5 @@ class Swarm(RuleBasedStateMachine):
         assert not self.site.agent.mind.state.live
 
 
-Swarm.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+Swarm.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
 TestSwarm = Swarm.TestCase
