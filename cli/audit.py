@@ -154,7 +154,8 @@ def explain(
             story = threat_story(reading.journal, row)
         else:
             members = (reading.views.get("threats", threat) for threat in row["threats"])
-            story = incident_story(reading.journal, row, [threat for threat in members if threat])
+            responses = reading.views.list_responses(incident=row["id"])
+            story = incident_story(reading.journal, row, [threat for threat in members if threat], responses)
     emit(ctx, story, describe)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from cli.output import WIDTH, short, when
@@ -48,15 +48,23 @@ def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def incident_story(journal: Journal, row: dict[str, Any], threats: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """All that explains an incident: itself, its facts, and the story of each of its threats."""
-    facts, members = journal.read_stream(f"incident/{row['id']}"), list(threats)
+def incident_story(
+    journal: Journal,
+    row: dict[str, Any],
+    threats: Iterable[dict[str, Any]],
+    responses: Sequence[dict[str, Any]] = (),
+) -> dict[str, Any]:
+    """All that explains an incident: itself, its facts, what was done about it, and the story of each threat."""
+    streams = [f"incident/{row['id']}", *(f"response/{each['id']}" for each in responses)]
+    facts = sorted((r for stream in streams for r in journal.read_stream(stream)), key=lambda r: r.position)
+    members = list(threats)
     return {
         "kind": "incident",
         "id": row["id"],
         "what": summary(row, members),
         "incident": incident_view.document(row),
         "threats": [threat_story(journal, threat) for threat in members],
+        "responses": list(responses),
         "chain": [step(recorded, spoken(recorded)) for recorded in facts],
     }
 
@@ -122,7 +130,10 @@ def step(recorded: Recorded, says: str) -> dict[str, Any]:
     }
 
 
-SPEAKING: Final = ("title", "reason", "into", "text", "verdict", "correction")
+SPEAKING: Final = (
+    "title", "playbook", "reason", "into", "text", "verdict", "correction", "phase", "error", "target", "receipt",
+    "evidence",
+)  # fmt: skip
 """Fields of facts that say something to people."""
 
 
@@ -261,8 +272,25 @@ def _incident_note(story: dict[str, Any]) -> str:
         *_wrapped(story["what"]),
     ]
     chain = ["How it came about", *map(_link, story["chain"])]
+    done = ["Responses", *(line for response in story["responses"] for line in _response(response))]
+    parts = ["\n".join(head), "\n".join(chain)]
+    if len(done) > 1:
+        parts.insert(1, "\n".join(done))
     notes = (f"{'-' * WIDTH}\n{_threat_note(threat)}" for threat in threats)
-    return "\n\n".join(["\n".join(head), "\n".join(chain), *notes])
+    return "\n\n".join([*parts, *notes])
+
+
+def _response(response: dict[str, Any]) -> Iterator[str]:
+    """A response and its actions."""
+    chosen = f"{response['playbook']}, chosen with probability {response['propensity']:.3f}"
+    said = f"{response['decided_by']}: {response['reason']}" if response["decided_by"] else "waits for an answer"
+    yield from _wrapped(f"{response['id'][:8]}  {response['status']}: {chosen}; {said}")
+    for action in response["actions"]:
+        ends = f", until {when(action['expires_at'])}" if action["expires_at"] and not action["ended_at"] else ""
+        told = action["error"] or action["evidence"]
+        yield from _wrapped(
+            f"  - {action['verb']} {action['target']} by {action['actuator']}: {action['state']}{ends}. {told}"
+        )
 
 
 def _item(text: str) -> list[str]:

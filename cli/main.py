@@ -19,11 +19,13 @@ from cli import (
     models,
     playbooks,
     projections,
+    responses,
     rules,
     run,
     status,
     suppress,
     threats,
+    workflows,
 )
 from cli.context import Context
 from domain.errors import MyrmidonError
@@ -41,8 +43,8 @@ USAGE_ERROR: Final[Any] = typer.BadParameter.__base__
 """What typer raises when the words of a command do not fit; it keeps the class to itself."""
 
 GROUPS: Final = (
-    run, demo, status, threats, incidents, alerts, feedback, suppress, playbooks, rules, models, projections, audit,
-    bench,
+    run, demo, status, threats, incidents, alerts, responses, workflows, feedback, suppress, playbooks, rules, models,
+    projections, audit, bench,
 )  # fmt: skip
 
 for group in GROUPS:

@@ -25,6 +25,7 @@ from config.actuators import ActuatorTable, PlaybookSettings
 from config.alerts import AlertSettings
 from config.assets import AssetSettings
 from config.planning import PlanningSettings
+from config.response import ResponseSettings
 from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
 
@@ -97,6 +98,7 @@ class Settings(BaseSettings):
     assets: AssetSettings = AssetSettings()
     rules: RulesSettings = RulesSettings()
     alerts: AlertSettings = AlertSettings()
+    response: ResponseSettings = ResponseSettings()
     playbooks: PlaybookSettings = PlaybookSettings()
     actuators: ActuatorTable = Field(default_factory=dict)
     planning: PlanningSettings = PlanningSettings()

@@ -16,6 +16,7 @@ from typing import Any, Final
 from config.actuators import PARTS, TYPES
 from config.settings import Settings
 from domain.events import FACTS, VERSIONS
+from domain.gate import ALWAYS_REACHABLE, CHECKS
 from domain.values import KINDS, level_of
 
 PLAYBOOKS: Final = Path(__file__).resolve().parent / "playbooks"
@@ -131,11 +132,22 @@ def _playbook(name: str, body: dict[str, Any]) -> Iterator[str]:
         yield " ".join(dict.fromkeys(tags)) or "-"
 
 
+def gate_page() -> str:
+    """The action gate: its checks in order, and what is on every never-block list."""
+    lines = ["# The action gate", "", "In this order, for every action ([responses.md](responses.md)):", ""]
+    lines += ["| # | check | what it does |", "|---|---|---|"]
+    lines += [f"| {number} | {check.name} | {check.says} |" for number, check in enumerate(CHECKS, 1)]
+    lines.append(f"| {len(CHECKS) + 1} | {CHECKS[0].name}, again | the same list, just before the effect |")
+    lines += ["", f"On every never-block list: {', '.join(f'`{each}`' for each in ALWAYS_REACHABLE)}.", ""]
+    return "\n".join(lines)
+
+
 PAGES: Final = {
     "settings.md": settings_page,
     "facts.md": facts_page,
     "kinds.md": kinds_page,
     "library.md": library_page,
+    "gate.md": gate_page,
 }
 """Pages by file name in docs/."""
 

@@ -63,6 +63,7 @@ from domain.facts.response import (
     ResponseExpired,
     ResponseProposed,
     ResponseRejected,
+    UndoRequested,
     WorkflowStalled,
 )
 from domain.facts.telemetry import (
@@ -114,6 +115,7 @@ Fact: TypeAlias = (
     | ResponseApproved
     | ResponseRejected
     | ResponseExpired
+    | UndoRequested
     | ActionStarted
     | ActionSucceeded
     | ActionFailed

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from domain.journal import Recorded
 from domain.values import Micros
-from projections import alerts, feeds, health, incidents, suppressions, threats
+from projections import alerts, feeds, health, incidents, responses, suppressions, threats, workflows
 from projections.view import Memory, Parked, Row, View, at_rest, digest, digest_of, fold, in_memory
 
 VIEWS: Final[dict[str, View]] = {
@@ -18,8 +18,10 @@ VIEWS: Final[dict[str, View]] = {
         feeds.VIEW,
         health.VIEW,
         incidents.VIEW,
+        responses.VIEW,
         suppressions.VIEW,
         threats.VIEW,
+        workflows.VIEW,
     )
 }
 """Every view by name."""
@@ -29,8 +31,10 @@ DOCUMENTS: Final[dict[str, Callable[[Row], dict[str, Any]]]] = {
     "feeds": feeds.document,
     "health": health.document,
     "incidents": incidents.document,
+    "responses": responses.document,
     "suppressions": suppressions.document,
     "threats": threats.document,
+    "workflows": workflows.document,
 }
 """What makes of a row of a view the document that other tools read."""
 

@@ -14,7 +14,6 @@ from adapters.lease import LeaseTaken, take
 from adapters.log import open_log
 from adapters.log.base import ChainedLog
 from adapters.log.checkpoint import write_checkpoint
-from adapters.notify import make_channel
 from adapters.rulebook import Rulebook
 from adapters.views import Views
 from config.home import Home
@@ -22,19 +21,18 @@ from config.settings import Settings, load_settings
 from domain.values import Micros
 from engine.heap import tame
 from engine.rules.ruleset import RuleSet
-from scheduler.delivery import Delivery
-from scheduler.follower import Following
+from scheduler.crew import RESPONDER, Agent, crew
 from scheduler.health import HealthWatch
 from scheduler.hunt import Hunt, new_beside
-from scheduler.intake import intake
 from scheduler.jobs import Clockwork, Job
 from scheduler.recovery import History, OrderBook, Recorded, histories, order_path, save_snapshot
 from scheduler.restore import restore
 from scheduler.runner import Pace, Runner, Stats
+from scheduler.stalls import StallWatch
 from scheduler.stock import take_stock
 from scheduler.verdicts import Verdicts
 
-AGENTS = ("detector", "responder")
+AGENTS = ("detector", RESPONDER)
 """Agents that a run can be asked for; the projections follow in every run."""
 
 
@@ -47,14 +45,30 @@ def wall_clock() -> Micros:
     return time.time_ns() // 1000
 
 
-def settle(parts: Parts) -> None:
-    """Let responder and views follow what was just recorded, unless a running daemon does that anyway."""
+def settle(parts: Parts, patience: float = 30.0) -> bool:
+    """Let responder and views follow what was just recorded; False when a running daemon does that anyway.
+
+    What it sets going in the world is waited for at most so many seconds.
+    """
     try:
-        with take(parts.home.log_location, "agent-responder"):
-            for agent in _agents(parts, ["responder"]):
-                agent.catch_up()
+        with ExitStack() as stack:
+            stack.enter_context(take(parts.home.log_location, "agent-responder"))
+            agents = crew(parts.journal, parts.settings, parts.home, stack, wall_clock)
+            appended = 1
+            while appended:
+                appended = sum(agent.catch_up() for agent in agents)
+                for agent in agents:
+                    agent.finish(patience)
+            for agent in agents:
+                agent.settle()
     except LeaseTaken:
-        return
+        return False
+    parts.views.catch_up(parts.journal)
+    return True
+
+
+def follow_views(parts: Parts) -> None:
+    """Let the views follow, whoever else does so too."""
     parts.views.catch_up(parts.journal)
 
 
@@ -142,12 +156,11 @@ def running(
         telemetry = ReadAhead(feeds, [spec.name for spec in specs])
         sys.setswitchinterval(SWITCH)
         stack.callback(telemetry.close)
-        delivery = _delivery(parts, agents, now, warn)
-        if delivery is not None:
-            stack.callback(delivery.close)
+        workers = crew(journal, settings, home, stack, now, alerts=warn) if RESPONDER in agents else []
         idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
         if not until_eof:
-            idle = stack.enter_context(Clockwork(_jobs(parts, telemetry, specs, now, delivery), journal, now)).drain
+            jobs = _jobs(parts, telemetry, specs, now, workers)
+            idle = stack.enter_context(Clockwork(jobs, journal, now)).drain
         yield Runner(
             journal=journal,
             until_eof=until_eof,
@@ -157,7 +170,7 @@ def running(
             gaps=gaps,
             orders=orders,
             verdicts=verdicts,
-            agents=[*_agents(parts, agents), *([delivery] if delivery else [])],
+            agents=workers,
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
             save=lambda hunt, resume: save_snapshot(home.snapshot(hunt.feed), hunt.rows, resume, hunt.dump()),
@@ -166,28 +179,7 @@ def running(
             new_rules=_now_and_then(lambda: reloaded(book, warn), settings.rules.reload_every)
             if not until_eof
             else lambda: None,
-            answers=delivery.nudged if delivery else lambda: False,
-            drain=lambda: delivery.drain(settings.alerts.drain_seconds) if delivery else None,
         )
-
-
-def _agents(parts: Parts, names: Sequence[str]) -> list[Following]:
-    """The followers that append, in the order in which they work: what one records the next one reads."""
-    made: list[Following] = []
-    if "responder" in names:
-        made.append(intake(parts.journal, parts.settings.responder, parts.settings.assets.assets()))
-    return made
-
-
-def _delivery(
-    parts: Parts, names: Sequence[str], now: Callable[[], Micros], say: Callable[[str], None]
-) -> Delivery | None:
-    """The router and its channels, if any is set up."""
-    alerts = parts.settings.alerts
-    if "responder" not in names or not alerts.channels:
-        return None
-    channels = {name: make_channel(name, each) for name, each in alerts.channels.items()}
-    return Delivery(parts.journal, alerts, channels, now=now, say=say)
 
 
 def tell_errors(rules: RuleSet, warn: Callable[[str], None]) -> None:
@@ -238,20 +230,21 @@ def _same_kind(spec: FeedSpec, history: History) -> None:
 
 
 def _jobs(
-    parts: Parts,
-    telemetry: ReadAhead,
-    specs: Sequence[FeedSpec],
-    now: Callable[[], Micros],
-    delivery: Delivery | None,
+    parts: Parts, telemetry: ReadAhead, specs: Sequence[FeedSpec], now: Callable[[], Micros], agents: Sequence[Agent]
 ) -> list[Job]:
     """What a live run does by the clock."""
+    stalls = StallWatch(parts.journal, parts.views, now, parts.settings.response.stalled_after)
+
+    def faults() -> list[str]:
+        return [*(fault for agent in agents for fault in agent.faults()), *stalls.faults()]
+
     health = HealthWatch(
         parts.journal,
         now,
         feeds=[spec.name for spec in specs],
         quiet=telemetry.quiet_since,
         silent_after=parts.settings.run.silent_after,
-        faults=delivery.faults if delivery else lambda: (),
+        faults=faults,
     )
 
     def checkpoint() -> str:
@@ -262,5 +255,6 @@ def _jobs(
 
     return [
         Job(name="health", seconds=parts.settings.run.health_every, work=health.report),
+        Job(name="workflows", seconds=parts.settings.run.health_every, work=stalls.look),
         Job(name="checkpoint", seconds=parts.settings.run.checkpoint_every, work=checkpoint),
     ]

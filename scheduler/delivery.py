@@ -95,6 +95,7 @@ class Delivery:
         self._channels = channels
         self._now = now
         self._say = say
+        self._patience = settings.drain_seconds
         self._broken: set[str] = set()
         self._unrecorded: list[Outcome] = []
         self._first_back = 0.0
@@ -139,6 +140,10 @@ class Delivery:
     def nudged(self) -> bool:
         """Whether something came back from a channel."""
         return self._woken.is_set() or bool(self._unrecorded)
+
+    def finish(self, patience: float) -> None:
+        """`drain`, at most as long as the settings say."""
+        self.drain(min(patience, self._patience))
 
     def drain(self, seconds: float) -> None:
         """Deliver what can be delivered within so many seconds, then say how much is left."""

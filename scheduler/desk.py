@@ -41,7 +41,7 @@ def work_incident(
     for recorded in journal.read_stream(f"incident/{command.incident}"):
         if isinstance(recorded.fact, INCIDENT_FACTS):
             evolve(state, recorded.fact, recorded.occurred_at)
-            before = recorded
+        before = recorded  # whoever wrote it last
     drafts = []
     stream = f"incident/{command.incident}"
     for index, event in enumerate(responder.decide(policy, command, state)):

@@ -63,6 +63,17 @@ class Following:
         if self.position > self._journal.tracked(self.name):
             self._journal.append([], progress=Progress(tracking={self.name: self.position}))
 
+    def nudged(self) -> bool:
+        """Nothing is under way beside the log."""
+        return False
+
+    def finish(self, patience: float) -> None:
+        """There is nothing to wait for."""
+
+    def faults(self) -> list[str]:
+        """Nothing can be the matter in the world."""
+        return []
+
     def _fold(self) -> None:
         self.mind = self._make()
         self.parked: set[str] = set()

@@ -12,7 +12,7 @@ from domain.values import Micros, event_id
 
 REGION = "local"
 
-FOLLOWERS = ("responder", "router")
+FOLLOWERS = ("responder", "responses", "router")
 """Followers whose parked streams are a matter of health."""
 
 

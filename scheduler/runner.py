@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import gc
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from domain.journal import Cursor, Journal, Progress
 from engine.frame import Frame
 from engine.heap import trim
 from engine.rules.ruleset import RuleSet
+from scheduler.crew import Agent
 from scheduler.hunt import Hunt
 from scheduler.recovery import OrderBook
 from scheduler.stages import Step
@@ -39,22 +41,18 @@ UNUSABLE = "a file of the feed could not be used"
 """Reason of a fault; its sample is the file's name: paths enter no decided fact."""
 
 
+LOOK_AGAIN = 0.25
+"""Seconds between two looks of the agents at least, however busy the feeds are: time ends what they did."""
+
+PATIENCE = 30.0
+"""Seconds that the end of a run waits for effects that are under way."""
+
+
 class Follower(Protocol):
     """Something that reads on in the log when it is told to."""
 
     def catch_up(self) -> int:
         """Handle what is new; returns how many facts were handled or appended."""
-
-
-class Agent(Follower, Protocol):
-    """A follower that appends and keeps its position in the log."""
-
-    @property
-    def position(self) -> int:
-        """How far it has read."""
-
-    def settle(self) -> None:
-        """Record the position even though nothing was decided since."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,10 +93,6 @@ class Runner:
     tell: Callable[[Stats], None] = lambda _stats: None
     new_rules: Callable[[], RuleSet | None] = lambda: None
     """The rules anew when they have changed since it was last asked."""
-    answers: Callable[[], bool] = lambda: False
-    """Whether effects in the world have come to an end that an agent is to record."""
-    drain: Callable[[], None] = lambda: None
-    """Wait a while, at the end of the feeds, for effects in the world that are still to come."""
     stats: Stats = field(default_factory=Stats)
     stopped: bool = False
     _under_way: deque[Read] = field(default_factory=deque)
@@ -106,6 +100,7 @@ class Runner:
     _since_snapshot: int = 0
     _since_views: int = 0
     _since_record: int = 0
+    _look_again: float = 0.0
 
     def run(self) -> None:
         """Work until the feeds end or the telemetry is stopped; leaves a snapshot and everything followed up."""
@@ -165,7 +160,7 @@ class Runner:
         self._since_record += rows
         if steps:
             self._record(steps)
-        if steps or self.answers():
+        if steps or self._nudged():
             self._respond()
         self._now_and_then(busy=rows > 0)
         self.tell(self.stats)
@@ -187,6 +182,8 @@ class Runner:
         return {feed: hunt.recorded(self._cursor[feed].body).to_cursor() for feed, hunt in self.hunts.items()}
 
     def _now_and_then(self, *, busy: bool) -> None:
+        if time.monotonic() >= self._look_again:
+            self._respond()
         if self.views is not None and (not busy or self._since_views >= self.pace.view_rows):
             self._since_views = 0
             self.views.catch_up()
@@ -204,9 +201,13 @@ class Runner:
     def _news(self) -> bool:
         """Whether an agent has something to do although no rows came: answers, or facts that somebody else recorded."""
         read = min((agent.position for agent in self.agents), default=None)
-        return self.answers() or (read is not None and self.journal.wait(read, 0.0))
+        return self._nudged() or (read is not None and self.journal.wait(read, 0.0))
+
+    def _nudged(self) -> bool:
+        return any(agent.nudged() for agent in self.agents)
 
     def _respond(self) -> None:
+        self._look_again = time.monotonic() + LOOK_AGAIN
         for agent in self.agents:
             agent.catch_up()
 
@@ -233,8 +234,8 @@ class Runner:
                 steps.append(hunt.close())
         self._record(steps)
         self._respond()
-        if self.until_eof and not self.stopped:
-            self.drain()
+        for agent in self.agents:
+            agent.finish(PATIENCE if self.until_eof and not self.stopped else 0.0)
         self._settle()
         self._snapshot()
         if self.views is not None:

@@ -186,6 +186,11 @@ class Generation:
         with self._transaction() as connection:
             return [in_memory(VIEWS[name], dict(row)) for row in connection.execute(query).mappings()]
 
+    def ask(self, query: Any) -> list[Row]:
+        """Rows of a query that counts over views."""
+        with self._transaction() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
     def count(self, view: View) -> int:
         """How many rows a view holds, without those that stand in another."""
         query = select(func.count()).select_from(view.table)

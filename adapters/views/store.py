@@ -14,7 +14,7 @@ from adapters.collector import collector_paused
 from adapters.views.generation import Generation, Progress
 from adapters.views.places import Place, place_of
 from domain.journal import Journal, Recorded, follow
-from projections import alerts, feeds, health, incidents, threats
+from projections import alerts, feeds, health, incidents, playbook_rates, responses, threats, workflows
 from projections.catalog import VIEWS, digests, replay
 from projections.view import Parked, Row
 
@@ -166,6 +166,18 @@ class Views:
     def list_alerts(self, **filters: Any) -> list[dict[str, Any]]:
         """Alerts as other tools read them; filters are those of `projections.alerts.listing`."""
         return [alerts.document(row) for row in self.rows("alerts", alerts.listing(**filters))]
+
+    def list_responses(self, **filters: Any) -> list[dict[str, Any]]:
+        """Responses as other tools read them; filters are those of `projections.responses.listing`."""
+        return [responses.document(row) for row in self.rows("responses", responses.listing(**filters))]
+
+    def list_workflows(self, **filters: Any) -> list[dict[str, Any]]:
+        """Workflows as other tools read them; filters are those of `projections.workflows.listing`."""
+        return [workflows.document(row) for row in self.rows("workflows", workflows.listing(**filters))]
+
+    def playbook_rates(self, playbook: str | None = None) -> list[dict[str, Any]]:
+        """How well playbooks do; see `projections.playbook_rates`."""
+        return [playbook_rates.document(row) for row in self._live.ask(playbook_rates.rates(playbook))]
 
     def list_feeds(self) -> list[dict[str, Any]]:
         """Feeds as other tools read them."""

@@ -59,6 +59,7 @@ class ResponseProposed:
         success: expected probability that the playbook contains the threat (0-1).
         duration: expected seconds until it is contained.
         cost: expected cost in the playbook's own units.
+        asking: ids of the actions for which the playbook itself asks a person's consent.
         mode: mode of the gate when it was proposed.
     """
 
@@ -74,6 +75,7 @@ class ResponseProposed:
     playbook: str
     playbook_version: str
     actions: tuple[Action, ...]
+    asking: tuple[UUID, ...]
     candidates: tuple[str, ...]
     propensity: float
     success: Estimate
@@ -112,8 +114,23 @@ class ResponseExpired:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UndoRequested:
+    """An operator wants everything back that the response did."""
+
+    kind: ClassVar[str] = "undo-requested"
+    decided: ClassVar[bool] = False
+    response: UUID
+    reason: UndoReason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActionStarted:
-    """An action passed the gate and is about to take effect; recorded before the effect."""
+    """An action passed the gate and is about to take effect; recorded before the effect.
+
+    Attributes:
+        target: what it acts on, in its one spelling: a second action on it lengthens the first.
+        expires_at: when it is taken back by itself (the wall clock's time).
+    """
 
     kind: ClassVar[str] = "action-started"
     decided: ClassVar[bool] = False
@@ -137,7 +154,11 @@ class ActionSucceeded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ActionFailed:
-    """A phase of an action failed; an undo that failed is tried again, and alarmed, until it succeeds."""
+    """A phase of an action failed; an undo that failed is tried again, and alarmed, until it succeeds.
+
+    Attributes:
+        phase: where; `gate` is a refusal, before anything was done (`attempt` 0) or just before the effect.
+    """
 
     kind: ClassVar[str] = "action-failed"
     decided: ClassVar[bool] = False

@@ -13,6 +13,7 @@ from domain.facts import assessment as w
 from domain.facts import incident as i
 from domain.facts import model as m
 from domain.facts import operation as o
+from domain.facts import response as r
 from domain.facts import telemetry as t
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Draft
@@ -27,11 +28,17 @@ def uid(name: object) -> UUID:
 
 
 def drafts(*facts: tuple[str, Fact], start: int = NOON, actor: str = "detector") -> list[Draft]:
-    """One draft a fact, a second apart."""
+    """One draft a fact, a second apart; what is about no threat of its own belongs to the workflow of threat a."""
     return [
-        Draft(event_id=uid((start, n, stream)), stream=stream, fact=fact, occurred_at=start + n * SECOND, actor=actor)
+        Draft(
+            event_id=uid((start, n, stream)), stream=stream, fact=fact, occurred_at=start + n * SECOND, actor=actor,
+            correlation=getattr(fact, "threat", None) or (uid("a") if stream.startswith(WORKFLOW) else None),
+        )
         for n, (stream, fact) in enumerate(facts)
-    ]
+    ]  # fmt: skip
+
+
+WORKFLOW = ("incident/", "response/", "alert/", "assessment/", "workflow/")
 
 
 def flow(n: int = 0) -> Flow:
@@ -239,6 +246,38 @@ RULES = o.RulesLoaded(
 )
 
 
+def proposed(name: object = "R", threat: object = "a") -> tuple[str, Fact]:
+    action = r.Action(
+        action=uid("act"), step="s", actuator="firewall", verb="deny", target_type="ipv4_net",
+        target="203.0.113.9/32", ttl=600 * SECOND, undo="allow",
+    )  # fmt: skip
+    half = r.Estimate(mean=0.5, low=0.1, high=0.9)
+    return f"response/{uid(name)}", r.ResponseProposed(
+        response=uid(name), incident=uid("A"), threat=uid(threat), threat_kind="beacon", level="high",
+        entity="10.0.0.5", asset_class="inside", playbook="block", playbook_version="v1", actions=(action,),
+        asking=(), candidates=("block", "watch"), propensity=0.75, success=half, duration=half, cost=half, mode="act",
+    )  # fmt: skip
+
+
+def acted(what: str, name: object = "R") -> tuple[str, Fact]:
+    """A fact of a response and its one action."""
+    both = {"response": uid(name), "action": uid("act")}
+    made: dict[str, Fact] = {
+        "approved": r.ResponseApproved(response=uid(name), reason="the policy asks for no approval"),
+        "rejected": r.ResponseRejected(response=uid(name), reason="no"),
+        "expired": r.ResponseExpired(response=uid(name)),
+        "undo": r.UndoRequested(response=uid(name), reason="operator"),
+        "started": r.ActionStarted(**both, target="203.0.113.9/32", expires_at=NOON + 900 * SECOND),
+        "succeeded": r.ActionSucceeded(**both, milliseconds=1.5, receipt="ok"),
+        "failed": r.ActionFailed(**both, phase="undo", attempt=1, error="not today"),
+        "refused": r.ActionFailed(**both, phase="gate", attempt=0, error="rate: too many"),
+        "verified": r.ActionVerified(**both, in_force=True, evidence="seen"),
+        "unseen": r.ActionVerified(**both, in_force=False, evidence="not seen"),
+        "undone": r.ActionUndone(**both, reason="operator", evidence="gone"),
+    }
+    return f"response/{uid(name)}", made[what]
+
+
 def story() -> list[Draft]:
     """A feed, two threats, two incidents that merge, verdicts, and the state of parts."""
     return drafts(
@@ -282,7 +321,12 @@ def story() -> list[Draft]:
         ("job/retrain", o.JobStarted(job="retrain")),
         ("job/retrain", o.JobFinished(job="retrain", result="ok")),
         done("A", "acknowledged"),
+        proposed(),
+        *(acted(what) for what in ("approved", "started", "succeeded", "verified")),
         (f"incident/{uid('A')}", i.IncidentContained(incident=uid("A"), response=uid("R"))),
+        *(acted(what) for what in ("undo", "failed", "undone")),
+        *(pair for name in ("Q", "P") for pair in (proposed(name), acted("rejected", name), acted("expired", name))),
+        (f"workflow/{uid('a')}", r.WorkflowStalled(workflow=uid("a"), waiting_for="an answer", seconds=900)),
         done("A", "resolved"),
         (f"incident/{uid('A')}", i.IncidentReopened(incident=uid("A"), threat=uid("a"))),
         assessed("a"),
@@ -317,6 +361,13 @@ def _facts() -> st.SearchStrategy[tuple[str, Fact]]:
         st.builds(routed, name, name, st.booleans()),
         st.builds(unanswered, name, name, name),
         st.builds(told, name, st.sampled_from(["delivered", "failed", "dead", "retried", "suppressed"])),
+        st.builds(proposed, name, name),
+        st.builds(
+            acted,
+            st.sampled_from(["approved", "rejected", "started", "succeeded", "failed", "refused", "verified", "unseen",
+                             "undo", "undone"]),
+            name,
+        ),
         st.builds(lambda h: ("region/local", o.HealthReported(region="local", health=h, reasons=("x",))),
                   st.sampled_from(["healthy", "degraded"])),
         st.builds(lambda j: (f"job/{j}", o.JobFailed(job=j, error="\x00 no")), text),

@@ -1,0 +1,92 @@
+"""What this machine is and needs: addresses and names that no action may cut off.
+
+Its own addresses, gateways, resolvers, and the hosts that the settings name (the log's database, actuators, channels).
+What cannot be found out is left out: operators add to the list by `[response] never_block`.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+from collections.abc import Iterator
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+PROC: Final = Path("/proc/net")
+RESOLVERS: Final = Path("/etc/resolv.conf")
+
+
+def own_infrastructure(settings: Any, *, proc: Path = PROC, resolvers: Path = RESOLVERS) -> tuple[str, ...]:
+    """Addresses and names, each once.
+
+    Args:
+        settings: any nesting of tables, lists and texts; the hosts of the URLs in it are taken.
+        proc: where the kernel tells of its network.
+        resolvers: the resolver's configuration.
+    """
+    found = (*_names(), *_addresses(proc), *_gateways(proc), *_resolvers(resolvers), *_named(settings))
+    return tuple(dict.fromkeys(each for each in found if each))
+
+
+def _names() -> Iterator[str]:
+    name = socket.gethostname()
+    yield name
+    try:
+        yield from (str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(name, None))
+    except OSError:
+        return
+
+
+def _addresses(proc: Path) -> Iterator[str]:
+    """Addresses of all interfaces."""
+    yield from re.findall(r"\|-- (\S+)\n\s+/32 host LOCAL", _text(proc / "fib_trie"))
+    for line in _text(proc / "if_inet6").splitlines():
+        yield str(IPv6Address(bytes.fromhex(line.split()[0])))
+
+
+def _gateways(proc: Path) -> Iterator[str]:
+    for line in _text(proc / "route").splitlines()[1:]:
+        _, _, gateway, *_ = line.split()
+        if int(gateway, 16):
+            yield socket.inet_ntoa(struct.pack("=L", int(gateway, 16)))
+    for line in _text(proc / "ipv6_route").splitlines():
+        gateway = line.split()[4]
+        if int(gateway, 16):
+            yield str(IPv6Address(bytes.fromhex(gateway)))
+
+
+def _resolvers(file: Path) -> Iterator[str]:
+    for address in re.findall(r"^\s*nameserver\s+(\S+)", _text(file), flags=re.MULTILINE):
+        yield address.partition("%")[0]
+
+
+def _named(value: Any) -> Iterator[str]:
+    """Hosts of the URLs in settings."""
+    if isinstance(value, str) and "://" in value:
+        yield from _resolved(urlsplit(value).hostname or "")
+    elif isinstance(value, dict):
+        yield from (host for part in value.values() for host in _named(part))
+    elif isinstance(value, list | tuple):
+        yield from (host for part in value for host in _named(part))
+
+
+def _resolved(host: str) -> Iterator[str]:
+    """A host by name and by address."""
+    yield host
+    try:
+        ip_address(host)
+    except ValueError:
+        try:
+            yield from (str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None))
+        except OSError:
+            return
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except OSError:
+        return ""

@@ -1,0 +1,64 @@
+"""What is to be done in the world now: a function of the state and the clock, so a restart goes on where it stood."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from agents.responder.respond_policy import ResponsePolicy, back_off
+from agents.responder.respond_state import Held, ResponseState
+from domain.facts.response import Action, UndoReason
+from domain.values import Micros
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """Something to be done in the world now.
+
+    Attributes:
+        why: why it is taken back, if it is.
+        until: when the target is let go, if this is an action to be carried out.
+        again: it may have been done already (a restart, a failed attempt): look first.
+    """
+
+    response: UUID
+    action: Action
+    did: Literal["do", "undo"]
+    why: UndoReason | None
+    until: Micros
+    again: bool
+    urgency: float
+
+
+def why_back(policy: ResponsePolicy, held: Held, now: Micros) -> UndoReason | None:
+    """Why an action is to be taken back now; None when it is to stay."""
+    if held.undo is not None:
+        return held.undo
+    if held.expires_at <= now:
+        return "ttl"
+    return "failure" if held.tries >= policy.tries else None
+
+
+def tasks(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[Task]:
+    """What is to be done in the world now. What is under way already is offered again: the outbox knows it."""
+    found = []
+    for held in state.live.values():
+        back = why_back(policy, held, now)
+        if not back and held.state != "started":
+            continue
+        failures = held.undo_tries if back else held.tries
+        if failures and now - held.failed_at < back_off(policy, failures):
+            continue
+        found.append(
+            Task(
+                response=held.response,
+                action=held.action,
+                did="undo" if back else "do",
+                why=back,
+                until=state.until(held),
+                again=held.tries > 0,
+                urgency=11.0 if back else 1.0,
+            )
+        )
+    return found

@@ -1,0 +1,408 @@
+"""From an incident to actions in force, and back: what may be proposed, begun, reported, taken back.
+
+Rules:
+    1. One response an incident, threat and level: its id is derived from the three, its actions' ids from it.
+    2. What the gate refuses for every action is rejected at once; what it asks for waits for a person; the rest begins.
+    3. No answer in time is no action. An answer after that comes too late.
+    4. An action is begun by a fact (`action-started`) that is recorded before its effect.
+    5. What is to be done in the world follows from the state alone (`due.py`): a restart goes on where it stood.
+    6. An action whose carrying out failed too often is taken back: nobody knows how far it went.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias, assert_never
+from uuid import UUID, uuid5
+
+from agents.responder.concrete import concrete
+from agents.responder.playbook import Playbook
+from agents.responder.ports import Effect
+from agents.responder.respond_policy import Circumstances, ResponsePolicy
+from agents.responder.respond_state import (
+    Held,
+    Response,
+    ResponseEvent,
+    ResponseState,
+    Suspect,
+    graver,
+    mode_of,
+)
+from domain.errors import MyrmidonError
+from domain.facts.response import (
+    Action,
+    ActionFailed,
+    ActionStarted,
+    ActionSucceeded,
+    ActionUndone,
+    ActionVerified,
+    Estimate,
+    Phase,
+    ResponseApproved,
+    ResponseExpired,
+    ResponseProposed,
+    ResponseRejected,
+    UndoReason,
+    UndoRequested,
+)
+from domain.gate import Request, Ruling, Standing, admit, target_of
+from domain.values import NAMESPACE, Level, Micros
+
+CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
+"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
+
+BY_POLICY: Final = "the policy asks for no approval"
+
+
+class NotPossible(MyrmidonError):  # noqa: N818 - says what it is
+    """The response is not in a state that allows the command."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """The playbook that was chosen for a threat, among which, how probably, and what is expected of it."""
+
+    playbook: Playbook
+    candidates: tuple[str, ...]
+    propensity: float
+    success: Estimate
+    duration: Estimate
+    cost: Estimate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Propose:
+    """Command: an incident needs a response to one of its threats."""
+
+    incident: UUID
+    suspect: Suspect
+    level: Level
+    asset_class: str
+    choice: Choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approve:
+    """Command of an operator."""
+
+    response: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """Command of an operator."""
+
+    response: UUID
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBack:
+    """Command of an operator."""
+
+    response: UUID
+    reason: UndoReason = "operator"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begin:
+    """Command: a response was approved, so its actions may start."""
+
+    response: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recall:
+    """Command: a verdict or a stop. What waits is not wanted any more, what is in force is to come back.
+
+    Attributes:
+        threat: only responses to this threat; None: all.
+        says: why, in words.
+    """
+
+    threat: UUID | None
+    reason: UndoReason
+    says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expire:
+    """Command: time went by."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """Command: the outcome of a task in the world.
+
+    Attributes:
+        failed: the phase that failed; None when all went well.
+        effect: what was seen when the effect was looked at; None when it was not.
+    """
+
+    response: UUID
+    action: UUID
+    did: Literal["do", "undo"]
+    why: UndoReason | None
+    failed: Phase | None
+    error: str
+    receipt: str
+    milliseconds: float
+    effect: Effect | None
+
+
+Command: TypeAlias = Propose | Approve | Reject | TakeBack | Begin | Recall | Expire | Report
+
+
+def decide(
+    policy: ResponsePolicy, command: Command, state: ResponseState, around: Circumstances
+) -> list[ResponseEvent]:
+    """The facts that a command makes."""
+    match command:
+        case Propose():
+            return _propose(policy, command, state, around)
+        case Approve():
+            waiting = _waiting(state, command.response)
+            return [ResponseApproved(response=waiting.proposed.response, reason=command.reason)]
+        case Reject():
+            waiting = _waiting(state, command.response)
+            return [ResponseRejected(response=waiting.proposed.response, reason=command.reason)]
+        case TakeBack():
+            return _take_back(state, command)
+        case Begin():
+            return _begin(policy, state, state.responses.get(command.response), around)
+        case Recall():
+            return _recall(state, command)
+        case Expire():
+            return _expire(policy, state, around.now)
+        case Report():
+            return _report(state, command)
+        case _:
+            assert_never(command)
+
+
+def wants_response(
+    policy: ResponsePolicy, state: ResponseState, incident: UUID, suspect: Suspect, level: Level
+) -> bool:
+    """Whether a response is to be proposed: grave enough, not judged wrong, and not answered at this level before."""
+    if graver(policy.min_level, level) or suspect.threat in state.wrong:
+        return False
+    before = state.answered.get((incident, suspect.threat))
+    return before is None or graver(level, before)
+
+
+def gravest(state: ResponseState, incident: UUID) -> Suspect | None:
+    """The threat that an incident's escalation is about: the one of the highest risk, the latest among equals."""
+    known = [state.suspects[each] for each in state.members.get(incident, ()) if each in state.suspects]
+    wanted = [each for each in known if each.threat not in state.wrong]
+    return max(wanted, key=lambda each: each.risk, default=None)
+
+
+def response_id(incident: UUID, threat: UUID, level: Level) -> UUID:
+    """Id of the response to a threat of an incident at a level."""
+    return uuid5(NAMESPACE, f"response|{incident.hex}|{threat.hex}|{level}")
+
+
+def _propose(
+    policy: ResponsePolicy, command: Propose, state: ResponseState, around: Circumstances
+) -> list[ResponseEvent]:
+    if not wants_response(policy, state, command.incident, command.suspect, command.level):
+        return []
+    suspect, choice = command.suspect, command.choice
+    response = response_id(command.incident, suspect.threat, command.level)
+    actions = concrete(policy, response, suspect, choice.playbook)
+    proposed = ResponseProposed(
+        response=response,
+        incident=command.incident,
+        threat=suspect.threat,
+        threat_kind=suspect.kind,
+        level=command.level,
+        entity=suspect.entity,
+        asset_class=command.asset_class,
+        playbook=choice.playbook.name,
+        playbook_version=choice.playbook.version,
+        actions=actions,
+        asking=tuple(each.action for each in actions if _asks(choice.playbook, each)),
+        candidates=choice.candidates,
+        propensity=choice.propensity,
+        success=choice.success,
+        duration=choice.duration,
+        cost=choice.cost,
+        mode=mode_of(policy.gate.mode, state),
+    )
+    return [proposed, *_first_answer(policy, proposed, state, around)]
+
+
+def _asks(playbook: Playbook, action: Action) -> bool:
+    return any(step.approval for step in playbook.steps if step.step == action.step)
+
+
+def _first_answer(
+    policy: ResponsePolicy, proposed: ResponseProposed, state: ResponseState, around: Circumstances
+) -> list[ResponseEvent]:
+    """Rejected when nothing would pass the gate, approved when nobody has to be asked, else nothing."""
+    response = Response(proposed=proposed, proposed_at=around.now)
+    rulings = [ruling for _, ruling in _rulings(policy, state, response, around)]
+    if not any(ruling.outcome != "refuse" for ruling in rulings):
+        reason = f"{rulings[0].check}: {rulings[0].reason}" if rulings else "the playbook has no target here"
+        return [ResponseRejected(response=proposed.response, reason=reason)]
+    if any(ruling.outcome == "ask" for ruling in rulings):
+        return []
+    return [ResponseApproved(response=proposed.response, reason=BY_POLICY)]
+
+
+def _rulings(
+    policy: ResponsePolicy, state: ResponseState, response: Response, around: Circumstances
+) -> Iterator[tuple[Action, Ruling]]:
+    """The gate's ruling on each action of a response, each with those before it counted in."""
+    standing = standing_of(state, around)
+    for action in response.proposed.actions:
+        request = Request(
+            action=action,
+            level=response.proposed.level,
+            asset_class=response.proposed.asset_class,
+            asks=action.action in response.proposed.asking,
+            consent=response.consent,
+            undoes=around.undoes.get(action.actuator, {}),
+            mode=state.mode,
+            now=around.now,
+        )
+        ruling = admit(policy.gate, request, standing)
+        yield action, ruling
+        if ruling.outcome != "refuse":
+            target = target_of(action)
+            standing = Standing(
+                targets=standing.targets | {target},
+                started=(*standing.started, (around.now, target)),
+                hosts=standing.hosts,
+            )
+
+
+def standing_of(state: ResponseState, around: Circumstances) -> Standing:
+    """What the gate has to know of the moment."""
+    return Standing(
+        targets=frozenset(target for _, _, target, _ in state.holds),
+        started=tuple(state.started),
+        hosts=max(state.hosts, around.hosts),
+    )
+
+
+def _waiting(state: ResponseState, response: UUID) -> Response:
+    known = _known(state, response)
+    if known.status != "proposed":
+        raise NotPossible(f"response {response} is {known.status}: only a proposed one can be answered")
+    return known
+
+
+def _known(state: ResponseState, response: UUID) -> Response:
+    known = state.responses.get(response)
+    if known is None:
+        raise NotPossible(f"response {response} is over: see `myrmidon responses show {str(response)[:8]}`")
+    return known
+
+
+def _take_back(state: ResponseState, command: TakeBack) -> list[ResponseEvent]:
+    response = _known(state, command.response)
+    if response.status == "proposed":
+        raise NotPossible(f"response {command.response} has not begun: reject it instead")
+    if not _stays(response):
+        raise NotPossible(f"response {command.response} is being taken back already")
+    return [UndoRequested(response=command.response, reason=command.reason)]
+
+
+def _begin(
+    policy: ResponsePolicy, state: ResponseState, response: Response | None, around: Circumstances
+) -> list[ResponseEvent]:
+    if response is None or response.status != "approved" or response.begun:
+        return []
+    events: list[ResponseEvent] = []
+    for action, ruling in _rulings(policy, state, response, around):
+        if ruling.outcome == "allow":
+            events.append(
+                ActionStarted(
+                    response=response.proposed.response,
+                    action=action.action,
+                    target=target_of(action),
+                    expires_at=around.now + action.ttl,
+                )
+            )
+        else:
+            error = f"{ruling.check}: {ruling.reason}"
+            events.append(_failed(response.proposed.response, action.action, "gate", 0, error))
+    return events
+
+
+def _failed(response: UUID, action: UUID, phase: Phase, attempt: int, error: str) -> ActionFailed:
+    return ActionFailed(response=response, action=action, phase=phase, attempt=attempt, error=error)
+
+
+def _recall(state: ResponseState, command: Recall) -> list[ResponseEvent]:
+    meant = [each for each in state.responses.values() if command.threat in {None, each.proposed.threat}]
+    events: list[ResponseEvent] = []
+    for response in meant:
+        if response.status == "proposed":
+            events.append(ResponseRejected(response=response.proposed.response, reason=command.says))
+        elif _stays(response):
+            events.append(UndoRequested(response=response.proposed.response, reason=command.reason))
+    return events
+
+
+def _stays(response: Response) -> bool:
+    """Whether something of a response is in force, or on its way there, and nobody has asked for it back."""
+    return any(held.undo is None and held.state not in {"refused", "undone"} for held in response.actions.values())
+
+
+def _expire(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[ResponseEvent]:
+    return [
+        ResponseExpired(response=response.proposed.response)
+        for response in state.responses.values()
+        if response.status == "proposed" and now - response.proposed_at >= policy.approval_timeout
+    ]
+
+
+def _report(state: ResponseState, command: Report) -> list[ResponseEvent]:
+    held = state.live.get(command.action)
+    if held is None:
+        return []
+    if command.did == "undo":
+        return [_undone(held, command)]
+    if command.failed is not None:
+        return [_failed(held.response, command.action, command.failed, held.tries + 1, command.error)]
+    events: list[ResponseEvent] = []
+    if held.state == "started":
+        events.append(
+            ActionSucceeded(
+                response=held.response,
+                action=command.action,
+                milliseconds=command.milliseconds,
+                receipt=command.receipt,
+            )
+        )
+    if command.effect is not None:
+        seen = command.effect
+        events.append(
+            ActionVerified(
+                response=held.response, action=command.action, in_force=seen.in_force, evidence=seen.evidence
+            )
+        )
+    return events
+
+
+def _undone(held: Held, command: Report) -> ResponseEvent:
+    if command.failed is not None:
+        return _failed(held.response, command.action, "undo", held.undo_tries + 1, command.error)
+    return ActionUndone(
+        response=held.response,
+        action=command.action,
+        reason=held.undo or command.why or "ttl",
+        evidence=command.effect.evidence if command.effect else command.receipt,
+    )
+
+
+def contained(state: ResponseState, response: UUID) -> bool:
+    """Whether every action of a response is in force, seen with own eyes, and one of them holds the threat back."""
+    known = state.responses.get(response)
+    if known is None or not all(held.state == "verified" for held in known.actions.values()):
+        return False
+    return any(held.action.verb in CONTAINING for held in known.actions.values())

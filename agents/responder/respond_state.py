@@ -1,0 +1,290 @@
+"""What the responder remembers of responses: what is proposed, under way, in force, and who holds which target.
+
+Rules:
+    1. What is over (rejected, expired, every action ended) is forgotten but for the level at which it was proposed.
+    2. A target is held by every action on it that is under way or in force: it is let go when the last one ends.
+    3. What is to be taken back (`Held.undo`) follows from recorded facts, so that after a crash the log alone says what
+       is still to be done.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+from domain.facts.response import (
+    Action,
+    ActionFailed,
+    ActionStarted,
+    ActionSucceeded,
+    ActionUndone,
+    ActionVerified,
+    Mode,
+    ResponseApproved,
+    ResponseExpired,
+    ResponseProposed,
+    ResponseRejected,
+    UndoReason,
+    UndoRequested,
+)
+from domain.gate import more_careful, target_of
+from domain.values import HOUR, LEVELS, Level, Micros, ThreatKind
+
+ActionState = Literal["proposed", "refused", "started", "succeeded", "verified", "undone"]
+ResponseEvent: TypeAlias = (
+    ResponseProposed
+    | ResponseApproved
+    | ResponseRejected
+    | ResponseExpired
+    | UndoRequested
+    | ActionStarted
+    | ActionSucceeded
+    | ActionFailed
+    | ActionVerified
+    | ActionUndone
+)
+RESPONSE_FACTS: Final = (
+    ResponseProposed,
+    ResponseApproved,
+    ResponseRejected,
+    ResponseExpired,
+    UndoRequested,
+    ActionStarted,
+    ActionSucceeded,
+    ActionFailed,
+    ActionVerified,
+    ActionUndone,
+)
+
+REMEMBERED: Final = 20_000
+"""Threats, incidents and levels of proposals that are kept at most; the oldest are forgotten first."""
+
+ActionEvent: TypeAlias = ActionStarted | ActionSucceeded | ActionFailed | ActionVerified | ActionUndone
+Hold: TypeAlias = tuple[str, str, str, str]
+"""(actuator, verb, target, owner): what actions share. What creates something of its own (a ticket) shares nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspect:
+    """A threat as the responder needs it to act."""
+
+    threat: UUID
+    entity: str
+    kind: ThreatKind
+    level: Level
+    risk: float
+    peers: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """One action. Mutable inside the state only.
+
+    Attributes:
+        tries: failed attempts to carry it out, and to take it back.
+        failed_at: when the last attempt failed.
+        undo: why it is to be taken back, once it is.
+    """
+
+    action: Action
+    response: UUID
+    state: ActionState = "proposed"
+    expires_at: Micros = 0
+    tries: int = 0
+    undo_tries: int = 0
+    failed_at: Micros = 0
+    undo: UndoReason | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Response:
+    """One response. `consent`: a person approved it."""
+
+    proposed: ResponseProposed
+    proposed_at: Micros
+    status: Literal["proposed", "approved", "over"] = "proposed"
+    consent: bool = False
+    begun: bool = False
+    actions: dict[UUID, Held] = field(default_factory=dict)
+
+
+@dataclass(slots=True, kw_only=True)
+class ResponseState:
+    """Everything that is proposed, under way or in force.
+
+    Attributes:
+        responses: those that are not over.
+        live: actions that the world may feel.
+        holds: per target, the actions that hold it.
+        started: (when, target) of the last hour's actions.
+        suspects, members: threats, and the threats of an incident.
+        answered: (incident, threat) -> the gravest level at which a response was proposed.
+        mode: what operators set last; the settings' own may be more careful.
+    """
+
+    responses: dict[UUID, Response] = field(default_factory=dict)
+    live: dict[UUID, Held] = field(default_factory=dict)
+    holds: dict[Hold, dict[UUID, None]] = field(default_factory=dict)
+    started: deque[tuple[Micros, str]] = field(default_factory=deque)
+    suspects: dict[UUID, Suspect] = field(default_factory=dict)
+    members: dict[UUID, dict[UUID, None]] = field(default_factory=dict)
+    answered: dict[tuple[UUID, UUID], Level] = field(default_factory=dict)
+    wrong: dict[UUID, None] = field(default_factory=dict)
+    hosts: int = 0
+    mode: Mode = "act"
+
+    def action(self, response: UUID, action: UUID) -> Held:
+        """An action of a response that is not over."""
+        return self.responses[response].actions[action]
+
+    def others(self, held: Held) -> list[UUID]:
+        """Further actions that hold the same target and are to stay."""
+        holders = tuple(self.holds.get(hold_of(held.action), ()))
+        return [each for each in holders if each != held.action.action and self._stays(each)]
+
+    def until(self, held: Held) -> Micros:
+        """When the target of an action is let go: the latest end of all that hold it."""
+        ends = [self.live[each].expires_at for each in self.others(held)]
+        return max([held.expires_at, *ends])
+
+    def _stays(self, action: UUID) -> bool:
+        held = self.live.get(action)
+        return held is not None and held.undo is None
+
+
+def hold_of(action: Action) -> Hold:
+    """What an action shares with others."""
+    return action.actuator, action.verb, target_of(action), action.action.hex if action.verb == "create" else ""
+
+
+def graver(one: Level, other: Level) -> bool:
+    """Whether `one` is graver than `other`.
+
+    >>> graver("critical", "high"), graver("high", "high")
+    (True, False)
+    """
+    ranks = [level for _, level in LEVELS]
+    return ranks.index(one) < ranks.index(other)
+
+
+def remember(state: ResponseState, suspect: Suspect) -> None:
+    """Know a threat, or know it better."""
+    state.suspects.pop(suspect.threat, None)
+    state.suspects[suspect.threat] = suspect
+    _bound(state.suspects)
+
+
+def belong(state: ResponseState, incident: UUID, threat: UUID) -> None:
+    """Know which incident a threat stands in."""
+    state.members.setdefault(incident, {})[threat] = None
+    _bound(state.members)
+
+
+def judge_threat(state: ResponseState, threat: UUID, *, wrong: bool) -> None:
+    """A verdict: to a false alarm nothing is proposed any more."""
+    state.wrong.pop(threat, None)
+    if wrong:
+        state.wrong[threat] = None
+        _bound(state.wrong)
+
+
+def evolve(state: ResponseState, event: ResponseEvent, at: Micros, *, person: bool = False) -> None:
+    """The state after a fact of a response that was recorded at `at`, by a `person` or by an agent."""
+    if isinstance(event, ResponseProposed):
+        _propose(state, event, at)
+        return
+    response = state.responses.get(event.response)
+    if response is None:
+        return  # it was over: an answer that came too late
+    match event:
+        case ResponseApproved():
+            response.status, response.consent = "approved", person
+        case ResponseRejected() | ResponseExpired():
+            response.status = "over"
+        case UndoRequested():
+            for held in response.actions.values():
+                held.undo = held.undo or event.reason
+        case _:
+            _act(state, response, event, at)
+    _forget(state, response)
+
+
+def _propose(state: ResponseState, event: ResponseProposed, at: Micros) -> None:
+    actions = {each.action: Held(action=each, response=event.response) for each in event.actions}
+    state.responses[event.response] = Response(proposed=event, proposed_at=at, actions=actions)
+    state.answered[event.incident, event.threat] = event.level
+    _bound(state.answered)
+
+
+def _act(state: ResponseState, response: Response, event: ActionEvent, at: Micros) -> None:
+    response.begun = True
+    _EVOLVE[type(event)](state, response.actions[event.action], event, at)
+
+
+def _started(state: ResponseState, held: Held, event: ActionStarted, at: Micros) -> None:
+    held.state, held.expires_at = "started", event.expires_at
+    state.live[event.action] = held
+    state.holds.setdefault(hold_of(held.action), {})[event.action] = None
+    state.started.append((at, event.target))
+    while at - state.started[0][0] > HOUR:
+        state.started.popleft()
+
+
+def _succeeded(_: ResponseState, held: Held, event: ActionSucceeded, at: Micros) -> None:
+    del event, at
+    held.state = "succeeded"
+
+
+def _verified(_: ResponseState, held: Held, event: ActionVerified, at: Micros) -> None:
+    if event.in_force:
+        held.state = "verified"
+    else:
+        held.state, held.tries, held.failed_at = "started", held.tries + 1, at
+
+
+def _failed(_: ResponseState, held: Held, event: ActionFailed, at: Micros) -> None:
+    if held.state == "proposed":
+        held.state = "refused"  # by the gate: nothing was done
+    elif event.phase == "undo":
+        held.undo_tries, held.failed_at = event.attempt, at
+    else:
+        held.tries, held.failed_at = event.attempt, at
+        held.undo = held.undo or ("failure" if event.phase == "gate" else None)
+
+
+def _undone(state: ResponseState, held: Held, event: ActionUndone, at: Micros) -> None:
+    del at
+    held.state = "undone"
+    state.live.pop(event.action, None)
+    holders = state.holds.get(hold_of(held.action), {})
+    holders.pop(event.action, None)
+    if not holders:
+        state.holds.pop(hold_of(held.action), None)
+
+
+_EVOLVE: Final[dict[type, Callable[[ResponseState, Held, Any, Micros], None]]] = {
+    ActionStarted: _started,
+    ActionSucceeded: _succeeded,
+    ActionVerified: _verified,
+    ActionFailed: _failed,
+    ActionUndone: _undone,
+}
+
+
+def _forget(state: ResponseState, response: Response) -> None:
+    ended = all(held.state in {"refused", "undone"} for held in response.actions.values())
+    if response.status == "over" or (response.begun and ended):
+        del state.responses[response.proposed.response]
+
+
+def _bound(kept: dict[Any, Any]) -> None:
+    while len(kept) > REMEMBERED:
+        del kept[next(iter(kept))]
+
+
+def mode_of(policy_mode: Mode, state: ResponseState) -> Mode:
+    """The mode that holds: the more careful of the settings' and the operators' last."""
+    return more_careful(policy_mode, state.mode)

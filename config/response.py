@@ -1,0 +1,103 @@
+"""[response]: how far the responder may go by itself. See docs/responses.md for how to switch it on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from ipaddress import ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from agents.responder.respond_policy import ResponsePolicy
+from domain.facts.response import Mode
+from domain.gate import ApprovalRule, GatePolicy
+from domain.values import HOUR, SECOND, Level
+
+
+def _network(text: str) -> str:
+    return str(ip_network(text, strict=False))
+
+
+Network = Annotated[str, AfterValidator(_network)]
+
+
+class Approval(BaseModel):
+    """What needs a person's consent: every field that is set must fit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    verb: str = ""
+    asset_class: str = ""
+    below: Level | None = None
+
+
+class ResponseSettings(BaseModel):
+    """How far the responder may go by itself, and what it never touches."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mode: Mode = Field(
+        default="observe",
+        description="`observe` records what would be done, `suggest` waits for an operator, `act` goes ahead. "
+        "`responses stop` and `responses mode` can be more careful than this, never less.",
+    )
+    min_level: Level = Field(default="high", description="Level of an incident from which a response is proposed.")
+    never_block: tuple[str, ...] = Field(
+        default=(),
+        description="Networks, addresses and names that no action may touch. Always among them: this machine, its "
+        "gateways and resolvers, the hosts that these settings name, loopback, link-local, multicast, unspecified.",
+    )
+    management_networks: tuple[Network, ...] = Field(
+        default=(), description="Networks that the house is managed from: no action may touch them either."
+    )
+    max_targets: int = Field(default=20, ge=1, description="Targets acted on at once (a network counts its addresses).")
+    max_targets_per_hour: int = Field(default=60, ge=1, description="Different targets acted on within an hour.")
+    max_share: float = Field(
+        default=0.05, gt=0.0, le=1.0, description="Share of your hosts acted on at once; one host always may be."
+    )
+    hosts: int = Field(default=0, ge=0, description="How many hosts you have; 0: as many as have been seen.")
+    rate: int = Field(default=60, ge=1, description="Actions an hour.")
+    max_ttl: float = Field(default=86_400.0, gt=0.0, description="Seconds after which every action is taken back.")
+    approvals: tuple[Approval, ...] = Field(
+        default=(Approval(verb="contain", below="critical"),),
+        description="What needs a person's consent even in mode `act`: tables with verb, asset_class, below (a level).",
+    )
+    approval_timeout: float = Field(
+        default=3600.0, gt=0.0, description="Seconds after which an unanswered proposal expires: no answer, no action."
+    )
+    tries: int = Field(default=3, ge=1, description="Attempts to carry out an action before it is given up.")
+    retry: float = Field(default=2.0, gt=0.0, description="Seconds before the second attempt; they double.")
+    retry_most: float = Field(default=300.0, gt=0.0, description="Seconds between two attempts at most.")
+    stalled_after: float = Field(
+        default=900.0, gt=0.0, description="Seconds after which a workflow that waits and does not move is alarmed."
+    )
+
+    def policy(self, *, local_networks: Sequence[str], own: Sequence[str] = ()) -> ResponsePolicy:
+        """What the decider is told.
+
+        Args:
+            local_networks: what is ours.
+            own: this machine and what it needs: added to the never-block list.
+        """
+        gate = GatePolicy(
+            mode=self.mode,
+            never_block=tuple(dict.fromkeys((*self.never_block, *self.management_networks, *own))),
+            local_networks=tuple(local_networks),
+            max_targets=self.max_targets,
+            max_targets_window=self.max_targets_per_hour,
+            window=HOUR,
+            max_share=self.max_share,
+            rate=self.rate,
+            max_ttl=round(self.max_ttl * SECOND),
+            approvals=tuple(
+                ApprovalRule(verb=each.verb, asset_class=each.asset_class, below=each.below) for each in self.approvals
+            ),
+        )
+        return ResponsePolicy(
+            gate=gate,
+            min_level=self.min_level,
+            approval_timeout=round(self.approval_timeout * SECOND),
+            tries=self.tries,
+            retry=round(self.retry * SECOND),
+            retry_most=round(self.retry_most * SECOND),
+        )

@@ -1,0 +1,52 @@
+"""How well playbooks do, by playbook, kind of threat and class of asset: counted over the view of responses.
+
+A response counts as a success when it was contained and nobody took it back because of a false alarm, as a failure when
+it was begun, has ended, and was never contained. What was not begun, and what a verdict took back, counts as neither.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import Select, and_, case, func, select
+
+from projections.responses import VIEW
+
+GROUPED: Final = ("playbook", "threat_kind", "asset_class")
+
+
+def rates(playbook: str | None = None) -> Select[Any]:
+    """A row for each playbook, kind and class: how many were proposed, begun, contained, failed, wrong, how fast."""
+    at = VIEW.table.c
+    wrong = and_(at.undone_because.is_not(None), at.undone_because == "verdict")
+    begun = at.status.not_in(("proposed", "rejected", "expired", "refused"))
+    contained = and_(at.contained_at.is_not(None), ~wrong)
+    failed = and_(begun, at.contained_at.is_(None), at.status.in_(("undone", "failed")), ~wrong)
+    counted = {
+        "proposed": func.count(),
+        "begun": _count(begun),
+        "contained": _count(contained),
+        "failed": _count(failed),
+        "wrong": _count(wrong),
+        "mean_seconds": func.avg(case((contained, (at.contained_at - at.proposed_at) / 1e6))),
+    }
+    columns = [at[name] for name in GROUPED]
+    query = select(*columns, *(what.label(name) for name, what in counted.items())).group_by(*columns)
+    if playbook is not None:
+        query = query.where(at.playbook == playbook)
+    return query.order_by(*columns)
+
+
+def _count(holds: Any) -> Any:
+    return func.sum(case((holds, 1), else_=0))
+
+
+def document(row: dict[str, Any]) -> dict[str, Any]:
+    """A row as other tools read it, with the rate of success of what has ended (null when nothing has)."""
+    ended = row["contained"] + row["failed"]
+    seconds = row["mean_seconds"]
+    return {
+        **row,
+        "success_rate": round(row["contained"] / ended, 4) if ended else None,
+        "mean_seconds": None if seconds is None else round(float(seconds), 3),
+    }

@@ -1,0 +1,295 @@
+"""The responses: one row each, with its actions, their states and when they end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, Select, select
+from sqlmodel import Field
+
+from domain.facts import alert, assessment, incident, model, operation, telemetry, threat
+from domain.facts.incident import IncidentContained
+from domain.facts.response import (
+    ActionFailed,
+    ActionStarted,
+    ActionSucceeded,
+    ActionUndone,
+    ActionVerified,
+    ResponseApproved,
+    ResponseExpired,
+    ResponseProposed,
+    ResponseRejected,
+    UndoRequested,
+)
+from domain.journal import Recorded
+from domain.moments import rfc3339
+from domain.values import Micros
+from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, known, plain, value_of
+
+MOMENTS: Final = frozenset({"proposed_at", "updated_at", "contained_at", "expires_at"})
+LIVE: Final = frozenset({"started", "succeeded", "in force", "not in force", "failing", "undoing"})
+"""States of an action that the world may feel."""
+
+
+class Response(ViewTable, table=True):
+    """A response. Times are microseconds; candidates, success, duration, cost and actions are JSON.
+
+    Status: proposed (waits for an answer), rejected, expired, approved, in force, contained (every action in force and
+    seen), undoing (something is to be taken back), undone, refused (by the gate), failed (something does not work).
+    """
+
+    __tablename__ = "responses"
+
+    id: str = Field(primary_key=True)
+    status: str = Field(index=True)
+    incident: str = Field(index=True)
+    threat: str = Field(index=True)
+    threat_kind: str
+    level: str
+    entity: str
+    asset_class: str
+    playbook: str
+    playbook_version: str
+    mode: str
+    propensity: float
+    reason: str
+    decided_by: str | None
+    proposed_at: int = Field(sa_type=BigInteger)
+    updated_at: int = Field(sa_type=BigInteger, index=True)
+    contained_at: int | None = Field(sa_type=BigInteger)
+    expires_at: int | None = Field(sa_type=BigInteger)
+    undone_because: str | None
+    position: int = Field(sa_type=BigInteger)
+    workflow: str | None
+    candidates: str
+    success: str
+    duration: str
+    cost: str
+    actions: str
+
+
+def _proposed(_: Rows, fact: ResponseProposed, recorded: Recorded) -> Iterable[Row]:
+    asking = set(fact.asking)
+    yield {
+        "id": str(fact.response),
+        "status": "proposed",
+        "incident": str(fact.incident),
+        "threat": str(fact.threat),
+        "threat_kind": fact.threat_kind,
+        "level": fact.level,
+        "entity": plain(fact.entity),
+        "asset_class": plain(fact.asset_class),
+        "playbook": fact.playbook,
+        "playbook_version": fact.playbook_version,
+        "mode": fact.mode,
+        "propensity": float(fact.propensity),
+        "reason": "",
+        "decided_by": None,
+        "proposed_at": recorded.occurred_at,
+        "updated_at": recorded.occurred_at,
+        "contained_at": None,
+        "expires_at": None,
+        "undone_because": None,
+        "position": recorded.position,
+        "workflow": str(recorded.correlation) if recorded.correlation else None,
+        "candidates": fact.candidates,
+        "success": asdict(fact.success),
+        "duration": asdict(fact.duration),
+        "cost": asdict(fact.cost),
+        "actions": [
+            {
+                "id": str(each.action),
+                "step": each.step,
+                "actuator": each.actuator,
+                "verb": each.verb,
+                "target_type": each.target_type,
+                "target": each.target,
+                "ttl_seconds": each.ttl / 1_000_000,
+                "undo": each.undo,
+                "asks": each.action in asking,
+                "state": "proposed",
+                "started_at": None,
+                "expires_at": None,
+                "ended_at": None,
+                "attempts": 0,
+                "milliseconds": None,
+                "receipt": "",
+                "evidence": "",
+                "error": "",
+                "undone_because": None,
+            }
+            for each in fact.actions
+        ],
+    }
+
+
+def _answered(status: str) -> Handler:
+    def handle(
+        rows: Rows, fact: ResponseApproved | ResponseRejected | ResponseExpired, recorded: Recorded
+    ) -> Iterable[Row]:
+        row = known(rows, fact.response, "response")
+        reason = getattr(fact, "reason", "nobody answered in time")
+        if row["status"] == "proposed":  # an answer that came too late changes nothing
+            yield {**_went_on(row, recorded), "status": status, "reason": plain(reason), "decided_by": recorded.actor}
+
+    return handle
+
+
+def _undo_requested(rows: Rows, fact: UndoRequested, recorded: Recorded) -> Iterable[Row]:
+    row = known(rows, fact.response, "response")
+    live = any(each["state"] in LIVE for each in value_of(row, "actions"))
+    yield {**_went_on(row, recorded), "status": "undoing" if live else row["status"], "undone_because": fact.reason}
+
+
+def _acted(change: Callable[[Any, Recorded, Row], Row]) -> Handler:
+    """A handler that changes one action of a response and draws the response's own state from all of them."""
+
+    def handle(rows: Rows, fact: Any, recorded: Recorded) -> Iterable[Row]:
+        row = known(rows, fact.response, "response")
+        actions = [
+            {**each, **change(fact, recorded, each)} if each["id"] == str(fact.action) else each
+            for each in value_of(row, "actions")
+        ]
+        yield _drawn({**_went_on(row, recorded), "actions": actions})
+
+    return handle
+
+
+def _started(fact: ActionStarted, recorded: Recorded, _: Row) -> Row:
+    return {"state": "started", "started_at": recorded.occurred_at, "expires_at": fact.expires_at}
+
+
+def _succeeded(fact: ActionSucceeded, _: Recorded, action: Row) -> Row:
+    return {
+        "state": "succeeded",
+        "attempts": action["attempts"] + 1,
+        "milliseconds": float(fact.milliseconds),
+        "receipt": plain(fact.receipt),
+        "error": "",
+    }
+
+
+def _failed(fact: ActionFailed, recorded: Recorded, action: Row) -> Row:
+    refused = fact.phase == "gate" and action["state"] == "proposed"
+    state = "refused" if refused else "undoing" if fact.phase == "undo" else "failing"
+    ended = recorded.occurred_at if refused else None
+    return {"state": state, "attempts": fact.attempt, "error": plain(f"{fact.phase}: {fact.error}"), "ended_at": ended}
+
+
+def _verified(fact: ActionVerified, _: Recorded, __: Row) -> Row:
+    return {"state": "in force" if fact.in_force else "not in force", "evidence": plain(fact.evidence)}
+
+
+def _undone(fact: ActionUndone, recorded: Recorded, _: Row) -> Row:
+    return {
+        "state": "undone",
+        "ended_at": recorded.occurred_at,
+        "evidence": plain(fact.evidence),
+        "error": "",
+        "undone_because": fact.reason,
+    }
+
+
+def _contained(rows: Rows, fact: IncidentContained, recorded: Recorded) -> Iterable[Row]:
+    row = known(rows, fact.response, "response")
+    yield {**_went_on(row, recorded), "status": "contained", "contained_at": recorded.occurred_at}
+
+
+def _went_on(row: Row, recorded: Recorded) -> Row:
+    return {**row, "updated_at": max(row["updated_at"], recorded.occurred_at), "position": recorded.position}
+
+
+def _drawn(row: Row) -> Row:
+    """The response's state, end and reason of its undo from its actions."""
+    actions = row["actions"]
+    states = {each["state"] for each in actions}
+    live = states & LIVE
+    ends = [each["expires_at"] for each in actions if each["state"] in LIVE]
+    reasons = [each["undone_because"] for each in actions if each["undone_because"]]
+    status = next(
+        name
+        for holds, name in (
+            (states == {"refused"}, "refused"),
+            (not live and "undone" in states, "undone"),
+            ("undoing" in live or (live and row["status"] == "undoing"), "undoing"),
+            (bool(live & {"failing", "not in force"}), "failed"),
+            (row["status"] == "contained" and live == {"in force"}, "contained"),
+            (bool(live), "in force"),
+            (True, row["status"]),
+        )
+        if holds
+    )
+    return {
+        **row,
+        "status": status,
+        "expires_at": max(ends) if ends else row["expires_at"],
+        "undone_because": reasons[0] if reasons else row["undone_because"],
+    }
+
+
+ON: Final[dict[str, Handler]] = {
+    "response-proposed": _proposed,
+    "response-approved": _answered("approved"),
+    "response-rejected": _answered("rejected"),
+    "response-expired": _answered("expired"),
+    "undo-requested": _undo_requested,
+    "action-started": _acted(_started),
+    "action-succeeded": _acted(_succeeded),
+    "action-failed": _acted(_failed),
+    "action-verified": _acted(_verified),
+    "action-undone": _acted(_undone),
+    "incident-contained": _contained,
+}
+
+IGNORED: Final = facts_of(alert, assessment, incident, model, operation, telemetry, threat) - {
+    "incident-contained"
+} | frozenset({"workflow-stalled"})
+
+VIEW: Final = View(
+    name="responses",
+    table=Response.__table__,  # type: ignore[attr-defined]  # SQLModel sets it
+    key="id",
+    on=ON,
+    ignored=IGNORED,
+    json=frozenset({"candidates", "success", "duration", "cost", "actions"}),
+    named_by=("response",),
+    opens=frozenset({"response-proposed"}),
+)
+
+
+def listing(
+    *,
+    since: Micros | None = None,
+    until: Micros | None = None,
+    entity: str | None = None,
+    status: str | None = None,
+    incident: str | None = None,
+    limit: int | None = None,
+) -> Select[Any]:
+    """Responses that were active in the span and fit, the latest first."""
+    at = VIEW.table.c
+    query = select(VIEW.table)
+    if since is not None:
+        query = query.where(at.updated_at >= since)
+    if until is not None:
+        query = query.where(at.proposed_at <= until)
+    for column, wanted in ((at.entity, entity), (at.status, status), (at.incident, incident)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    return query.order_by(at.updated_at.desc(), at.id).limit(limit)
+
+
+def document(row: Row) -> dict[str, Any]:
+    """A response as other tools read it: times in RFC 3339."""
+    shown = {name: _moment(value) if name in MOMENTS else value for name, value in row.items()}
+    shown["actions"] = [
+        {name: _moment(value) if name.endswith("_at") else value for name, value in each.items()}
+        for each in row["actions"]
+    ]
+    return shown
+
+
+def _moment(value: Micros | None) -> str | None:
+    return None if value is None else rfc3339(value)

@@ -1,0 +1,86 @@
+"""What operators do with responses: approve, reject, take back, stop; through the decider, with an expected version."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from agents.responder import respond
+from agents.responder.respond_policy import Circumstances, ResponsePolicy
+from agents.responder.respond_state import RESPONSE_FACTS, ResponseState, evolve
+from domain.facts.operation import SettingChanged
+from domain.facts.response import Mode
+from domain.gate import CAREFUL
+from domain.journal import Draft, Journal, Recorded, follow
+from domain.values import Micros, event_id
+from scheduler.respond import MODE, PERSON, observe
+
+
+def work_response(
+    journal: Journal,
+    command: respond.Approve | respond.Reject | respond.TakeBack,
+    *,
+    policy: ResponsePolicy,
+    cause: UUID,
+    now: Micros,
+    actor: str,
+) -> list[int]:
+    """Let the decider answer an operator's command and record what follows; returns the positions.
+
+    Raises:
+        respond.NotPossible: the response is over, or not in a state that allows it.
+        Conflict: somebody else changed the response at the same moment: look at it again.
+    """
+    state, latest = _folded(journal)
+    drafts = []
+    expected: dict[str, int] = {}
+    for event in respond.decide(policy, command, state, Circumstances(now=now, undoes={})):
+        stream = f"response/{event.response}"
+        before = latest[stream]
+        expected[stream] = before.version
+        drafts.append(
+            Draft(
+                event_id=event_id(cause, stream, event.kind),
+                stream=stream,
+                fact=event,
+                occurred_at=max(now, before.occurred_at),
+                actor=actor,
+                causation=before.event_id,
+                correlation=before.correlation,
+            )
+        )
+    return journal.append(drafts, expected=expected)
+
+
+def set_mode(journal: Journal, mode: Mode, *, cause: UUID, now: Micros, actor: str) -> int:
+    """Record the mode that an operator wants; `observe` takes back everything that is in force."""
+    draft = Draft(
+        event_id=event_id(cause, "settings", SettingChanged.kind),
+        stream="settings",
+        fact=SettingChanged(key=MODE, value=mode),
+        occurred_at=now,
+        actor=actor,
+    )
+    return journal.append([draft])[0]
+
+
+def operators_mode(journal: Journal) -> Mode | None:
+    """The mode that operators set last; None when they never did."""
+    said = [
+        r.fact.value
+        for r in journal.read_stream("settings")
+        if isinstance(r.fact, SettingChanged) and r.fact.key == MODE
+    ]
+    return next((mode for mode in CAREFUL if said and mode == said[-1]), None)
+
+
+def _folded(journal: Journal) -> tuple[ResponseState, dict[str, Recorded]]:
+    state = ResponseState()
+    latest: dict[str, Recorded] = {}
+    for facts in follow(journal):
+        for recorded in facts:
+            if isinstance(recorded.fact, RESPONSE_FACTS):
+                evolve(state, recorded.fact, recorded.occurred_at, person=recorded.actor.startswith(PERSON))
+                latest[recorded.stream] = recorded
+            else:
+                observe(state, recorded)
+    return state, latest

@@ -1,0 +1,138 @@
+"""Which playbook answers a threat: the fitting ones, and the selector that learns from what became of them.
+
+Rules:
+    1. Candidates answer the kind, can be carried out and taken back by the actuators that are set, and have a target
+       here. Among equals the one that disturbs least is the expert's choice.
+    2. A response succeeded when it was contained and its threat did not go on; it failed when it was given up, or the
+       threat went on. What a verdict or an operator took back says nothing.
+    3. What was learned is a function of the recorded facts; the seed of a choice is the response's id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from agents.responder.concrete import targets_of
+from agents.responder.playbook import Playbook
+from agents.responder.respond import Choice
+from agents.responder.respond_state import Suspect
+from domain.events import Fact
+from domain.facts.incident import IncidentContained
+from domain.facts.response import ActionUndone, ResponseExpired, ResponseProposed, ResponseRejected
+from domain.facts.threat import ThreatContinued
+from domain.values import MINUTE, SECOND, Level, Micros
+from engine.planning import playbook_choice as selector
+from engine.planning.posterior import UNDOCUMENTED
+
+DOCUMENTED: Final[Mapping[str, float]] = {
+    "contain": 0.7, "deny": 0.7, "redirect": 0.65, "set": 0.5, "investigate": 0.2, "create": 0.2,
+}  # fmt: skip
+"""Success that is expected of a playbook by its strongest OpenC2 action, before anything was learned."""
+
+GRACE: Final = MINUTE
+"""Evidence up to so long after containment was still on its way."""
+
+WATCHED: Final = 10_000
+"""Responses whose end is awaited at most; the oldest are forgotten first."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Watched:
+    """A response whose outcome is not known yet."""
+
+    proposed: ResponseProposed
+    at: Micros
+    contained_at: Micros = 0
+    went_on: bool = False
+
+
+class Selector:
+    """A `Chooser` over a library of playbooks.
+
+    Args:
+        playbooks: by name.
+        fits: whether the actuators that are set can carry a playbook out and take it back.
+    """
+
+    def __init__(self, playbooks: Mapping[str, Playbook], fits: Callable[[Playbook], bool]) -> None:
+        fitting = sorted((each for each in playbooks.values() if fits(each)), key=lambda each: (each.cost, each.name))
+        self._playbooks = {each.name: each for each in fitting}
+        self._state = selector.State()
+        self._watched: dict[UUID, _Watched] = {}
+        self._of_threat: dict[UUID, UUID] = {}
+
+    def learn(self, fact: Fact, at: Micros) -> None:
+        """Take in a fact that occurred at `at`."""
+        match fact:
+            case ResponseProposed():
+                self._watched[fact.response] = _Watched(proposed=fact, at=at)
+                self._of_threat[fact.threat] = fact.response
+                for kept in (self._watched, self._of_threat):
+                    while len(kept) > WATCHED:
+                        del kept[next(iter(kept))]
+            case ResponseRejected() | ResponseExpired():
+                self._watched.pop(fact.response, None)
+            case IncidentContained() if fact.response in self._watched:
+                self._watched[fact.response].contained_at = at
+            case ThreatContinued():
+                self._went_on(fact)
+            case ActionUndone() if fact.response in self._watched:
+                self._ended(fact, at)
+            case _:
+                pass
+
+    def choose(self, suspect: Suspect, asset_class: str, level: Level, seed: UUID) -> Choice | None:
+        """The playbook for a threat; None when none fits."""
+        del level
+        fitting = [each for each in self._playbooks.values() if _answers(each, suspect)]
+        if not fitting:
+            return None
+        candidates = [_candidate(each) for each in fitting]
+        made = selector.choose(self._state, suspect.kind, asset_class, candidates, seed.int & (2**63 - 1))
+        return Choice(
+            playbook=self._playbooks[made.playbook],
+            candidates=tuple(each.playbook for each in candidates),
+            propensity=made.propensity,
+            success=made.success,
+            duration=made.duration,
+            cost=made.cost,
+        )
+
+    def _went_on(self, fact: ThreatContinued) -> None:
+        response = self._of_threat.get(fact.threat)
+        watched = None if response is None else self._watched.get(response)
+        if watched is not None and watched.contained_at:
+            watched.went_on = watched.went_on or fact.last_seen > watched.contained_at + GRACE
+
+    def _ended(self, fact: ActionUndone, at: Micros) -> None:
+        watched = self._watched.pop(fact.response)
+        if fact.reason not in {"ttl", "failure"}:
+            return
+        success = fact.reason == "ttl" and watched.contained_at > 0 and not watched.went_on
+        proposed, playbook = watched.proposed, self._playbooks.get(watched.proposed.playbook)
+        self._state = selector.learn(
+            self._state,
+            proposed.threat_kind,
+            proposed.asset_class,
+            proposed.playbook,
+            success=success,
+            seconds=max(0, (watched.contained_at or at) - watched.at) / SECOND,
+            cost=playbook.cost if playbook else proposed.cost.mean,
+            documented=_candidate(playbook) if playbook else None,
+        )
+
+
+def _answers(playbook: Playbook, suspect: Suspect) -> bool:
+    return suspect.kind in playbook.kinds and any(targets_of(step, suspect) for step in playbook.steps)
+
+
+def _candidate(playbook: Playbook) -> selector.Candidate:
+    return selector.Candidate(
+        playbook=playbook.name,
+        success=max(DOCUMENTED.get(step.verb, UNDOCUMENTED) for step in playbook.steps),
+        duration=playbook.duration,
+        cost=playbook.cost,
+    )

@@ -1,0 +1,114 @@
+"""The agents that follow the log in one process, in the order in which they work: what one records the next one reads.
+
+Add one: a class that fits `Agent` (`Following` is most of it), and a line in `crew`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from ipaddress import ip_address, ip_network
+from typing import Protocol
+
+from adapters.act import build_actuators
+from adapters.log.base import ChainedLog
+from adapters.notify import make_channel
+from adapters.own import own_infrastructure
+from adapters.playbooks import load_playbooks, unfit
+from agents.responder.assets import Assets
+from agents.responder.respond_policy import ResponsePolicy
+from config.home import Home
+from config.settings import Settings
+from domain.values import Micros
+from scheduler.choosing import Selector
+from scheduler.delivery import Delivery
+from scheduler.intake import intake
+from scheduler.respond import Responses, World
+
+RESPONDER = "responder"
+
+
+class Agent(Protocol):
+    """A follower that appends and keeps its position in the log."""
+
+    @property
+    def position(self) -> int:
+        """How far it has read."""
+
+    def catch_up(self) -> int:
+        """Handle what is new; returns how many facts were appended."""
+
+    def settle(self) -> None:
+        """Record the position even though nothing was decided since."""
+
+    def nudged(self) -> bool:
+        """Whether effects in the world have come to an end that it is to record."""
+
+    def finish(self, patience: float) -> None:
+        """Wait at most so many seconds for what is under way in the world, and record what came of it."""
+
+    def faults(self) -> list[str]:
+        """What is the matter with what it does in the world, for the health report."""
+
+
+def crew(
+    journal: ChainedLog,
+    settings: Settings,
+    home: Home,
+    stack: ExitStack,
+    now: Callable[[], Micros],
+    *,
+    alerts: Callable[[str], None] | None = None,
+) -> list[Agent]:
+    """The responder's followers: intake, responses, and the router of alerts.
+
+    Args:
+        journal: the log.
+        settings: of the home.
+        home: where actuators keep their records.
+        stack: what closes them.
+        now: the clock.
+        alerts: told what an operator should know of channels; None when no alerts are to be sent.
+    """
+    assets = settings.assets.assets()
+    actuators, playbooks = build_actuators(settings.actuators, home.path), load_playbooks(settings.playbooks)
+    world = World(
+        actuators=actuators,
+        chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators)),
+        classify=classes(assets, settings.thresholds.local_networks),
+        now=now,
+        hosts=settings.response.hosts,
+    )
+    responses = Responses(journal, response_policy(settings), world)
+    stack.callback(responses.close)
+    made: list[Agent] = [intake(journal, settings.responder, assets), responses]
+    if alerts is not None and settings.alerts.channels:
+        channels = {name: make_channel(name, each) for name, each in settings.alerts.channels.items()}
+        delivery = Delivery(journal, settings.alerts, channels, now=now, say=alerts)
+        stack.callback(delivery.close)
+        made.append(delivery)
+    return made
+
+
+def classes(assets: Assets, local_networks: Sequence[str]) -> Callable[[str], str]:
+    """What tells the class of an entity: what its owner says, else whether it is ours."""
+    networks = [ip_network(each) for each in local_networks]
+
+    def classify(entity: str) -> str:
+        asset = assets.find(entity)
+        if asset is not None and asset.label:
+            return asset.label
+        try:
+            address = ip_address(entity)
+        except ValueError:
+            return ""
+        return "inside" if any(address in network for network in networks) else "outside"
+
+    return classify
+
+
+def response_policy(settings: Settings) -> ResponsePolicy:
+    """What the responder may do, with this machine and what it needs on the never-block list."""
+    # who only observes touches nothing: there is no need to ask for names
+    own: Sequence[str] = () if settings.response.mode == "observe" else own_infrastructure(settings.model_dump())
+    return settings.response.policy(local_networks=settings.thresholds.local_networks, own=own)

@@ -1,0 +1,113 @@
+"""What is done in the world on the thread of an actuator: one action carried out or taken back, and looked at.
+
+Rules:
+    1. Just before the effect: may the target be touched, is the action still wanted, is there time left?
+    2. What may have been done before (a restart, a failed attempt) is looked at first, then done again under its id.
+    3. An action is taken back only where no other one that is to stay holds the same target; then its effect is seen
+       to be gone.
+    4. Nothing is raised: an error is an outcome.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from agents.responder.due import Task
+from agents.responder.ports import Actuator, ActuatorError, Effect
+from agents.responder.respond import Report
+from domain.facts.response import Action, Phase
+from domain.gate import Ruling
+from domain.values import Micros
+
+SHARED = "another action holds the target, so it stays as it is"
+
+
+@dataclass(slots=True)
+class Hands:
+    """Carries out tasks.
+
+    Args:
+        actuators: by name.
+        look: the gate's last look, just before the effect.
+        now: the wall clock.
+        shared: whether another action that is to stay holds the target.
+        unwanted: whether the action is to be taken back.
+    """
+
+    actuators: Mapping[str, Actuator]
+    look: Callable[[Action], Ruling]
+    now: Callable[[], Micros]
+    shared: Callable[[Action], bool]
+    unwanted: Callable[[UUID], bool]
+    clock: Callable[[], float] = field(default=time.monotonic)
+
+    def work(self, lane: str, task: Task) -> Report:
+        """Do a task; see the rules."""
+        begun = self.clock()
+        step = _Step(task=task, phase="undo" if task.did == "undo" else "check")
+        try:
+            (self._undo if task.did == "undo" else self._do)(self._actuator(lane), step)
+            failed, error = None, ""
+        except Exception as raised:  # noqa: BLE001 - a plug-in may raise anything; the fact says what
+            failed, error = step.phase, " ".join(str(raised).split())[:500] or type(raised).__name__
+        return Report(
+            response=task.response,
+            action=task.action.action,
+            did=task.did,
+            why=task.why,
+            failed=failed,
+            error=error,
+            receipt=step.receipt[:500],
+            milliseconds=round(1000 * (self.clock() - begun), 1),
+            effect=step.effect,
+        )
+
+    def _actuator(self, name: str) -> Actuator:
+        found = self.actuators.get(name)
+        if found is None:
+            raise ActuatorError(f"there is no actuator {name!r} any more: configure it again")
+        return found
+
+    def _do(self, actuator: Actuator, step: _Step) -> None:
+        task = step.task
+        step.phase = "gate"
+        ruling = self.look(task.action)
+        if ruling.outcome != "allow":
+            raise ActuatorError(f"{ruling.check}: {ruling.reason}")
+        if self.unwanted(task.action.action) or task.until <= self.now():
+            raise ActuatorError("not begun: it is to be taken back already, or its time has run out")
+        if task.again:
+            step.phase = "verify"
+            step.effect = actuator.effect(task.action)
+            step.receipt = "found in force"
+            if step.effect.in_force:
+                return
+        step.phase = "check"
+        actuator.check(task.action)
+        step.phase = "execute"
+        step.receipt = actuator.execute(task.action, task.until)
+        step.phase = "verify"
+        step.effect = actuator.effect(task.action)
+
+    def _undo(self, actuator: Actuator, step: _Step) -> None:
+        action = step.task.action
+        if self.shared(action):
+            step.effect = Effect(in_force=False, evidence=SHARED)
+            return
+        step.receipt = actuator.undo(action)
+        step.effect = actuator.effect(action)
+        if step.effect.in_force:
+            raise ActuatorError(f"{action.target} is still under {action.verb}: {step.effect.evidence}")
+
+
+@dataclass(slots=True)
+class _Step:
+    """How far a task got."""
+
+    task: Task
+    phase: Phase
+    receipt: str = ""
+    effect: Effect | None = None

@@ -1,0 +1,145 @@
+"""The whole way through the program: a threat in the log, a block in the kernel, a verdict, and packets flow again."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from contextlib import closing, redirect_stderr, redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from adapters.log import open_log
+from adapters.playbooks import SHIPPED
+from domain.errors import MyrmidonError
+from domain.facts.threat import ThreatDetected
+from domain.journal import Draft
+from tests.act.world import ATTACKER, needs_kernel, wired
+from tests.e2e.swarm import Answer
+from tests.projections.story import detected, uid
+
+CONFIG = """
+[response]
+mode = "{mode}"
+{more}
+[playbooks]
+shipped = false
+dir = "{playbooks}"
+[actuators.firewall]
+{firewall}
+"""
+
+
+def myrmidon(place: Path, *words: str, as_json: bool = True) -> Answer:
+    """The program in this process: starting one for each command would take seconds."""
+    from cli.main import app
+
+    out, err, code = StringIO(), StringIO(), 0
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = app(["--home", str(place), *(["--json"] if as_json else []), *words], standalone_mode=False) or 0
+        except MyrmidonError as error:
+            code = error.exit_code
+            err.write(str(error))
+    return Answer(code, out.getvalue(), err.getvalue())
+
+
+def home(folder: Path, *, mode: str = "act", more: str = "", firewall: str = 'type = "dry-run"') -> Path:
+    """A home with one playbook, which blocks the source of a threat."""
+    playbooks = folder / "playbooks"
+    playbooks.mkdir()
+    shutil.copy(SHIPPED / "block-source.json", playbooks)
+    place = folder / "home"
+    place.mkdir()
+    (place / "config.toml").write_text(CONFIG.format(mode=mode, more=more, playbooks=playbooks, firewall=firewall))
+    return place
+
+
+def threaten(place: Path, name: str = "t", entity: str = ATTACKER) -> str:
+    """A grave threat in the log, as the detector would have put it there; returns its id."""
+    stream, fact = detected(name, entity=entity, risk=8.0)
+    assert isinstance(fact, ThreatDetected)
+    fact = replace(fact, threat_kind="password-guessing", peers=("192.168.7.7",))
+    now = time.time_ns() // 1000
+    with closing(open_log(place / "log.db", lambda: now)) as log:
+        log.append(
+            [
+                Draft(
+                    event_id=uid(("e2e", name)), stream=stream, fact=fact, occurred_at=now, actor="detector",
+                    correlation=fact.threat,
+                )
+            ]
+        )  # fmt: skip
+    return str(fact.threat)
+
+
+def test_a_threat_is_blocked_in_the_kernel_and_a_verdict_of_incorrect_lets_packets_flow_again(tmp_path):
+    needs_kernel()
+    with wired() as wire:
+        place = home(tmp_path, firewall=f'type = "nftables"\nnetns = "{wire.inside}"')
+        threat = threaten(place)
+        assert wire.reaches()
+        assert myrmidon(place, "responses", "mode", "act").json["in_force"] == 1
+        assert wire.cut()
+        [response] = myrmidon(place, "responses", "list").json
+        assert (response["status"], response["entity"], response["playbook"]) == ("contained", ATTACKER, "block-source")
+        [incident] = myrmidon(place, "incidents", "list").json
+        assert incident["status"] == "contained"
+        assert myrmidon(place, "feedback", threat[:8], "incorrect").code == 0
+        assert wire.reaches()
+        [response] = myrmidon(place, "responses", "list").json
+        assert (response["status"], response["undone_because"]) == ("undone", "verdict")
+        assert myrmidon(place, "audit", "replay").code == 0
+
+
+def test_operators_approve_show_undo_and_stop(tmp_path):
+    place = home(tmp_path, mode="suggest")
+    threaten(place)
+    assert myrmidon(place, "responses", "mode", "act").json["mode"] == "suggest"
+    [response] = myrmidon(place, "responses", "list", "--status", "proposed").json
+    name = response["id"][:8]
+    said = myrmidon(place, "responses", "show", name, as_json=False)
+    assert "waits for an answer" in said.out
+    assert myrmidon(place, "responses", "approve", name).json["response"]["status"] == "contained"
+    again = myrmidon(place, "responses", "approve", name)
+    assert (again.code, again.out) == (1, "")
+    assert "only a proposed one can be answered" in again.err
+    assert myrmidon(place, "responses", "undo", name).json["response"]["status"] == "undone"
+    stopped = myrmidon(place, "responses", "stop").json
+    assert (stopped["mode"], stopped["in_force"], stopped["done_by"]) == ("observe", 0, "this command")
+    [rate] = myrmidon(place, "responses", "rates").json
+    assert (rate["playbook"], rate["contained"], rate["success_rate"]) == ("block-source", 1, 1.0)
+    [workflow] = myrmidon(place, "workflows", "list").json
+    steps = [step["what"] for step in workflow["steps"]]
+    assert steps[:3] == ["threat-detected", "incident-opened", "response-proposed"]
+    assert steps[-2:] == ["undo-requested", "action-undone"]
+    assert "action-started" in myrmidon(place, "workflows", "show", workflow["id"][:8], as_json=False).out
+    story = myrmidon(place, "audit", "explain", workflow["incident"][:8])
+    assert [each["id"] for each in story.json["responses"]] == [response["id"]]
+    assert "action-undone" in [link["kind"] for link in story.json["chain"]]
+
+
+def test_by_default_nothing_is_done(tmp_path):
+    place = home(tmp_path, mode="observe")
+    threaten(place)
+    assert myrmidon(place, "responses", "mode", "act").json["in_force"] == 0
+    [response] = myrmidon(place, "responses", "list").json
+    assert (response["status"], response["decided_by"]) == ("rejected", "responses")
+
+
+@pytest.mark.parametrize("more", ['never_block = ["10.77.0.0/24"]', 'management_networks = ["10.77.0.2"]'])
+def test_what_settings_protect_is_refused(tmp_path, more):
+    place = home(tmp_path, more=more)
+    threaten(place)
+    myrmidon(place, "responses", "mode", "act")
+    [response] = myrmidon(place, "responses", "list").json
+    assert response["reason"].startswith("never-block")
+
+
+def test_there_is_nothing_to_answer_where_nothing_is_proposed(tmp_path):
+    place = home(tmp_path)
+    threaten(place, entity="127.0.0.1")
+    assert myrmidon(place, "responses", "approve", "abc").code == 1
+    assert myrmidon(place, "workflows", "list").code == 0

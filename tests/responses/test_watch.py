@@ -1,0 +1,192 @@
+"""Beside the responder: stalled workflows, what this machine needs, which playbook is chosen and learned."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from uuid import UUID
+
+from adapters.own import own_infrastructure
+from adapters.playbooks import load_playbooks
+from adapters.views import Views
+from agents.region.decide import Observe, decide
+from agents.responder.respond_state import Suspect
+from config.actuators import PlaybookSettings
+from domain.facts.incident import IncidentContained
+from domain.facts.response import ActionUndone
+from domain.facts.threat import ThreatContinued
+from domain.gate import GatePolicy, admit
+from domain.values import HOUR, MINUTE, SECOND
+from scheduler.choosing import Selector
+from scheduler.stalls import StallWatch
+from tests.projections.story import continued, proposed, uid
+from tests.responses.test_gate import action, request
+from tests.responses.world import T0, Site, asking
+
+
+def watched(site: Site, folder) -> tuple[Views, StallWatch]:
+    views = Views.open(str(folder), site.journal)
+    return views, StallWatch(site.journal, views, lambda: site.now, 900.0)
+
+
+def test_a_workflow_that_waits_too_long_is_said_once_with_what_it_waits_for(tmp_path):
+    site = Site(playbook=asking())
+    views, watch = watched(site, tmp_path)
+    with closing(views):
+        site.incident("a")
+        site.work()
+        site.now += 10 * MINUTE
+        views.catch_up(site.journal)
+        assert watch.look() is None
+        site.now += 10 * MINUTE
+        assert watch.look() == "1 workflows are stalled"
+        views.catch_up(site.journal)
+        assert watch.look() is None
+        [stalled] = site.all("workflow-stalled")
+        assert (stalled.workflow, stalled.waiting_for) == (uid("a"), "an answer to the proposed response")
+        assert watch.faults()
+        site.approve(site.responses()[0])
+        site.work()
+        views.catch_up(site.journal)
+        assert watch.faults() == []
+
+
+def test_a_workflow_whose_actions_are_in_force_waits_for_nothing(tmp_path):
+    site = Site()
+    views, watch = watched(site, tmp_path)
+    with closing(views):
+        site.incident("a")
+        site.work()
+        site.now += HOUR // 10
+        views.catch_up(site.journal)
+        [workflow] = views.list_workflows()
+        assert (workflow["status"], workflow["waiting"], workflow["errors"]) == ("open", [], 0)
+        site.later(HOUR)
+        views.catch_up(site.journal)
+        assert watch.look() is None
+
+
+def test_an_undo_that_fails_is_waited_for_and_degrades_health(tmp_path):
+    site = Site()
+    with closing(Views.open(str(tmp_path), site.journal)) as views:
+        site.incident("a")
+        site.work()
+        site.wall.broken = {"undo"}
+        site.later(10 * MINUTE)
+        views.catch_up(site.journal)
+        [workflow] = views.list_workflows()
+        assert (workflow["status"], workflow["waiting"]) == ("waiting", ["an action to be taken back"])
+        [response] = views.list_responses()
+        assert (response["status"], response["actions"][0]["state"]) == ("undoing", "undoing")
+        [report] = decide(Observe(region="r", feeds=1, silent_feeds=(), faults=tuple(site.agent.faults())), None)
+        assert report.health == "degraded"
+        site.wall.broken = set()
+        site.now += HOUR
+        site.work()
+        views.catch_up(site.journal)
+        assert views.list_responses()[0]["status"] == "undone"
+        assert views.list_workflows()[0]["waiting"] == []
+
+
+def test_rates_count_what_was_contained_and_leave_false_alarms_out(tmp_path):
+    site = Site()
+    with closing(Views.open(str(tmp_path), site.journal)) as views:
+        site.incident("a")
+        site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
+        site.work()
+        site.verdict("b", "incorrect")
+        site.wall.broken = {"execute"}
+        site.incident("c", entity="10.0.0.7", peers=("203.0.113.30",))
+        for _ in range(4):
+            site.later(10 * SECOND)
+        site.wall.broken = set()
+        site.later(HOUR)
+        views.catch_up(site.journal)
+        [rate] = views.playbook_rates()
+        assert {name: rate[name] for name in ("proposed", "begun", "contained", "failed", "wrong", "success_rate")} == {
+            "proposed": 3, "begun": 3, "contained": 1, "failed": 1, "wrong": 1, "success_rate": 0.5,
+        }  # fmt: skip
+
+
+def test_this_machine_its_gateways_and_resolvers_and_the_hosts_of_the_settings_are_never_blocked(tmp_path):
+    (tmp_path / "route").write_text("Iface Destination Gateway\neth0 00000000 010200C0 0003\n")
+    (tmp_path / "ipv6_route").write_text(f"{'0' * 32} 00 {'0' * 32} 00 20010db8{'0' * 23}1 0 0 0 0 eth0\n")
+    (tmp_path / "if_inet6").write_text(f"20010db8{'0' * 23}2 02 40 00 80 eth0\n")
+    (tmp_path / "fib_trie").write_text(
+        "  |-- 192.0.2.2\n     /32 host LOCAL\n  |-- 192.0.2.255\n     /32 link BROADCAST\n"
+    )
+    (tmp_path / "resolv.conf").write_text("# x\nnameserver 192.0.2.53\nnameserver fe80::1%eth0\n")
+    settings = {"log": {"dsn": "postgresql://u@192.0.2.5:5432/x"}, "list": ["https://192.0.2.6/hook", "plain"]}
+    own = own_infrastructure(settings, proc=tmp_path, resolvers=tmp_path / "resolv.conf")
+    wanted = {"192.0.2.1", "192.0.2.2", "192.0.2.53", "192.0.2.5", "192.0.2.6", "2001:db8::1", "2001:db8::2", "fe80::1"}
+    assert wanted <= set(own)
+    assert "192.0.2.255" not in own
+    policy = GatePolicy(mode="act", never_block=own)
+    for address in wanted:
+        assert admit(policy, request(action(address)), _nothing()).check == "never-block"
+
+
+def test_what_cannot_be_read_is_left_out(tmp_path):
+    assert isinstance(own_infrastructure({}, proc=tmp_path, resolvers=tmp_path / "no"), tuple)
+
+
+def _nothing():
+    from domain.gate import Standing
+
+    return Standing()
+
+
+BEACON = Suspect(
+    threat=uid("t"), entity="10.0.0.5", kind="beacon", level="high", risk=8.0, peers=("203.0.113.9", "c2.example")
+)
+
+
+def selector(kinds_of=lambda playbook: True) -> Selector:
+    return Selector(load_playbooks(PlaybookSettings()), kinds_of)
+
+
+def test_a_choice_names_its_candidates_and_how_probable_it_was():
+    choice = selector().choose(BEACON, "inside", "high", UUID(int=7))
+    assert choice is not None
+    assert choice.playbook.name in choice.candidates
+    assert 0 < choice.propensity <= 1
+    assert "beacon" in choice.playbook.kinds
+    again = selector().choose(BEACON, "inside", "high", UUID(int=7))
+    assert again == choice
+
+
+def test_a_playbook_without_a_target_here_or_without_an_actuator_is_no_candidate():
+    tunnel = replace(BEACON, kind="dns-tunnel", peers=("203.0.113.9",))
+    names = replace(tunnel, peers=("tunnel.example",))
+    all_of = selector()
+    assert "deny-tunnel-domain" in all_of.choose(names, "", "high", UUID(int=1)).candidates
+    assert "deny-tunnel-domain" not in all_of.choose(tunnel, "", "high", UUID(int=1)).candidates
+    assert selector(lambda playbook: False).choose(BEACON, "", "high", UUID(int=1)) is None
+
+
+def outcome(of: Selector, name: str, playbook: str, *, goes_on: bool = False, reason: str = "ttl") -> None:
+    """A response with that playbook that was contained and came to its end."""
+    _, fact = proposed(name, name)
+    of.learn(replace(fact, playbook=playbook), T0)
+    of.learn(IncidentContained(incident=uid("A"), response=uid(name)), T0 + SECOND)
+    if goes_on:
+        more = continued(name)[1]
+        assert isinstance(more, ThreatContinued)
+        of.learn(replace(more, last_seen=T0 + HOUR), T0 + HOUR)
+    of.learn(ActionUndone(response=uid(name), action=uid("act"), reason=reason, evidence=""), T0 + 2 * HOUR)
+
+
+def test_what_did_not_stop_the_threat_is_chosen_less():
+    known = selector()
+    before = known.choose(BEACON, "inside", "high", UUID(int=3))
+    for n in range(40):
+        outcome(known, f"r{n}", before.playbook.name, goes_on=True)
+    after = [known.choose(BEACON, "inside", "high", UUID(int=n)).playbook.name for n in range(50)]
+    assert after.count(before.playbook.name) < 10
+
+
+def test_a_false_alarm_teaches_nothing():
+    known, taught = selector(), selector()
+    for n in range(20):
+        outcome(taught, f"r{n}", "block-command-server", reason="verdict")
+    assert taught.choose(BEACON, "inside", "high", UUID(int=3)) == known.choose(BEACON, "inside", "high", UUID(int=3))
