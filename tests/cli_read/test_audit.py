@@ -40,6 +40,7 @@ def test_verify_names_the_first_broken_position_and_exits_1(shell):
 
 def test_a_cut_tail_is_found_by_a_checkpoint(shell, tmp_path):
     file = tmp_path / "elsewhere" / "mark.json"
+    file.parent.mkdir()
     assert shell.json("audit", "checkpoint", str(file))["events"] == EVENTS
     assert shell.json("audit", "verify", "--checkpoint", str(file))["ok"]
     whole = open_log(shell.home / "log.db", lambda: NOON)

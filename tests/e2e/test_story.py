@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.story import Truth, write_day
+from tests.e2e.rows import HEADER, scan
 from tests.e2e.swarm import myrmidon
 
 
@@ -42,7 +43,17 @@ def test_a_generated_benign_day_gives_no_incident(tmp_path, flavour):
     assert told["incidents"] == 0
 
 
-@pytest.mark.parametrize("rows", ["1", "173", "10000"])
+def test_rows_that_come_one_by_one_give_the_same_digest(tmp_path):
+    (tmp_path / "conn.log").write_text(HEADER + scan(0, 300))
+    feed = f"zeek:{tmp_path / 'conn.log'}"
+    one, many = (
+        myrmidon(tmp_path / size, "run", "--feed", feed, "--until-eof", MYRMIDON_RUN__BATCH_ROWS=size).json["log"]
+        for size in ("1", "1000")
+    )
+    assert one["digest"] == many["digest"]
+
+
+@pytest.mark.parametrize("rows", ["17", "173", "10000"])
 def test_the_same_input_gives_the_same_digest_under_any_micro_batch(story, hunted, tmp_path, rows):
     answer = myrmidon(
         tmp_path,

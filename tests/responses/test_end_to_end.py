@@ -113,7 +113,7 @@ def test_operators_approve_show_undo_and_stop(tmp_path):
     assert (rate["playbook"], rate["contained"], rate["success_rate"]) == ("block-source", 1, 1.0)
     [workflow] = myrmidon(place, "workflows", "list").json
     steps = [step["what"] for step in workflow["steps"]]
-    assert steps[:3] == ["threat-detected", "incident-opened", "response-proposed"]
+    assert steps[:4] == ["threat-detected", "threat-assessed", "incident-opened", "response-proposed"]
     assert steps[-2:] == ["undo-requested", "action-undone"]
     assert "action-started" in myrmidon(place, "workflows", "show", workflow["id"][:8], as_json=False).out
     story = myrmidon(place, "audit", "explain", workflow["incident"][:8])
