@@ -54,6 +54,9 @@ class Source(Protocol):
     def start(self, k: int) -> Micros:
         """Where it begins."""
 
+    def flows(self, k: int) -> int:
+        """How many flows its host opened."""
+
     def letters(self, numbers: Sequence[int]) -> list[bytes]:
         """The letters of windows."""
 
@@ -93,6 +96,11 @@ class ClosedWindow:
         return tuple(self.entries.tolist())
 
     @property
+    def flows(self) -> int:
+        """How many flows its host opened."""
+        return self._source.flows(self._number)
+
+    @property
     def letters(self) -> bytes:
         """Its first flows as letters (see `letters`)."""
         [found] = self._source.letters([self._number])
@@ -124,6 +132,15 @@ def letters_of(group: Sequence[ClosedWindow]) -> list[bytes]:
     return source.letters([window._number for window in group])
 
 
+def entries_of(group: Sequence[ClosedWindow]) -> Array:
+    """The features of windows, one a row; those that stand in one table are taken from it at once."""
+    source = group[0]._source
+    if not isinstance(source, Batch) or any(window._source is not source for window in group):
+        return np.array([window.entries for window in group])
+    found: Array = source.vectors[[window._number for window in group]]
+    return found
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
     """The windows of one start, and the tables that they stand in, which change no more.
@@ -148,6 +165,10 @@ class Batch:
     def start(self, _: int) -> Micros:
         """Where it begins."""
         return self.begins
+
+    def flows(self, k: int) -> int:
+        """How many flows its host opened."""
+        return int(self.tables.windows["flows"][self.slots[k]])
 
     def letters(self, numbers: Sequence[int]) -> list[bytes]:
         """The letters of windows."""

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from domain.anomaly_limits import AnomalyLimits
 from domain.sighting import Vote
 from domain.values import DAY, Micros
-from engine.features.closed import letters_of
+from engine.features.closed import entries_of, letters_of
 from engine.features.windows import ClosedWindow, HostWindows
 from engine.frame import Frame
 from engine.models import peers
@@ -187,7 +187,7 @@ class AnomalyDetector:
         teller = Teller(sensed, first.row, first.at)
         if self._state.tally.turns(first.at // DAY):
             teller.votes(self._state, self._panel, self._timing)
-        vectors = used(np.array([window.entries for window in group])).astype(np.float32)
+        vectors = used(entries_of(group)).astype(np.float32)
         letters = letters_of(group)
         profile = profile_of(first.start, self._limits)
         due = None
@@ -205,10 +205,10 @@ class AnomalyDetector:
         teller.gone(self._state)
         cases, strangers = [], list(range(begin))
         if scores is not None:
-            rows = Packed(scores), Packed(vectors)
+            rows, least = (Packed(scores), Packed(vectors)), self._limits.min_host_windows * 4 * scores.shape[1]
             for k in range(begin, len(group)):
                 past = self._past(group[k].host, profile)
-                if len(past.scores) < self._limits.min_host_windows:
+                if len(past.scores.packed) < least:
                     past.learn(scores[k], vectors[k]) if past.alarm else past.remember(rows[0][k], rows[1][k])
                     strangers.append(k)
                 else:

@@ -76,8 +76,11 @@ class Ring(msgspec.Struct, array_like=True):
 
     def keep(self, data: bytes) -> None:
         """`add` a row that is packed already."""
-        begin = self.next * len(data)
-        self.packed[begin : begin + len(data)] = data
+        size, packed = len(data), self.packed
+        if self.next * size == len(packed):
+            packed += data  # the usual case by far
+        else:
+            packed[self.next * size : (self.next + 1) * size] = data
         self.next = (self.next + 1) % self.size
 
     def displace(self, data: bytes) -> bytes:

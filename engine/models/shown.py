@@ -46,8 +46,8 @@ class Finding(NamedTuple):
 
 
 def telling(p: float, level: float, closed: ClosedWindow) -> float:
-    """The p-value of a window; 1 when it would be a candidate and is too small to say anything."""
-    return 1.0 if p <= 2 * level and closed.window.flows < LEAST_RECORDS else p
+    """The p-value of a window; 1 when it would be a candidate and has too few flows to say anything."""
+    return 1.0 if p <= 2 * level and closed.flows < LEAST_RECORDS else p
 
 
 def report(closed: ClosedWindow, finding: Finding, sensed: Sensed) -> None:

@@ -83,6 +83,9 @@ class Shown:
     def start(self, _: int) -> int:
         return self.host_window.start
 
+    def flows(self, _: int) -> int:
+        return self.host_window.flows
+
     def letters(self, _: Sequence[int]) -> list[bytes]:
         return [self.host_window.letters]
 
