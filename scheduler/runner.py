@@ -2,7 +2,7 @@
 
 Rules:
     1. All drafts of a pulse and the cursors behind it are one transaction.
-    2. While the process beside judges the rows of one pulse, the next is begun already; pulses end in their order.
+    2. While the process beside judges the rows of one pulse, the next are begun already; pulses end in their order.
     3. A snapshot is written only after its cursor is recorded, so it is never ahead of the log, and when nothing is
        under way.
     4. Followers run between the pulses, on this thread; each could run in a process of its own.
@@ -30,6 +30,9 @@ from scheduler.hunt import Hunt
 from scheduler.recovery import OrderBook
 from scheduler.stages import Step
 from scheduler.verdicts import Verdicts
+
+DEPTH: Final = 2
+"""Pulses under way at most while more come: so many that neither process waits for the other's longest step."""
 
 OVERLAP: Final = 0.01
 """Seconds to wait for a further pulse before the one under way is ended."""
@@ -131,10 +134,10 @@ class Runner:
         self.telemetry.stop()
 
     def _go_on(self, read: Read | None) -> None:
-        """Begin the next pulse, and end all but it; end it too when there is nothing to wait for."""
+        """Begin the next pulse and end older ones; end all when there is nothing to wait for."""
         if read is not None:
             self._begin(read)
-        while len(self._under_way) > (read is not None and bool(read.pulse.frames)):
+        while len(self._under_way) > (DEPTH if read is not None and read.pulse.frames else 0):
             self._end(self._under_way.popleft())
 
     def _begin(self, read: Read) -> None:

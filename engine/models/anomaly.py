@@ -54,7 +54,6 @@ from engine.models.timing import Clock, Timing
 from engine.models.warmup import Begin, Kept, WarmUp, begin_here, unpacked
 from engine.models.words import PROFILES
 from engine.sensed import Judged, Sensed
-from engine.verdict.consensus import Consensus
 from engine.verdict.null import Null
 from engine.verdict.ranks import Ranks
 from engine.verdict.tracker import Tracker
@@ -214,10 +213,13 @@ class AnomalyDetector:
                 else:
                     ranks = self._ranked(group[k].host, profile, past)
                     found = ranks.consensus(scores[k])
-                    cases.append(Case(group[k], profile, vectors[k], scores[k], letters[k], past, ranks, found))
+                    packed = rows[0][k], rows[1][k]
+                    cases.append(Case(group[k], profile, vectors[k], scores[k], letters[k], packed, past, ranks, found))
         null = Null.of([case.found.p for case in cases], self._limits.peers_least)
-        for case in cases:
-            self._decide(case, null, sensed)
+        said = [self._decide(case, null, sensed) for case in cases]
+        votes = {model.name: [case.found.votes[m] for case in cases] for m, model in enumerate(self._models)}
+        self._state.judged += len(cases)
+        self._state.flagged += self._state.tally.together(CONSENSUS, said, votes, self._tracker.level)
         self._compare(group, vectors, letters, strangers, sensed)
         self._follow(group[begin:] or group, profile, sensed)
 
@@ -301,11 +303,10 @@ class AnomalyDetector:
             ranks = self._ranks[host, profile] = Ranks(past.known(), past.scores.size)
         return ranks
 
-    def _decide(self, case: Case, null: Null, sensed: Sensed) -> None:
-        """Say what is to be said of a window, then learn it, or flag its host."""
+    def _decide(self, case: Case, null: Null, sensed: Sensed) -> float:
+        """Say what is to be said of a window, then learn it, or flag its host; returns its p-value."""
         window, past, level = case.window, case.past, self._tracker.level
         p = telling(null.adjusted(case.found.p), level, window)
-        self._counted(p, case.found)
         sensed.scores.append((window.row, p))
         if p <= 2 * level:
             votes = tuple(
@@ -327,22 +328,16 @@ class AnomalyDetector:
             against = (f"host windows in its baseline of {PROFILES[case.profile]}", len(past.scores))
             far = past.deviation(used(window.entries))
             report(window, Finding(p, level, voter, votes, *far, record, against), sensed)
-        if p > level:
+        if p > level and not past.alarm:
+            if past.remember(*case.packed):
+                case.ranks.add(case.scores)
+        elif p > level:
             for row in past.learn(case.scores, case.vector):
                 case.ranks.add(row)
         elif past.flag(case.scores, case.vector):
             teller, size = Teller(sensed, window.row, window.at), past.scores.size
             teller.tell("baseline-shifted", profile=case.profile, host=window.host, reason="lasting", windows=size)
-
-    def _counted(self, p: float, found: Consensus) -> None:
-        level, tally = self._tracker.level, self._state.tally
-        consents = p <= level
-        self._state.judged += 1
-        self._state.flagged += consents
-        tally.count(CONSENSUS, vote=consents, consensus=consents)
-        for model, vote in zip(self._models, found.votes, strict=True):
-            if vote is not None:
-                tally.count(model.name, vote=vote <= level, consensus=consents)
+        return p
 
     def _compare(
         self, group: list[ClosedWindow], vectors: NDArray[np.float32], letters: list[bytes], strangers: list[int],

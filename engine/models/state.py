@@ -55,6 +55,7 @@ class Case(NamedTuple):
     vector: NDArray[np.float32]
     scores: NDArray[np.float64]
     letters: bytes
+    packed: tuple[bytes, bytes]
     past: Past
     ranks: Ranks
     found: Consensus

@@ -8,6 +8,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
 
@@ -20,6 +22,28 @@ class Tally(msgspec.Struct):
     def count(self, voter: str, *, vote: bool, consensus: bool) -> None:
         """One window judged by one voter."""
         self.add(voter, 1, int(vote), int(vote != consensus))
+
+    def together(
+        self, consensus: str, p_values: Sequence[float], votes: Mapping[str, Sequence[float | None]], level: float
+    ) -> int:
+        """Windows that were judged together; returns to how many the consensus was a vote.
+
+        Args:
+            consensus: the name that the consensus votes under.
+            p_values: the consensus about each window.
+            votes: of each model the p-value of each window, None where it abstained.
+            level: p-values at or below it are votes.
+        """
+        consents = [p <= level for p in p_values]
+        if consents:
+            self.add(consensus, len(consents), sum(consents), 0)
+        for model, found in votes.items():
+            told = [(p <= level, consent) for p, consent in zip(found, consents, strict=True) if p is not None]
+            if told:
+                self.add(
+                    model, len(told), sum(vote for vote, _ in told), sum(vote != consent for vote, consent in told)
+                )
+        return sum(consents)
 
     def add(self, voter: str, judged: int, votes: int, disagreements: int) -> None:
         """Several windows judged by one voter."""

@@ -10,6 +10,7 @@ Rules:
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class Ranks:
         self._known = np.empty((max(room, rows), models), np.float32)
         self._counts = np.zeros((max(room, rows), models), np.uint16)
         self._told = np.zeros(models, np.int64)
+        self._shares, self._below = np.empty(models), np.zeros(1, np.int64)
         for row in known:
             self.add(row)
 
@@ -42,11 +44,9 @@ class Ranks:
 
     def consensus(self, row: NDArray[np.float64]) -> Consensus:
         """The consensus about a new row."""
-        shares = np.empty(len(row))
-        below = np.zeros(1, np.int64)
-        compiled(_judge)(self._known[: self._size], self._counts, self._told, row, shares, below)
-        votes = tuple(None if np.isnan(share) else round(share, DIGITS) for share in shares.tolist())
-        return Consensus(round(int(below[0]) / (self._size + 1), DIGITS), votes)
+        compiled(_judge)(self._known[: self._size], self._counts, self._told, row, self._shares, self._below)
+        votes = tuple([None if isnan(share) else round(share, DIGITS) for share in self._shares.tolist()])
+        return Consensus(round(self._below.item() / (self._size + 1), DIGITS), votes)
 
 
 def _add(known: Any, counts: Any, told: Any, size: int) -> None:
