@@ -102,6 +102,8 @@ def plural(count: int, one: str, many: str = "") -> str:
 def warming_up(name: str, seen: int, needed: int) -> str:
     """How far a warm-up is; `name` is `feed.profile`."""
     feed, _, profile = name.rpartition(".")
+    if profile == "hosts" and seen >= needed:
+        return f"feed {feed}: the models wait for the first host with a past of its own in one profile"
     if profile == "hosts":
         return f"feed {feed}: the models are warming up: {seen:,} of {needed:,} host windows to be fitted on were seen"
     return f"feed {feed}: profile {profile} is warming up: {seen:,} of {needed:,} windows of one host were seen"

@@ -6,7 +6,7 @@ Rules:
     2. Several frames may be under way: the pipe holds what the child has not begun, a thread takes in what it answers,
        so that neither side ever waits for the other to read.
     3. `BESIDE` names the behaviours that work there, about half of the work; the anomaly side always does.
-    4. The child ends when its standard input does, so that it outlives nobody.
+    4. The child ends when its standard input does, and by no signal that asks the parent to end; it outlives nobody.
 """
 
 from __future__ import annotations
@@ -212,7 +212,8 @@ def main() -> None:
 
     from engine.kernels import warm
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends us in its own time
+    for meant in (signal.SIGINT, signal.SIGTERM):  # for the parent, even when all of us get it: it ends us in its time
+        signal.signal(meant, signal.SIG_IGN)
     gc.set_threshold(50_000, 20, 50)
     tame()
     out, inside = binary_output(), sys.stdin.buffer

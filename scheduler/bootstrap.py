@@ -176,6 +176,7 @@ def running(
             save=lambda hunt, resume: save_snapshot(home.snapshot(hunt.feed), hunt.rows, resume, hunt.dump()),
             idle=idle,
             tell=tell,
+            warn=warn,
             new_rules=_now_and_then(lambda: reloaded(book, warn), settings.rules.reload_every)
             if not until_eof
             else lambda: None,

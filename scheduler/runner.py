@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from adapters.feeds import Read, ReadAhead
+from adapters.feeds import Problem, Read, ReadAhead
 from domain.facts.telemetry import FeedFault, LogReleased
 from domain.journal import Cursor, Journal, Progress
 from engine.frame import Frame
@@ -94,6 +94,8 @@ class Runner:
     save: Callable[[Hunt, bytes], None]
     idle: Callable[[], None] = lambda: None
     tell: Callable[[Stats], None] = lambda _stats: None
+    warn: Callable[[str], None] = lambda _line: None
+    """Told in one line what an operator should know at once."""
     new_rules: Callable[[], RuleSet | None] = lambda: None
     """The rules anew when they have changed since it was last asked."""
     stats: Stats = field(default_factory=Stats)
@@ -155,6 +157,8 @@ class Runner:
         pulse = read.pulse
         steps = [step for feed, frame in pulse.frames.items() for step in self._decided(feed, frame)]
         steps += [self._released(feed, log, row) for feed, log, row in pulse.released]
+        if not self.until_eof:
+            steps += [self._unusable(problem) for problem in pulse.faults]
         self._cursor.update(read.cursors)
         rows = sum(len(frame) for frame in pulse.frames.values())
         self.stats.rows += rows
@@ -250,6 +254,13 @@ class Runner:
             FeedFault(feed=feed, log="", reason=UNUSABLE, row=number, sample=Path(problem.path).name, count=1)
             for number, problem in enumerate(p for p in self.telemetry.problems if p.feed == feed)
         ]
+
+    def _unusable(self, problem: Problem) -> Step:
+        """In a live run a file that cannot be used is said when it is found: the run has no end to say it at."""
+        self.warn(f"feed {problem.feed}: {problem.message}")
+        hunt = self.hunts[problem.feed]
+        fault = FeedFault(feed=problem.feed, log="", reason=UNUSABLE, row=hunt.rows, sample=problem.log, count=1)
+        return hunt.fault(fault)
 
     def _released(self, feed: str, log: str, row: int) -> Step:
         hunt = self.hunts[feed]

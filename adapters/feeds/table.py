@@ -39,7 +39,12 @@ class CsvTable(RowParser):
         delimiter = next((mark for mark in ",;\t|" if mark in text), ",")
         if asked is not None and Path(asked).suffix == ".toml":
             delimiter = mapping_named(asked).delimiter
-        names = next(csv.reader([text], delimiter=delimiter), [])
+        try:
+            names = next(csv.reader([text], delimiter=delimiter), [])
+        except csv.Error as error:
+            raise FeedError(
+                f"{path}: is no CSV file with a header line ({error}); check the kind of the feed"
+            ) from None
         self._delimiter, self._width = delimiter, len(names)
         self._mapper = Mapper(mapping_for(asked, names, path), names, reads)
 

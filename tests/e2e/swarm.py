@@ -44,10 +44,11 @@ def myrmidon(home: Path, *arguments: str, as_json: bool = True, timeout: float =
     return Answer(done.returncode, done.stdout, done.stderr)
 
 
-def start(home: Path, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
+def start(home: Path, *arguments: str, own_group: bool = False, **settings: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*PROGRAM, "--home", str(home), "--json", *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=environment(**settings),
+        start_new_session=own_group,
     )

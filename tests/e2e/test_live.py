@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import time
 from pathlib import Path
@@ -42,9 +43,9 @@ def test_a_live_log_is_followed_through_a_rotation_and_a_restart(tmp_path):
         assert feeds(home)["zeek"]["received"] == 60
         with log.open("a") as file:
             file.write(scan(60, 40))
-        daemon = start(home, "run", "--feed", f"zeek:{log}")
+        daemon = start(home, "run", "--feed", f"zeek:{log}", own_group=True)
         until(lambda: feeds(home)["zeek"]["received"] == 100)
-        daemon.send_signal(signal.SIGTERM)
+        os.killpg(daemon.pid, signal.SIGTERM)  # the whole group at once, as a service manager does
         assert daemon.wait(timeout=120) == 0
     finally:
         daemon.kill()
@@ -80,6 +81,20 @@ def test_one_feed_has_one_reader(tmp_path):
     finally:
         daemon.kill()
         daemon.wait()
+
+
+def test_a_bad_file_in_a_live_folder_is_told_at_once(tmp_path):
+    logs, home = tmp_path / "logs", tmp_path / "home"
+    logs.mkdir()
+    (logs / "conn.log").write_text(HEADER + scan(0, 30))
+    daemon = start(home, "run", "--feed", f"zeek:{logs}")
+    try:
+        until(lambda: (home / "log.db").exists() and feeds(home))
+        (logs / "junk.log").write_bytes(b"\x00\x01\x02 not a log\n" * 100)
+        until(lambda: myrmidon(home, "status").json["health"] == "degraded")
+    finally:
+        daemon.send_signal(signal.SIGTERM)
+        daemon.wait(timeout=120)
 
 
 def test_a_silent_feed_degrades_health(tmp_path):

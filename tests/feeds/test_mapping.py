@@ -113,3 +113,12 @@ def test_bytes_that_are_no_text_in_a_mapped_column_are_malformed(
 ) -> None:
     path = write(tmp_path / "a.binetflow", BINETFLOW.encode().replace(old, new, 1))
     assert [row["status"] for row in read(f"csv:{path}")[0]] == [f"malformed: {reason}", "", "", ""]
+
+
+@pytest.mark.parametrize("head", [b"PAR1\x15\x04\x15\rab,cd\r\n", b"a,b\rc,d\r", b"x" * 140_000 + b"\n"])
+def test_a_file_without_a_csv_header_is_a_problem_of_that_file_alone(tmp_path: Path, head: bytes) -> None:
+    write(tmp_path / "a.csv", BINETFLOW.encode())
+    write(tmp_path / "b.csv", head)
+    rows, problems = read(f"csv:{tmp_path}?mapping=argus-binetflow")
+    assert rows
+    assert [Path(problem.path).name for problem in problems] == ["b.csv"]
