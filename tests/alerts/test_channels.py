@@ -237,9 +237,9 @@ def test_a_mail_that_one_recipient_took_is_delivered_and_the_receipt_names_the_o
 
 
 def test_a_mail_that_every_recipient_refused_is_a_failure():
-    with picky_server({"a@example.org", "b@example.org"}) as (port, taken):
-        with pytest.raises(NotifyError, match="refused every recipient"):
-            mail_to(port, ["a@example.org", "b@example.org"]).send(notice())
+    both = ["a@example.org", "b@example.org"]
+    with picky_server(set(both)) as (port, taken), pytest.raises(NotifyError, match="refused every recipient"):
+        mail_to(port, both).send(notice())
     assert taken == []
 
 
