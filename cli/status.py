@@ -33,6 +33,9 @@ Query = Callable[[str], list[dict[str, Any]]]
 SILENT_AFTER: Final = 300.0
 """Seconds without a batch after which an open feed degrades health, unless [run] silent_after says otherwise."""
 
+LEASES: Final = {"responses": "responder", "router": "responder"}
+"""Followers that run under the lease of another agent (scheduler.crew)."""
+
 GRAVITY: Final = ("healthy", "degraded", "critical")
 
 
@@ -138,7 +141,9 @@ def agents_of(
     every run.
     """
     known = [("detector", end, "agent-detector" in held, False)]
-    known += [(row["name"], row["position"], f"agent-{row['name']}" in held, False) for row in followers]
+    for row in followers:
+        lease = f"agent-{LEASES.get(row['name'], row['name'])}"
+        known.append((row["name"], row["position"], lease in held, False))
     known += [("projections", row["position"], bool(held), has_parked) for row in progress]
     agents = []
     for name, position, alive, is_parked in known:

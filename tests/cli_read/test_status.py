@@ -104,6 +104,14 @@ def test_a_running_agent_that_lags_is_behind():
     assert found[1] == {"name": "responder", "state": "behind", "position": 4, "lag": 5}
 
 
+def test_all_followers_of_the_responder_live_as_long_as_its_lease():
+    crew = [{"name": name, "position": 9} for name in ("responder", "responses", "router")]
+    held = agents_of(9, crew, [], {"agent-responder"}, has_parked=False)
+    freed = agents_of(9, crew, [], {"agent-detector"}, has_parked=False)
+    assert [agent["state"] for agent in held] == ["stopped", "running", "running", "running"]
+    assert [agent["state"] for agent in freed] == ["running", "stopped", "stopped", "stopped"]
+
+
 def test_holders_are_named_and_asking_does_not_take(tmp_path):
     where = tmp_path / "log.db"
     assert holder(where, "feed-x") is None
