@@ -117,6 +117,9 @@ def test_an_exception_is_previewed_made_listed_and_taken_back(ask):
         (("--entity", "10.0.0.1", "--for", "7d"), "needs a reason"),
         (("--kind", "gossip", "--for", "7d", "--reason", "x"), "there is no kind"),
         (("--network", "10.0.0.0/99", "--for", "7d", "--reason", "x"), "10.0.0.0/8"),
+        (("--network", "0.0.0.0/0", "--for", "7d", "--reason", "x"), "every address"),
+        (("--network", "::/0", "--kind", "beacon", "--for", "7d", "--reason", "x"), "every address"),
+        (("--entity", "10.0.0.1", "--for", "53w", "--reason", "x"), "365d at most"),
     ],
 )
 def test_an_exception_without_scope_end_or_reason_is_refused_in_one_line(seen_twice, program, options, told):
