@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from cli.output import emit, short, table, when
+from cli.output import emit, plural, short, table, when
 from cli.reading import known_home, nothing_yet, now, one, opened, there
 from domain.facts.assessment import Scope
 from domain.values import DAY, HOUR, KINDS, MINUTE, Micros
@@ -122,7 +122,7 @@ def in_words(scope: Scope, found: Preview, document: dict[str, Any]) -> str:
     from agents.responder.exceptions import in_words as scoped
 
     counted = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
-    lines = [f"{scoped(scope)}: covers {found.covered:,} of the {found.of:,} threats recorded so far"]
+    lines = [f"{scoped(scope)}: covers {found.covered:,} of {plural(found.of, 'threat')} recorded so far"]
     lines += [f"  {counted}"] if counted else []
     if found.confirmed:
         lines.append(f"  BEWARE: {found.confirmed} of them were judged correct; those stay as they are")
@@ -205,4 +205,5 @@ def remove(
         )
         settle(parts)
     document = {"id": row["id"], "removed": True, "position": position}
-    emit(ctx, document, lambda _: f"exception {short(row['id'])} is over; it had silenced {row['silenced']} threats")
+    silenced = plural(row["silenced"], "threat")
+    emit(ctx, document, lambda _: f"exception {short(row['id'])} is over; it had silenced {silenced}")
