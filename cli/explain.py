@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
-from cli.output import WIDTH, short, when
+from cli.output import WIDTH, plural, short, when
 from cli.techniques import TECHNIQUES
 from domain.facts.assessment import ThreatAssessed
 from domain.facts.telemetry import BatchScored
@@ -340,7 +340,8 @@ def _set_aside(threat: dict[str, Any]) -> list[str]:
     if threat["merged_into"]:
         lines.append(f"  repeats threat {short(threat['merged_into'])}, which is worked in its place")
     if threat["duplicates"]:
-        lines.append(f"  {threat['duplicates']:,} threats that repeat it were merged into it")
+        repeats = plural(threat["duplicates"], "threat that repeats it was", "threats that repeat it were")
+        lines.append(f"  {repeats} merged into it")
     return lines
 
 

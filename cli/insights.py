@@ -6,7 +6,7 @@ from typing import Any
 
 import typer
 
-from cli.output import emit
+from cli.output import emit, plural
 from cli.reading import Since, Until, moment, nothing_yet, opened, there
 
 
@@ -26,9 +26,10 @@ def insights(ctx: typer.Context, *, since: Since = None, until: Until = None) ->
 
 def in_words(found: dict[str, Any]) -> str:
     """The insights for people."""
+    recorded = plural(found["threats"], "threat")
     if not found["judged"]:
-        return f"none of {found['threats']:,} threats was judged yet: `myrmidon feedback ID correct|incorrect|partial`"
-    lines = [f"{found['judged']:,} of {found['threats']:,} threats were judged: {_counts(found)}"]
+        return f"none of {recorded} was judged yet: `myrmidon feedback ID correct|incorrect|partial`"
+    lines = [f"{found['judged']:,} of {recorded} judged: {_counts(found)}"]
     for name, title in (("by_kind", "By kind"), ("by_level", "By level"), ("by_rule", "By rule")):
         if found[name]:
             lines += ["", title, *(f"  {group['name']:<20}  {_counts(group)}" for group in found[name])]

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -27,6 +27,9 @@ LevelOption = Annotated[
     Literal["low", "medium", "high", "critical"] | None, typer.Option(help="This level or a graver one.")
 ]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+
+GROUPS: Final = {"suppressions": "suppress"}
+"""The group of commands that lists a view, where it is not called as the view is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,5 +109,6 @@ def one(reading: Reading, prefix: str, views: tuple[str, ...]) -> tuple[str, dic
         fail(f"{prefix!r} begins more than one id: {', '.join(short(row['id']) for _, row in found)}; give more digits")
     if not found:
         what = " or ".join(name.removesuffix("s") for name in views)
-        fail(f"no {what} has an id that begins with {prefix!r}: see `myrmidon {views[0]} list`")
+        group = GROUPS.get(views[0], views[0])
+        fail(f"no {what} has an id that begins with {prefix!r}: see `myrmidon {group} list`")
     return found[0]

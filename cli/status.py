@@ -20,7 +20,7 @@ from typing import Any, Final
 import typer
 
 from cli.context import context_of
-from cli.output import emit, warming_up, when
+from cli.output import emit, plural, warming_up, when
 from cli.reading import nothing_yet
 from config.home import Home
 from domain.journal import JournalError
@@ -32,6 +32,12 @@ Query = Callable[[str], list[dict[str, Any]]]
 
 SILENT_AFTER: Final = 300.0
 """Seconds without a batch after which an open feed degrades health, unless [run] silent_after says otherwise."""
+
+RECENT: Final = 7 * 24 * 3600 * SECOND
+"""us for which a dead letter degrades health: what nobody has tried again in a week is history."""
+
+LEASES: Final = {"responses": "responder", "router": "responder"}
+"""Followers that run under the lease of another agent (scheduler.crew)."""
 
 GRAVITY: Final = ("healthy", "degraded", "critical")
 
@@ -61,6 +67,8 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
         "jobs": [],
         "baselines": [],
         "evicted": {},
+        "exceptions": 0,
+        "dead_letters": 0,
     }
     try:
         mark = peek(home.log_location)
@@ -101,6 +109,11 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         parts = ask("SELECT * FROM health ORDER BY part")
         parked = ask("SELECT * FROM parked ORDER BY position")
         progress = ask("SELECT position FROM progress")
+        dead = ask(
+            f"SELECT channel, count(*) AS letters, sum(CASE WHEN updated_at > {now - RECENT:d} THEN 1 ELSE 0 END) "
+            "AS recent FROM alerts WHERE state = 'dead' GROUP BY channel ORDER BY channel"
+        )
+        exceptions = ask(f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}")
     totals = {row["feed"]: totals_of(bytes(row["body"])) for row in cursors}
     silent = float(home.table("run").get("silent_after", SILENT_AFTER)) * SECOND
     followers = [row for row in tracked if not row["name"].startswith("__")]
@@ -112,6 +125,7 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         *unreadable(feeds),
         *unsound(parts, home),
         *troubles_of(read, parts, parked, now, silent),
+        *undelivered(dead),
     ]
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
@@ -119,6 +133,8 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         "baselines": [baseline_of(row) for row in parts if row["kind"] == "baseline"],
         "evicted": {row["name"]: json.loads(row["detail"]) for row in parts if row["kind"] == "evicted"},
         "agents": agents_of(end, followers, progress, held, has_parked=bool(parked)),
+        "exceptions": len(exceptions),
+        "dead_letters": sum(row["letters"] for row in dead),
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
         "reasons": [reason for _, reason in troubles],
     }
@@ -138,7 +154,9 @@ def agents_of(
     every run.
     """
     known = [("detector", end, "agent-detector" in held, False)]
-    known += [(row["name"], row["position"], f"agent-{row['name']}" in held, False) for row in followers]
+    for row in followers:
+        lease = f"agent-{LEASES.get(row['name'], row['name'])}"
+        known.append((row["name"], row["position"], lease in held, False))
     known += [("projections", row["position"], bool(held), has_parked) for row in progress]
     agents = []
     for name, position, alive, is_parked in known:
@@ -205,6 +223,14 @@ def troubles_of(
         quiet = now - feed["heard_at"]
         if feed["closed_at"] is None and quiet > silent:
             yield "degraded", f"feed {feed['name']} has been silent for {quiet // (60 * SECOND):,} minutes"
+
+
+def undelivered(dead: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Channels that gave alerts up lately."""
+    for row in dead:
+        if row["recent"]:
+            letters = plural(row["recent"], "dead letter")
+            yield "degraded", f"channel {row['channel']} has {letters}: see `myrmidon alerts list --status dead`"
 
 
 def totals_of(body: bytes) -> dict[str, int]:
@@ -340,4 +366,9 @@ def render(document: dict[str, Any]) -> str:
         counts = ", ".join(f"{what} {count:,}" for what, count in totals.items())
         lines.append(f"room   feed {name}: forgotten or left out for want of room: {counts}")
     lines += [f"job    {job['name']:<14} {job['state']:<8} since {when(job['since'])}" for job in document["jobs"]]
+    if document["exceptions"]:
+        lines.append(f"except {plural(document['exceptions'], 'exception')} in force: see `myrmidon suppress list`")
+    if document["dead_letters"]:
+        letters = plural(document["dead_letters"], "dead letter")
+        lines.append(f"alerts {letters}: see `myrmidon alerts list --status dead`, then `myrmidon alerts retry ID`")
     return "\n".join(lines)

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from cli.output import emit, short, table, when
+from cli.output import emit, plural, short, table, when
 from cli.reading import known_home, nothing_yet, now, one, opened, there
 from domain.facts.assessment import Scope
 from domain.values import DAY, HOUR, KINDS, MINUTE, Micros
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from scheduler.exceptions import Preview
 
 SPANS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
+LONGEST = 365 * DAY
+"""How long an exception lasts at most: nobody remembers why an older one was made."""
 
 
 def register(app: typer.Typer) -> None:
@@ -80,9 +82,15 @@ def scope_of(*, entity: str, peer: str, network: str, kind: str, rule: str) -> S
         raise typer.BadParameter(f"there is no kind {kind!r}; kinds are {', '.join(KINDS)}", param_hint="--kind")
     if network:
         try:
-            network = str(ip_network(network, strict=False))
+            found = ip_network(network, strict=False)
         except ValueError as error:
             raise typer.BadParameter(f"{error}; give it as 10.0.0.0/8", param_hint="--network") from None
+        if not found.prefixlen:
+            raise typer.BadParameter(
+                f"{found} is every address: one for everything would be the end of all alarms; give a smaller network",
+                param_hint="--network",
+            )
+        network = str(found)
     scope = Scope(entity=entity, peer=peer, network=network, threat_kind=kind, rule=rule)
     if not any(asdict(scope).values()):
         raise typer.BadParameter(
@@ -101,7 +109,12 @@ def span_of(text: str, *, required: bool) -> Micros:
         raise typer.BadParameter(
             f"{text!r} is no span: give 30m, 12h, 7d or 4w; an exception always ends", param_hint="--for"
         )
-    return int(fits[1]) * SPANS[fits[2]]
+    span = int(fits[1]) * SPANS[fits[2]]
+    if span > LONGEST:
+        raise typer.BadParameter(
+            f"{text} is too long: 365d at most, make it again when it has ended", param_hint="--for"
+        )
+    return span
 
 
 def in_words(scope: Scope, found: Preview, document: dict[str, Any]) -> str:
@@ -109,7 +122,7 @@ def in_words(scope: Scope, found: Preview, document: dict[str, Any]) -> str:
     from agents.responder.exceptions import in_words as scoped
 
     counted = ", ".join(f"{count} {kind}" for kind, count in found.kinds.items())
-    lines = [f"{scoped(scope)}: covers {found.covered:,} of the {found.of:,} threats recorded so far"]
+    lines = [f"{scoped(scope)}: covers {found.covered:,} of {plural(found.of, 'threat')} recorded so far"]
     lines += [f"  {counted}"] if counted else []
     if found.confirmed:
         lines.append(f"  BEWARE: {found.confirmed} of them were judged correct; those stay as they are")
@@ -192,4 +205,5 @@ def remove(
         )
         settle(parts)
     document = {"id": row["id"], "removed": True, "position": position}
-    emit(ctx, document, lambda _: f"exception {short(row['id'])} is over; it had silenced {row['silenced']} threats")
+    silenced = plural(row["silenced"], "threat")
+    emit(ctx, document, lambda _: f"exception {short(row['id'])} is over; it had silenced {silenced}")

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from hashlib import sha256
+from ipaddress import ip_address
 from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from agents.responder.backlog import Patience
 from agents.responder.hours import Hours, parse_hours
@@ -64,7 +66,25 @@ class ChannelSettings(BaseModel):
         return True
 
 
-class SlackSettings(ChannelSettings):
+class WebSettings(ChannelSettings):
+    """What every channel over HTTP has: an address that lets nobody on the way read the alerts."""
+
+    url: str
+
+    @field_validator("url")
+    @classmethod
+    def _usable(cls, url: str) -> str:
+        if not url and cls.model_fields["url"].default == "":
+            return url  # the secret holds the whole address
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError("url is no web address: begin it with https://")
+        if parts.scheme == "http" and not _near(parts.hostname):
+            raise ValueError(f"url sends alerts to {parts.hostname} in plain text: begin it with https://")
+        return url
+
+
+class SlackSettings(WebSettings):
     """Slack, an incoming webhook. The secret is its URL, or the part after `services/`."""
 
     kind: Literal["slack"]
@@ -72,7 +92,7 @@ class SlackSettings(ChannelSettings):
     per_minute: float = 30.0
 
 
-class PagerDutySettings(ChannelSettings):
+class PagerDutySettings(WebSettings):
     """PagerDuty, Events API v2. The secret is the integration's routing key."""
 
     kind: Literal["pagerduty"]
@@ -81,7 +101,7 @@ class PagerDutySettings(ChannelSettings):
     follow_ups: bool = True
 
 
-class TeamsSettings(ChannelSettings):
+class TeamsSettings(WebSettings):
     """Microsoft Teams, a webhook of Workflows. The secret is its URL, or the part after `url`."""
 
     kind: Literal["teams"]
@@ -89,7 +109,7 @@ class TeamsSettings(ChannelSettings):
     per_minute: float = 30.0
 
 
-class WebhookSettings(ChannelSettings):
+class WebhookSettings(WebSettings):
     """Any receiver of signed OCSF documents. The secret is the key of the signature."""
 
     kind: Literal["webhook"]
@@ -228,6 +248,16 @@ class AlertSettings(BaseModel):
             longest=round(self.retry_longest * SECOND),
         )
 
+    def doubts(self) -> tuple[str, ...]:
+        """What is allowed and hardly meant: rows that do nothing, channels that nobody uses."""
+        idle = [each.name for each in self.routes if not each.channels and not each.last]
+        named = {name for each in self.routes for name in (*each.channels, *each.escalate_to)}
+        unused = [name for name in self.channels if self.routes and name not in named]
+        return (
+            *(f"route {name!r} tells nobody: name channels, or set last to silence what it fits" for name in idle),
+            *(f"channel {name} is named by no route: it is told nothing" for name in unused),
+        )
+
     @property
     def version(self) -> str:
         """First 12 hex digits of the SHA-256 over the settings."""
@@ -246,6 +276,21 @@ class AlertSettings(BaseModel):
             raise ValueError("two routes have one name")
         self.routing()
         return self
+
+
+def _near(host: str) -> bool:
+    """Whether a host is this machine or in a private network, as far as its name tells.
+
+    >>> [_near(host) for host in ("127.0.0.1", "10.1.2.3", "::1", "siem", "relay.internal")]
+    [True, True, True, True, True]
+    >>> [_near(host) for host in ("8.8.8.8", "siem.example.org", "2606:4700::1")]
+    [False, False, False]
+    """
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "." not in host or host.rpartition(".")[2] in {"localhost", "local", "internal", "lan"}
+    return address.is_private or address.is_loopback or address.is_link_local
 
 
 def _hours(spans: tuple[str, ...], zone: str) -> tuple[Hours, ...]:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from adapters.act import build_actuators
 from adapters.log.base import ChainedLog
-from adapters.notify import make_channel
+from adapters.notify import doubts, make_channel
 from adapters.own import own_infrastructure
 from adapters.playbooks import load_playbooks, unfit
 from agents.responder.assets import Assets
@@ -83,6 +83,8 @@ def crew(
     stack.callback(responses.close)
     made: list[Agent] = [intake(journal, settings.responder, assets), responses]
     if alerts is not None and settings.alerts.channels:
+        for doubt in doubts(settings.alerts):
+            alerts(f"alerts: {doubt}")
         channels = {name: make_channel(name, each) for name, each in settings.alerts.channels.items()}
         delivery = Delivery(journal, settings.alerts, channels, now=now, say=alerts)
         stack.callback(delivery.close)

@@ -283,6 +283,7 @@ class Delivery:
             self._append(drafts)
             made += len(drafts)
             for draft, alert in zip(drafts, alerts, strict=True):
+                self.backlog.escalated(alert)
                 self.backlog.order(waiting_from(draft, alert, self.backlog.patience, self.position))
         return made
 

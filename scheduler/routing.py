@@ -69,7 +69,7 @@ class RouterMind:
             case AlertRouted() | AlertEscalated() as fact:
                 self.backlog.order(waiting_from(recorded, fact, self.backlog.patience))
                 if isinstance(fact, AlertEscalated):
-                    self.backlog.escalated(fact.after)
+                    self.backlog.escalated(fact)
             case AlertSuppressed() as fact:
                 self.backlog.withdraw(fact.channel, fact.alert)
             case AlertDelivered() | AlertFailed() as fact:
@@ -119,6 +119,8 @@ class RouterMind:
                 self.backlog.order(waiting)
         if isinstance(fact, ANSWERS):
             self._answered(fact.incident)
+        if isinstance(fact, IncidentReopened):
+            self.backlog.reopened(fact.incident)
         return route(self._policy, self._state, fact, self._moment(recorded, fact)) if isinstance(fact, CHANGES) else []
 
     def _answered(self, incident: UUID) -> None:

@@ -5,10 +5,12 @@ Add one: its settings in `config.alerts` (`AnyChannel`), a file here, and a line
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import assert_never
 
-from agents.responder.notices import Channel
+from agents.responder.notices import Channel, NotifyError
 from config.alerts import (
+    AlertSettings,
     AnyChannel,
     PagerDutySettings,
     SlackSettings,
@@ -18,7 +20,7 @@ from config.alerts import (
     WebhookSettings,
 )
 
-__all__ = ["make_channel"]
+__all__ = ["doubts", "make_channel"]
 
 
 def make_channel(name: str, settings: AnyChannel) -> Channel:
@@ -26,6 +28,18 @@ def make_channel(name: str, settings: AnyChannel) -> Channel:
     from adapters.notify.discreet import Discreet
 
     return Discreet(_of_kind(name, settings), settings)
+
+
+def doubts(settings: AlertSettings) -> Iterator[str]:
+    """What an operator should know before the first alert, a line each: secrets that are missing, rows without use."""
+    from adapters.notify.secret import read_secret
+
+    for name, channel in settings.channels.items():
+        try:
+            read_secret(channel)
+        except NotifyError as error:
+            yield f"channel {name} cannot work: {error}"
+    yield from settings.doubts()
 
 
 def _of_kind(name: str, settings: AnyChannel) -> Channel:

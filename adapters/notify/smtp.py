@@ -1,11 +1,14 @@
 """E-mail over SMTP. The Message-ID derives from the alert's key, so that a second copy is the same message.
 
-Mails of one incident hang together (`References`). Lines of headers cannot be smuggled in: telemetry is cleaned first.
+Mails of one incident hang together (`References`). A mail that one recipient took is delivered: trying it again would
+send it once more to those who have it. The receipt names the recipients that the server refused. Lines
+of headers cannot be smuggled in: telemetry is cleaned first.
 """
 
 from __future__ import annotations
 
 import smtplib
+from collections.abc import Sequence
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import formatdate
@@ -19,6 +22,9 @@ from config.alerts import SmtpSettings
 from domain.values import SECOND, Level
 
 PRIORITY: Final[dict[Level, str]] = {"critical": "1 (Highest)", "high": "2 (High)", "medium": "3 (Normal)", "low": "5"}
+
+NAMED: Final = 5
+"""Refused recipients that a receipt names."""
 
 
 class Smtp:
@@ -39,9 +45,7 @@ class Smtp:
                 refused = session.send_message(mail)
         except (smtplib.SMTPException, OSError, ValueError) as error:
             raise self._error(error) from None
-        if refused:
-            raise NotifyError(f"{self._settings.host}: refused {', '.join(refused)}", of_channel=False)
-        return str(mail["Message-ID"])
+        return receipt(str(mail["Message-ID"]), list(refused))
 
     def close(self) -> None:
         """Each mail has a session of its own."""
@@ -86,6 +90,18 @@ class Smtp:
                 return NotifyError(f"{host}: {reason(error)}")
             case _:
                 return NotifyError(f"{host}: the mail could not be written ({type(error).__name__})", of_channel=False)
+
+
+def receipt(message_id: str, refused: Sequence[str]) -> str:
+    """What is recorded of a mail that at least one recipient took.
+
+    >>> receipt("<1@x>", []), receipt("<1@x>", ["a@x"])
+    ('<1@x>', '<1@x>; refused for a@x')
+    """
+    if not refused:
+        return message_id
+    more = f" and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
+    return f"{message_id}; refused for {', '.join(refused[:NAMED])}{more}"
 
 
 def message(notice: Notice, settings: SmtpSettings) -> EmailMessage:

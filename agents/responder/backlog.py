@@ -9,7 +9,8 @@ Rules:
        the alert's id. After the last attempt it is a dead letter.
     4. When it is the channel that fails, not the alert, all its alerts wait; one at a time tries whether it is back.
     5. An alert that was delivered, or that is a dead letter, is escalated when its rule says so and nobody has taken
-       the incident.
+       the incident. A channel is told of an incident that way once, however many alerts of it nobody answers; once
+       more when it is opened again.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ UNANSWERABLE: Final = frozenset({"acknowledged", "resolved"})
 """Triggers that ask nobody to do anything."""
 
 WATCHED: Final = 10_000
-"""Delivered alerts at most that wait for an acknowledgement."""
+"""Delivered alerts at most that wait for an acknowledgement; as many incidents whose escalation is remembered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,6 +280,7 @@ class Backlog:
         self._watched: dict[UUID, Watch] = {}
         self._by_incident: dict[UUID, set[UUID]] = {}
         self._dues: list[tuple[Micros, UUID]] = []
+        self._told: dict[UUID, set[str]] = {}
 
     def order(self, waiting: Waiting) -> None:
         """An alert is to go out."""
@@ -323,19 +325,29 @@ class Backlog:
     def unanswered(self, now: Micros) -> list[tuple[Waiting, list[AlertEscalated]]]:
         """The alerts that nobody has answered in time, each with those to other channels. It waits for them no more."""
         found = []
+        chosen: dict[UUID, set[str]] = {}
         while self._dues and self._dues[0][0] <= now:
-            watch = self._watched.get(heappop(self._dues)[1])
-            if watch is not None:
-                self.escalated(watch.waiting.alert.alert)
-                channels = [name for name in self._rule(watch.waiting.alert).escalate_to if name in self.shelves]
-                found.append((watch.waiting, [_escalated(watch, channel, now) for channel in channels]))
+            if (watch := self._forget(heappop(self._dues)[1])) is None:
+                continue
+            alert = watch.waiting.alert
+            known = chosen.setdefault(alert.incident, set(self._told.get(alert.incident, ())))
+            names = dict.fromkeys(self._rule(alert).escalate_to)
+            untold = [name for name in names if name in self.shelves and name not in known]
+            known.update(untold)
+            if untold:
+                found.append((watch.waiting, [_escalated(watch, name, now) for name in untold]))
         return found
 
-    def escalated(self, alert: UUID) -> None:
-        """Other channels have been told of an alert that nobody answered."""
-        watch = self._watched.pop(alert, None)
-        if watch is not None:
-            self._by_incident.get(watch.waiting.alert.incident, set()).discard(alert)
+    def escalated(self, fact: AlertEscalated) -> None:
+        """Another channel has been told of an alert that nobody answered."""
+        self._forget(fact.after)
+        self._told.setdefault(fact.incident, set()).add(fact.channel)
+        if len(self._told) > WATCHED:
+            del self._told[next(iter(self._told))]
+
+    def reopened(self, incident: UUID) -> None:
+        """An incident that was over is open again: who was told that nobody answers may be told once more."""
+        self._told.pop(incident, None)
 
     @property
     def escalates(self) -> bool:
@@ -345,6 +357,12 @@ class Backlog:
     def next_watch(self) -> Micros | None:
         """When the next unanswered alert is due."""
         return self._dues[0][0] if self._dues else None
+
+    def _forget(self, alert: UUID) -> Watch | None:
+        """Wait no more for an answer to an alert."""
+        if (watch := self._watched.pop(alert, None)) is not None:
+            self._by_incident.get(watch.waiting.alert.incident, set()).discard(alert)
+        return watch
 
     def _rule(self, alert: Alert) -> Rule:
         return self._rules.get(alert.route, Rule(name=alert.route, channels=()))

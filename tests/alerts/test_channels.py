@@ -9,16 +9,18 @@ import json
 import re
 import socket
 import time
+from contextlib import contextmanager
 from email import message_from_string
 from email.policy import default as mail_policy
 
 import pytest
+from aiosmtpd.controller import Controller
 
 from adapters.notify.ocsf import incident_finding
 from agents.responder.notices import NotifyError
 from domain.facts.alert import AlertTrigger
 from tests.alerts.notices import INCIDENT, KEY, notice
-from tests.alerts.receivers import http_receiver
+from tests.alerts.receivers import free_port, http_receiver
 from tests.alerts.rigs import RIGS, SECRET, SLOW, WITHOUT, build, documents
 
 CASES = [
@@ -196,6 +198,49 @@ def test_a_mail_has_the_keys_message_id_and_no_header_of_strangers(pem, tmp_path
     assert mail["References"] == f"<incident-{INCIDENT}@example.org>"
     assert mail["Bcc"] is None
     assert "myrmidon incidents ack cc92c64f" in mail.get_content()
+
+
+@contextmanager
+def picky_server(refused: set[str]):
+    """A mail server that refuses some recipients; yields its port and what it took."""
+    taken: list[list[str]] = []
+
+    class Handler:
+        async def handle_RCPT(self, _server, _session, envelope, address, _options):  # noqa: N802
+            if address in refused:
+                return "550 no such mailbox"
+            envelope.rcpt_tos.append(address)
+            return "250 OK"
+
+        async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
+            taken.append(envelope.rcpt_tos)
+            return "250 taken"
+
+    controller = Controller(Handler(), hostname="127.0.0.1", port=free_port())
+    controller.start()
+    try:
+        yield controller.port, taken
+    finally:
+        controller.stop()
+
+
+def mail_to(port: int, recipients: list[str]):
+    return build("smtp", host="127.0.0.1", port=port, security="none", sender="m@example.org", recipients=recipients)
+
+
+def test_a_mail_that_one_recipient_took_is_delivered_and_the_receipt_names_the_others():
+    gone = [f"gone{n}@example.org" for n in range(7)]
+    with picky_server(set(gone)) as (port, taken):
+        receipt = mail_to(port, ["soc@example.org", *gone]).send(notice())
+    assert taken == [["soc@example.org"]]
+    assert receipt == f"<{KEY}@example.org>; refused for {', '.join(gone[:5])} and 2 more"
+
+
+def test_a_mail_that_every_recipient_refused_is_a_failure():
+    both = ["a@example.org", "b@example.org"]
+    with picky_server(set(both)) as (port, taken), pytest.raises(NotifyError, match="refused every recipient"):
+        mail_to(port, both).send(notice())
+    assert taken == []
 
 
 SYSLOG = re.compile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +16,10 @@ from adapters.log import open_log
 from cli import alerts
 from cli.context import Context
 from config.alerts import AlertSettings, AnyChannel, RouteSettings
-from config.settings import ConfigError, load_settings
+from config.home import Home
+from config.settings import ConfigError, Settings, load_settings
 from domain.facts.alert import AlertRetried
+from scheduler.crew import crew
 from tests.alerts.receivers import free_port, http_receiver
 from tests.data import ROOT
 from tests.projections.story import NOON, story, uid
@@ -146,11 +149,60 @@ def test_a_channel_that_does_not_work_says_why_and_answers_no(empty, monkeypatch
     empty.run("alerts", "test", "nobody", code=2)
 
 
+def hook(url: str, kind: str = "webhook") -> str:
+    return f'[alerts.channels.a]\nkind = "{kind}"\nurl = "{url}"\nsecret_env = "HOOK"\n'
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("https://siem.example.org/x", "webhook"),
+        ("http://10.1.2.3:8080", "webhook"),
+        ("http://[fd00::1]/", "webhook"),
+        ("http://relay:9000", "slack"),
+        ("", "teams"),
+    ],
+)
+def test_addresses_over_tls_or_nearby_are_taken(url, kind, tmp_path):
+    file = tmp_path / "c.toml"
+    file.write_text(hook(url, kind))
+    assert load_settings(file).alerts.channels["a"].url == url
+
+
+def test_what_is_hardly_meant_is_said_at_the_start_of_a_run(tmp_path, monkeypatch):
+    monkeypatch.delenv("NO_SUCH", raising=False)
+    idle = {"kind": "syslog", "host": "127.0.0.1"}
+    mute = {"kind": "slack", "secret_env": "NO_SUCH"}
+    rows = [
+        {"name": "nothing", "channels": []},
+        {"name": "silence", "channels": [], "last": True, "entities": ["10.9.0.1"]},
+        {"name": "all", "channels": ["mute"]},
+    ]
+    alerts = AlertSettings.model_validate({"channels": {"idle": idle, "mute": mute}, "routes": rows})
+    said: list[str] = []
+    log = open_log("memory:", lambda: NOON)
+    with ExitStack() as stack:
+        stack.callback(log.close)
+        crew(log, Settings(alerts=alerts), Home(tmp_path, environ={}), stack, lambda: NOON, alerts=said.append)
+    assert said == [
+        "alerts: channel mute cannot work: the environment variable NO_SUCH is not set: put the channel's secret there",
+        "alerts: route 'nothing' tells nobody: name channels, or set last to silence what it fits",
+        "alerts: channel idle is named by no route: it is told nothing",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
         ('[alerts.channels.a]\nkind = "pigeon"', "pigeon"),
         ('[alerts.channels.a]\nkind = "webhook"\nurl = "http://x"', "secret_env or secret_file"),
+        (hook("siem.example.org/x"), "channels.a.webhook.url: Value error, url is no web address"),
+        (hook("ftp://siem.example.org/x"), "begin it with https://"),
+        (hook(""), "begin it with https://"),
+        (hook("http://siem.example.org/x"), "siem.example.org in plain text"),
+        (hook("http://8.8.8.8/x", "slack"), "channels.a.slack.url: Value error, url sends alerts to 8.8.8.8"),
+        (hook("hooks", "teams"), "channels.a.teams.url"),
+        (hook("//events", "pagerduty"), "channels.a.pagerduty.url"),
         ('[alerts.channels.a]\nkind = "syslog"\nhost = "x"\nquiet_hours = ["8-9"]', "span of hours"),
         ('[[alerts.routes]]\nname = "r"\nchannels = ["nobody"]', "nobody"),
         ('[alerts]\nzone = "Mars"\n[alerts.channels.a]\nkind = "syslog"\nhost = "x"\nquiet_hours = ["sat"]', "Mars"),

@@ -19,7 +19,7 @@ from domain.facts.alert import AlertDelivered, AlertEscalated, AlertFailed, Aler
 from domain.journal import Draft, Journal, follow
 from domain.values import SECOND
 from scheduler.delivery import Delivery
-from tests.alerts.histories import At, acknowledged, drafts, opened, resolved, uid
+from tests.alerts.histories import At, acknowledged, drafts, escalated, opened, reopened, resolved, uid
 
 START = 1_800_000_000 * SECOND
 
@@ -280,6 +280,41 @@ def test_what_nobody_acknowledges_in_time_goes_to_the_next_channel_once():
     assert (fact.channel, fact.after) == ("boss", made.channels["soc"].taken[0].key)
     assert 600 <= fact.waited_seconds <= 615
     assert made.channels["boss"].taken[0].trigger == "unacknowledged"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_channel_is_told_once_that_nobody_answers_an_incident_however_many_alerts_it_had(restart):
+    route = ESCALATION | {"channels": ["soc", "chat"]}
+    made = stage(names=("soc", "chat", "boss"), routes=[route])
+    delivery = made.begin()
+    made.happen(opened("A", 5.0))
+    run(made, delivery, lambda: len(made.facts(AlertDelivered)) == 2)
+    waits(made, delivery, 700)
+    run(made, delivery, lambda: len(made.facts(AlertDelivered)) == 3)
+    if restart:
+        delivery.close()
+        delivery = made.begin()
+    made.happen(escalated("A", 9.5))
+    run(made, delivery, lambda: len(made.facts(AlertDelivered)) == 5)
+    waits(made, delivery, 700)
+    delivery.drain(1.0)
+    delivery.close()
+    assert [each.incident for each in made.channels["boss"].taken] == [uid("A")]
+    assert len(made.facts(AlertEscalated)) == 1
+
+
+def test_an_incident_that_is_opened_again_and_not_answered_is_escalated_again():
+    made = stage(names=("soc", "boss"), routes=[ESCALATION])
+    delivery = made.begin()
+    made.happen(opened("A"))
+    run(made, delivery, lambda: made.facts(AlertDelivered))
+    waits(made, delivery, 700)
+    made.happen(resolved("A"), reopened("A"))
+    run(made, delivery, lambda: [each.trigger for each in made.channels["soc"].taken[1:]] == ["resolved", "reopened"])
+    run(made, delivery, lambda: len(made.facts(AlertDelivered)) == 4)
+    waits(made, delivery, 700)
+    run(made, delivery, lambda: len(made.channels["boss"].taken) == 2)
+    delivery.close()
 
 
 @pytest.mark.parametrize("answer", [acknowledged, resolved])

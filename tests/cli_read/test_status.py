@@ -13,11 +13,23 @@ import pytest
 from adapters.lease import LeaseTaken, holder, take
 from adapters.log import open_log
 from adapters.views import Views
-from cli.status import agents_of, document_of
+from cli.status import agents_of, document_of, render
 from config.home import Home
 from domain.facts.operation import HealthReported, JobFailed
-from domain.values import MINUTE
-from tests.projections.story import NOON, closed, drafts, feed_opened, linked, scored, story
+from domain.values import DAY, MINUTE
+from tests.projections.story import (
+    NOON,
+    closed,
+    drafts,
+    excepted,
+    feed_opened,
+    linked,
+    routed,
+    scored,
+    story,
+    told,
+    unexcepted,
+)
 
 
 def prepared(home: Home, facts) -> None:
@@ -104,6 +116,14 @@ def test_a_running_agent_that_lags_is_behind():
     assert found[1] == {"name": "responder", "state": "behind", "position": 4, "lag": 5}
 
 
+def test_all_followers_of_the_responder_live_as_long_as_its_lease():
+    crew = [{"name": name, "position": 9} for name in ("responder", "responses", "router")]
+    held = agents_of(9, crew, [], {"agent-responder"}, has_parked=False)
+    freed = agents_of(9, crew, [], {"agent-detector"}, has_parked=False)
+    assert [agent["state"] for agent in held] == ["stopped", "running", "running", "running"]
+    assert [agent["state"] for agent in freed] == ["running", "stopped", "stopped", "stopped"]
+
+
 def test_holders_are_named_and_asking_does_not_take(tmp_path):
     where = tmp_path / "log.db"
     assert holder(where, "feed-x") is None
@@ -139,6 +159,24 @@ def test_a_parked_stream_degrades_health(tmp_path):
     found = document_of(home, NOON)
     assert found["health"] == "degraded"
     assert {agent["name"]: agent["state"] for agent in found["agents"]}["projections"] == "parked"
+
+
+def test_a_dead_letter_degrades_health_for_a_week_and_is_counted(tmp_path):
+    home = Home(tmp_path, environ={})
+    prepared(home, drafts(routed("x", "A"), told("x", "dead"), routed("y", "A"), told("y", "delivered")))
+    found, later = document_of(home, NOON), document_of(home, NOON + 8 * DAY)
+    assert found["health"] == "degraded"
+    assert found["reasons"] == ["channel soc has 1 dead letter: see `myrmidon alerts list --status dead`"]
+    assert (found["dead_letters"], later["dead_letters"], later["reasons"]) == (1, 1, [])
+    assert "1 dead letter: see" in render(found).splitlines()[-1]
+
+
+def test_exceptions_in_force_are_counted(tmp_path):
+    home = Home(tmp_path, environ={})
+    prepared(home, drafts(excepted("S"), excepted("T"), unexcepted("T")))
+    found = document_of(home, NOON)
+    assert (found["exceptions"], document_of(home, 2 * NOON)["exceptions"]) == (1, 0)
+    assert "1 exception in force" in render(found).splitlines()[-1]
 
 
 def test_a_log_that_cannot_be_read_is_critical(tmp_path):

@@ -101,7 +101,7 @@ def test_an_exception_is_previewed_made_listed_and_taken_back(ask):
 
     assert ask("feedback", flood["id"], "correct").code == 0
     assert ask("incidents", "show", flood["incident"]).json["status"] == "open"
-    assert ask("suppress", "remove", made["id"][:8]).code == 0
+    assert "it had silenced 1 threat\n" in ask("suppress", "remove", made["id"][:8], as_json=False).out
     assert ask("suppress", "list").json == []
     assert [s["status"] for s in ask("suppress", "list", "--all").json] == ["removed"]
     assert ask("suppress", "remove", made["id"][:8]).code == 1
@@ -117,6 +117,9 @@ def test_an_exception_is_previewed_made_listed_and_taken_back(ask):
         (("--entity", "10.0.0.1", "--for", "7d"), "needs a reason"),
         (("--kind", "gossip", "--for", "7d", "--reason", "x"), "there is no kind"),
         (("--network", "10.0.0.0/99", "--for", "7d", "--reason", "x"), "10.0.0.0/8"),
+        (("--network", "0.0.0.0/0", "--for", "7d", "--reason", "x"), "every address"),
+        (("--network", "::/0", "--kind", "beacon", "--for", "7d", "--reason", "x"), "every address"),
+        (("--entity", "10.0.0.1", "--for", "53w", "--reason", "x"), "365d at most"),
     ],
 )
 def test_an_exception_without_scope_end_or_reason_is_refused_in_one_line(seen_twice, program, options, told):
@@ -124,6 +127,12 @@ def test_an_exception_without_scope_end_or_reason_is_refused_in_one_line(seen_tw
     assert answer.code == 2
     assert told in answer.err
     assert len(answer.err.strip().splitlines()) == 1
+
+
+def test_an_exception_that_is_not_there_names_the_command_that_lists_them(seen_twice, program):
+    answer = program(seen_twice[0], "suppress", "remove", "zzz")
+    assert answer.code == 1
+    assert "see `myrmidon suppress list`" in answer.err
 
 
 def test_insights_tell_accuracy_causes_and_what_to_do(ask):
