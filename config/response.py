@@ -29,6 +29,7 @@ class Approval(BaseModel):
     verb: str = ""
     asset_class: str = ""
     below: Level | None = None
+    inside: bool = False
 
 
 class ResponseSettings(BaseModel):
@@ -59,8 +60,9 @@ class ResponseSettings(BaseModel):
     rate: int = Field(default=60, ge=1, description="Actions an hour.")
     max_ttl: float = Field(default=86_400.0, gt=0.0, description="Seconds after which every action is taken back.")
     approvals: tuple[Approval, ...] = Field(
-        default=(Approval(verb="contain", below="critical"),),
-        description="What needs a person's consent even in mode `act`: tables with verb, asset_class, below (a level).",
+        default=(Approval(verb="contain", below="critical"), Approval(verb="deny", inside=True)),
+        description="What needs a person's consent even in mode `act`: tables with verb, asset_class, below (a level), "
+        "inside (only of targets inside local_networks).",
     )
     approval_timeout: float = Field(
         default=3600.0, gt=0.0, description="Seconds after which an unanswered proposal expires: no answer, no action."
@@ -90,7 +92,8 @@ class ResponseSettings(BaseModel):
             rate=self.rate,
             max_ttl=round(self.max_ttl * SECOND),
             approvals=tuple(
-                ApprovalRule(verb=each.verb, asset_class=each.asset_class, below=each.below) for each in self.approvals
+                ApprovalRule(verb=each.verb, asset_class=each.asset_class, below=each.below, inside=each.inside)
+                for each in self.approvals
             ),
         )
         return ResponsePolicy(

@@ -55,11 +55,18 @@ class Selector:
     Args:
         playbooks: by name.
         fits: whether the actuators that are set can carry a playbook out and take it back.
+        local_networks: what is ours: a playbook that would act on the other side of a threat spares it.
     """
 
-    def __init__(self, playbooks: Mapping[str, Playbook], fits: Callable[[Playbook], bool]) -> None:
+    def __init__(
+        self,
+        playbooks: Mapping[str, Playbook],
+        fits: Callable[[Playbook], bool],
+        local_networks: tuple[str, ...] = (),
+    ) -> None:
         fitting = sorted((each for each in playbooks.values() if fits(each)), key=lambda each: (each.cost, each.name))
         self._playbooks = {each.name: each for each in fitting}
+        self._local_networks = local_networks
         self._state = selector.State()
         self._watched: dict[UUID, _Watched] = {}
         self._of_threat: dict[UUID, UUID] = {}
@@ -87,7 +94,7 @@ class Selector:
     def choose(self, suspect: Suspect, asset_class: str, level: Level, seed: UUID) -> Choice | None:
         """The playbook for a threat; None when none fits."""
         del level
-        fitting = [each for each in self._playbooks.values() if _answers(each, suspect)]
+        fitting = [each for each in self._playbooks.values() if self._answers(each, suspect)]
         if not fitting:
             return None
         candidates = [_candidate(each) for each in fitting]
@@ -99,6 +106,11 @@ class Selector:
             success=made.success,
             duration=made.duration,
             cost=made.cost,
+        )
+
+    def _answers(self, playbook: Playbook, suspect: Suspect) -> bool:
+        return suspect.kind in playbook.kinds and any(
+            targets_of(step, suspect, self._local_networks) for step in playbook.steps
         )
 
     def _went_on(self, fact: ThreatContinued) -> None:
@@ -123,10 +135,6 @@ class Selector:
             cost=playbook.cost if playbook else proposed.cost.mean,
             documented=_candidate(playbook) if playbook else None,
         )
-
-
-def _answers(playbook: Playbook, suspect: Suspect) -> bool:
-    return suspect.kind in playbook.kinds and any(targets_of(step, suspect) for step in playbook.steps)
 
 
 def _candidate(playbook: Playbook) -> selector.Candidate:

@@ -71,11 +71,12 @@ def crew(
         alerts: told what an operator should know of channels; None when no alerts are to be sent.
     """
     assets = settings.assets.assets()
+    local_networks = tuple(settings.thresholds.local_networks)
     actuators, playbooks = build_actuators(settings.actuators, home.path), load_playbooks(settings.playbooks)
     world = World(
         actuators=actuators,
-        chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators)),
-        classify=classes(assets, settings.thresholds.local_networks),
+        chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators), local_networks),
+        classify=classes(assets, local_networks),
         now=now,
         hosts=settings.response.hosts,
     )

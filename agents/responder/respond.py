@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID, uuid5
 
-from agents.responder.concrete import concrete
+from agents.responder.concrete import CONTAINING, concrete
 from agents.responder.playbook import Playbook
 from agents.responder.ports import Effect
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
@@ -48,9 +48,6 @@ from domain.facts.response import (
 )
 from domain.gate import Request, Ruling, Standing, admit, target_of
 from domain.values import NAMESPACE, Level, Micros
-
-CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
-"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
 
 BY_POLICY: Final = "the policy asks for no approval"
 

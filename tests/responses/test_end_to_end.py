@@ -21,6 +21,8 @@ from tests.e2e.swarm import Answer
 from tests.projections.story import detected, uid
 
 CONFIG = """
+[thresholds]
+local_networks = ["192.168.0.0/16"]
 [response]
 mode = "{mode}"
 {more}

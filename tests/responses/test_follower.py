@@ -28,6 +28,15 @@ def test_a_grave_incident_is_contained_and_says_so():
     assert contained.incident == incident
 
 
+def test_of_the_other_side_of_a_threat_only_what_lies_outside_is_blocked():
+    site = Site()
+    site.incident("a", entity="203.0.113.1", peers=("10.0.0.41", "203.0.113.9", "0.0.0.0/0"))
+    site.work()
+    assert set(site.wall.blocked) == {"203.0.113.9/32"}
+    site.incident("b", entity="203.0.113.1", peers=("10.0.0.41",))
+    assert kinds(site.work()) == ["response-proposed", "response-rejected"]
+
+
 def test_an_incident_below_the_level_of_the_policy_is_left_alone():
     site = Site()
     site.incident("a", risk=6.0)

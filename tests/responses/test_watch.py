@@ -142,7 +142,7 @@ BEACON = Suspect(
 
 
 def selector(kinds_of=lambda playbook: True) -> Selector:
-    return Selector(load_playbooks(PlaybookSettings()), kinds_of)
+    return Selector(load_playbooks(PlaybookSettings()), kinds_of, ("10.0.0.0/8",))
 
 
 def test_a_choice_names_its_candidates_and_how_probable_it_was():
@@ -162,6 +162,15 @@ def test_a_playbook_without_a_target_here_or_without_an_actuator_is_no_candidate
     assert "deny-tunnel-domain" in all_of.choose(names, "", "high", UUID(int=1)).candidates
     assert "deny-tunnel-domain" not in all_of.choose(tunnel, "", "high", UUID(int=1)).candidates
     assert selector(lambda playbook: False).choose(BEACON, "", "high", UUID(int=1)) is None
+
+
+def test_a_playbook_against_the_other_side_is_no_candidate_where_the_other_side_is_ours():
+    attacked = replace(BEACON, kind="rule-match", entity="203.0.113.9", peers=("10.20.0.41", "::ffff:10.20.0.42"))
+    calling = replace(attacked, entity="10.20.0.41", peers=("203.0.113.9",))
+    known = selector()
+    candidates = known.choose(attacked, "outside", "high", UUID(int=1)).candidates
+    assert "block-command-server" not in candidates
+    assert "block-command-server" in known.choose(calling, "inside", "high", UUID(int=1)).candidates
 
 
 def outcome(of: Selector, name: str, playbook: str, *, goes_on: bool = False, reason: str = "ttl") -> None:
