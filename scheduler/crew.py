@@ -13,7 +13,7 @@ from typing import Protocol
 from adapters.act import build_actuators
 from adapters.log.base import ChainedLog
 from adapters.notify import make_channel
-from adapters.own import own_infrastructure
+from adapters.own import addresses_of, own_infrastructure
 from adapters.playbooks import load_playbooks, unfit
 from agents.responder.assets import Assets
 from agents.responder.respond_policy import ResponsePolicy
@@ -59,6 +59,7 @@ def crew(
     now: Callable[[], Micros],
     *,
     alerts: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] = lambda _line: None,
 ) -> list[Agent]:
     """The responder's followers: intake, responses, and the router of alerts.
 
@@ -69,6 +70,7 @@ def crew(
         stack: what closes them.
         now: the clock.
         alerts: told what an operator should know of channels; None when no alerts are to be sent.
+        warn: told what an operator should know of responses.
     """
     assets = settings.assets.assets()
     local_networks = tuple(settings.thresholds.local_networks)
@@ -80,7 +82,7 @@ def crew(
         now=now,
         hosts=settings.response.hosts,
     )
-    responses = Responses(journal, response_policy(settings), world)
+    responses = Responses(journal, response_policy(settings, warn), world)
     stack.callback(responses.close)
     made: list[Agent] = [intake(journal, settings.responder, assets), responses]
     if alerts is not None and settings.alerts.channels:
@@ -108,8 +110,13 @@ def classes(assets: Assets, local_networks: Sequence[str]) -> Callable[[str], st
     return classify
 
 
-def response_policy(settings: Settings) -> ResponsePolicy:
-    """What the responder may do, with this machine and what it needs on the never-block list."""
-    # who only observes touches nothing: there is no need to ask for names
-    own: Sequence[str] = () if settings.response.mode == "observe" else own_infrastructure(settings.model_dump())
-    return settings.response.policy(local_networks=settings.thresholds.local_networks, own=own)
+def response_policy(settings: Settings, warn: Callable[[str], None] = lambda _line: None) -> ResponsePolicy:
+    """What the responder may do, with this machine and what it needs on the never-block list.
+
+    A name that cannot be looked up is no error: `responses stop` has to work without a resolver, too.
+    """
+    response, local_networks = settings.response, settings.thresholds.local_networks
+    if response.mode == "observe":  # who only observes touches nothing: there is no need to ask for names
+        return response.policy(local_networks=local_networks)
+    named = addresses_of(response.never_block, warn)
+    return response.policy(local_networks=local_networks, own=(*own_infrastructure(settings.model_dump()), *named))

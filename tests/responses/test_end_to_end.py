@@ -140,6 +140,34 @@ def test_what_settings_protect_is_refused(tmp_path, more):
     assert response["reason"].startswith("never-block")
 
 
+@pytest.mark.parametrize(
+    "entry",
+    ["10.20.0.41/33", "nonsense host!", "1234", "10.20.0.999", "10.20.0", "0x7f000001", "", "a..b", "-a.example"],
+)
+def test_an_entry_of_the_never_block_list_that_protects_nothing_is_a_configuration_error(tmp_path, entry):
+    place = home(tmp_path, more=f'never_block = ["192.0.2.1", "{entry}"]')
+    threaten(place)
+    answer = myrmidon(place, "responses", "mode", "act")
+    assert answer.code == 2
+    assert f"never_block.1: Value error, {entry!r} is neither" in answer.err
+
+
+def test_the_addresses_behind_a_name_of_the_never_block_list_are_protected(tmp_path, monkeypatch):
+    known = {"mail.example.org": "10.77.0.2"}
+
+    def look_up(host, *_, **__):
+        if host not in known:
+            raise OSError("not known")
+        return [(2, 1, 6, "", (known[host], 0))]
+
+    monkeypatch.setattr("adapters.own.socket.getaddrinfo", look_up)
+    place = home(tmp_path, more='never_block = ["mail.example.org", "gone.example.org", "192.0.2.0/24"]')
+    threaten(place)
+    assert "gone.example.org has no address now" in myrmidon(place, "responses", "mode", "act").err
+    [response] = myrmidon(place, "responses", "list").json
+    assert response["reason"].startswith("never-block: 10.77.0.2")
+
+
 def test_there_is_nothing_to_answer_where_nothing_is_proposed(tmp_path):
     place = home(tmp_path)
     threaten(place, entity="127.0.0.1")
