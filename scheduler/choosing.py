@@ -4,7 +4,8 @@ Rules:
     1. Candidates answer the kind, can be carried out and taken back by the actuators that are set, and have a target
        here. Among equals the one that disturbs least is the expert's choice.
     2. A response succeeded when it was contained and its threat did not go on; it failed when it was given up, or the
-       threat went on. What a verdict or an operator took back says nothing.
+       threat went on. What a verdict or an operator took back says nothing, nor does what never held anything back (a
+       dry run).
     3. What was learned is a function of the recorded facts; the seed of a choice is the response's id.
 """
 
@@ -121,9 +122,9 @@ class Selector:
 
     def _ended(self, fact: ActionUndone, at: Micros) -> None:
         watched = self._watched.pop(fact.response)
-        if fact.reason not in {"ttl", "failure"}:
+        if fact.reason != "failure" and (fact.reason != "ttl" or not watched.contained_at):
             return
-        success = fact.reason == "ttl" and watched.contained_at > 0 and not watched.went_on
+        success = fact.reason == "ttl" and not watched.went_on
         proposed, playbook = watched.proposed, self._playbooks.get(watched.proposed.playbook)
         self._state = selector.learn(
             self._state,

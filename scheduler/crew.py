@@ -17,6 +17,7 @@ from adapters.own import addresses_of, own_infrastructure
 from adapters.playbooks import load_playbooks, unfit
 from agents.responder.assets import Assets
 from agents.responder.respond_policy import ResponsePolicy
+from config.actuators import bound
 from config.home import Home
 from config.settings import Settings
 from domain.values import Micros
@@ -81,6 +82,7 @@ def crew(
         classify=classes(assets, local_networks),
         now=now,
         hosts=settings.response.hosts,
+        rehearsed=frozenset(name for name, of in bound(settings.actuators).items() if of.get("type") == "dry-run"),
     )
     responses = Responses(journal, response_policy(settings, warn), world)
     stack.callback(responses.close)

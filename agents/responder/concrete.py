@@ -11,15 +11,12 @@ from uuid import UUID, uuid5
 
 from agents.responder.playbook import Playbook, Step
 from agents.responder.respond_policy import ResponsePolicy
-from agents.responder.respond_state import Suspect
+from agents.responder.respond_state import CONTAINING, Suspect
 from domain.facts.response import Action
 from domain.gate import inside, network_of
 from domain.values import NAMESPACE
 
 NETS: Final = frozenset({"ipv4_net", "ipv6_net"})
-
-CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
-"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
 
 
 def concrete(policy: ResponsePolicy, response: UUID, suspect: Suspect, playbook: Playbook) -> tuple[Action, ...]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, assert_never
 from uuid import UUID, uuid5
 
-from agents.responder.concrete import CONTAINING, concrete
+from agents.responder.concrete import concrete
 from agents.responder.playbook import Playbook
 from agents.responder.ports import Effect
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
@@ -395,11 +395,3 @@ def _undone(held: Held, command: Report) -> ResponseEvent:
         reason=held.undo or command.why or "ttl",
         evidence=command.effect.evidence if command.effect else command.receipt,
     )
-
-
-def contained(state: ResponseState, response: UUID) -> bool:
-    """Whether every action of a response is in force, seen with own eyes, and one of them holds the threat back."""
-    known = state.responses.get(response)
-    if known is None or not all(held.state == "verified" for held in known.actions.values()):
-        return False
-    return any(held.action.verb in CONTAINING for held in known.actions.values())

@@ -104,7 +104,9 @@ def test_operators_approve_show_undo_and_stop(tmp_path):
     name = response["id"][:8]
     said = myrmidon(place, "responses", "show", name, as_json=False)
     assert "waits for an answer" in said.out
-    assert myrmidon(place, "responses", "approve", name).json["response"]["status"] == "contained"
+    assert myrmidon(place, "responses", "approve", name).json["response"]["status"] == "in force"
+    [incident] = myrmidon(place, "incidents", "list").json
+    assert incident["status"] == "open"  # a dry run contains nothing
     again = myrmidon(place, "responses", "approve", name)
     assert (again.code, again.out) == (1, "")
     assert "only a proposed one can be answered" in again.err
@@ -112,7 +114,7 @@ def test_operators_approve_show_undo_and_stop(tmp_path):
     stopped = myrmidon(place, "responses", "stop").json
     assert (stopped["mode"], stopped["in_force"], stopped["done_by"]) == ("observe", 0, "this command")
     [rate] = myrmidon(place, "responses", "rates").json
-    assert (rate["playbook"], rate["contained"], rate["success_rate"]) == ("block-source", 1, 1.0)
+    assert (rate["playbook"], rate["begun"], rate["contained"], rate["success_rate"]) == ("block-source", 1, 0, None)
     [workflow] = myrmidon(place, "workflows", "list").json
     steps = [step["what"] for step in workflow["steps"]]
     assert steps[:4] == ["threat-detected", "threat-assessed", "incident-opened", "response-proposed"]

@@ -28,6 +28,13 @@ def test_a_grave_incident_is_contained_and_says_so():
     assert contained.incident == incident
 
 
+def test_a_dry_run_contains_nothing():
+    site = Site(rehearsed=frozenset({"wall"}))
+    site.incident("a")
+    assert kinds(site.work())[-1] == "action-verified"
+    assert site.all("incident-contained") == []
+
+
 def test_of_the_other_side_of_a_threat_only_what_lies_outside_is_blocked():
     site = Site()
     site.incident("a", entity="203.0.113.1", peers=("10.0.0.41", "203.0.113.9", "0.0.0.0/0"))
