@@ -206,7 +206,8 @@ def evolve(state: ResponseState, event: ResponseEvent, at: Micros, *, person: bo
         case ResponseApproved():
             response.status, response.consent = "approved", person
         case ResponseRejected() | ResponseExpired():
-            response.status = "over"
+            if response.status == "proposed":  # what has begun is not over by an answer that came too late
+                response.status = "over"
         case UndoRequested():
             for held in response.actions.values():
                 held.undo = held.undo or event.reason

@@ -95,6 +95,17 @@ def test_what_an_operator_rejects_is_not_done():
     assert site.wall.calls == []
 
 
+def test_a_rejection_that_comes_too_late_changes_nothing_of_what_is_under_way():
+    site = Site()
+    site.incident("a")
+    site.agent.catch_up()
+    site.reject(site.responses()[0])
+    site.work()
+    assert "action-verified" in kinds(site.all("action-verified"))
+    site.later(HOUR)
+    assert site.wall.blocked == {}
+
+
 def test_an_action_is_taken_back_when_its_time_is_over():
     site = Site()
     site.incident("a")
