@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from cli.output import emit, short, table, when
+from cli.output import emit, note, short, table, when
 from cli.reading import Entity, Limit, Since, Until, known_home, moment, nothing_yet, one, opened, there
 
 if TYPE_CHECKING:
@@ -211,7 +211,10 @@ def _set_mode(ctx: typer.Context, wanted: Literal["observe", "suggest", "act"]) 
         done = settle(parts)
         document = {**_modes(parts), "done_by": "this command" if done else "the running daemon"}
     emit(ctx, document, _told)
-    if wanted == "observe" and done and document["in_force"]:
+    beyond = document["mode"] != wanted
+    if beyond:
+        note(f"the settings allow no more than {document['settings']}: change [response] mode to go on to {wanted}")
+    if beyond or (wanted == "observe" and done and document["in_force"]):
         raise typer.Exit(1)
 
 

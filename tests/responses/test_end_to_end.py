@@ -99,7 +99,9 @@ def test_a_threat_is_blocked_in_the_kernel_and_a_verdict_of_incorrect_lets_packe
 def test_operators_approve_show_undo_and_stop(tmp_path):
     place = home(tmp_path, mode="suggest")
     threaten(place)
-    assert myrmidon(place, "responses", "mode", "act").json["mode"] == "suggest"
+    beyond = myrmidon(place, "responses", "mode", "act")
+    assert (beyond.code, beyond.json["mode"]) == (1, "suggest")
+    assert "the settings allow no more than suggest" in beyond.err
     [response] = myrmidon(place, "responses", "list", "--status", "proposed").json
     name = response["id"][:8]
     said = myrmidon(place, "responses", "show", name, as_json=False)
