@@ -272,11 +272,15 @@ def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
         follow_views(parts)
         row = parts.views.get("responses", str(found))
     emit(ctx, {"done": what, "response": document_of(row) if row else None}, lambda shown: _answer(shown, found))
+    if what == "approved" and row and row["status"] == "refused":
+        raise typer.Exit(1)
 
 
 def _answer(shown: dict[str, Any], found: UUID) -> str:
     now = f"; it is {shown['response']['status']}" if shown["response"] else ""
-    return f"response {str(found)[:8]} {shown['done']}{now}"
+    errors = [each["error"] for each in shown["response"]["actions"] if each["state"] == "refused"] if now else []
+    why = f" ({errors[0]})" if errors else ""
+    return f"response {str(found)[:8]} {shown['done']}{now}{why}"
 
 
 def _who() -> str:

@@ -172,6 +172,18 @@ def test_the_addresses_behind_a_name_of_the_never_block_list_are_protected(tmp_p
     assert response["reason"].startswith("never-block: 10.77.0.2")
 
 
+def test_an_approval_that_the_gate_refuses_fails_and_says_why(tmp_path):
+    place = home(tmp_path, mode="suggest", more="# more")
+    threaten(place)
+    myrmidon(place, "responses", "mode", "act")
+    [response] = myrmidon(place, "responses", "list").json
+    config = place / "config.toml"
+    config.write_text(config.read_text().replace("# more", 'never_block = ["10.77.0.2"]'))
+    answer = myrmidon(place, "responses", "approve", response["id"][:8], as_json=False)
+    assert answer.code == 1
+    assert "it is refused (gate: never-block: " in answer.out.replace("\n", " ")
+
+
 def test_there_is_nothing_to_answer_where_nothing_is_proposed(tmp_path):
     place = home(tmp_path)
     threaten(place, entity="127.0.0.1")
