@@ -9,11 +9,13 @@ from __future__ import annotations
 import re
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from domain.gate import network_of
 
 PROC: Final = Path("/proc/net")
 RESOLVERS: Final = Path("/etc/resolv.conf")
@@ -29,6 +31,22 @@ def own_infrastructure(settings: Any, *, proc: Path = PROC, resolvers: Path = RE
     """
     found = (*_names(), *_addresses(proc), *_gateways(proc), *_resolvers(resolvers), *_named(settings))
     return tuple(dict.fromkeys(each for each in found if each))
+
+
+def addresses_of(entries: Iterable[str], say: Callable[[str], None]) -> tuple[str, ...]:
+    """The addresses behind the host names of a never-block list.
+
+    Args:
+        entries: networks, addresses and names.
+        say: told of a name without an address: its name is protected, the host behind it is not.
+    """
+    found: list[str] = []
+    for name in (entry for entry in entries if network_of(entry) is None):
+        addresses = [each for each in _resolved(name) if each != name]
+        if not addresses:
+            say(f"[response] never_block: {name} has no address now, so none is protected: list its address as well")
+        found += addresses
+    return tuple(dict.fromkeys(found))
 
 
 def _names() -> Iterator[str]:
@@ -81,7 +99,7 @@ def _resolved(host: str) -> Iterator[str]:
     except ValueError:
         try:
             yield from (str(entry[4][0]).partition("%")[0] for entry in socket.getaddrinfo(host, None))
-        except OSError:
+        except (OSError, UnicodeError):
             return
 
 

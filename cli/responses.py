@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from cli.output import emit, short, table, when
+from cli.output import emit, note, short, table, when
 from cli.reading import Entity, Limit, Since, Until, known_home, moment, nothing_yet, one, opened, there
 
 if TYPE_CHECKING:
@@ -211,7 +211,10 @@ def _set_mode(ctx: typer.Context, wanted: Literal["observe", "suggest", "act"]) 
         done = settle(parts)
         document = {**_modes(parts), "done_by": "this command" if done else "the running daemon"}
     emit(ctx, document, _told)
-    if wanted == "observe" and done and document["in_force"]:
+    beyond = document["mode"] != wanted
+    if beyond:
+        note(f"the settings allow no more than {document['settings']}: change [response] mode to go on to {wanted}")
+    if beyond or (wanted == "observe" and done and document["in_force"]):
         raise typer.Exit(1)
 
 
@@ -269,11 +272,15 @@ def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
         follow_views(parts)
         row = parts.views.get("responses", str(found))
     emit(ctx, {"done": what, "response": document_of(row) if row else None}, lambda shown: _answer(shown, found))
+    if what == "approved" and row and row["status"] == "refused":
+        raise typer.Exit(1)
 
 
 def _answer(shown: dict[str, Any], found: UUID) -> str:
     now = f"; it is {shown['response']['status']}" if shown["response"] else ""
-    return f"response {str(found)[:8]} {shown['done']}{now}"
+    errors = [each["error"] for each in shown["response"]["actions"] if each["state"] == "refused"] if now else []
+    why = f" ({errors[0]})" if errors else ""
+    return f"response {str(found)[:8]} {shown['done']}{now}{why}"
 
 
 def _who() -> str:

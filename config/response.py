@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from ipaddress import ip_network
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agents.responder.respond_policy import ResponsePolicy
 from domain.facts.response import Mode
-from domain.gate import ApprovalRule, GatePolicy
+from domain.gate import ApprovalRule, GatePolicy, network_of
 from domain.values import HOUR, SECOND, Level
 
 
@@ -18,6 +19,25 @@ def _network(text: str) -> str:
     return str(ip_network(text, strict=False))
 
 
+HOST: Final = re.compile(
+    r"(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+)
+"""A host name (RFC 1123, and the underscore that some use)."""
+
+NUMBER: Final = re.compile(r"(?:\d+|0x[0-9a-f]*)$")
+"""How the last label of an address in disguise looks (10.20.0.999, 0x7f000001): no name ends in a number."""
+
+
+def _reachable(text: str) -> str:
+    """An entry of the never-block list: one that nothing can ever match would protect nobody."""
+    name = text.strip().rstrip(".").casefold()
+    named = HOST.fullmatch(name) and not NUMBER.match(name.rpartition(".")[2])
+    if network_of(text) is None and not named:
+        raise ValueError(f"{text!r} is neither an address, nor a network (10.0.0.0/24), nor a host name; correct it")
+    return text.strip()
+
+
+Reachable = Annotated[str, AfterValidator(_reachable)]
 Network = Annotated[str, AfterValidator(_network)]
 
 
@@ -29,6 +49,7 @@ class Approval(BaseModel):
     verb: str = ""
     asset_class: str = ""
     below: Level | None = None
+    inside: bool = False
 
 
 class ResponseSettings(BaseModel):
@@ -42,9 +63,10 @@ class ResponseSettings(BaseModel):
         "`responses stop` and `responses mode` can be more careful than this, never less.",
     )
     min_level: Level = Field(default="high", description="Level of an incident from which a response is proposed.")
-    never_block: tuple[str, ...] = Field(
+    never_block: tuple[Reachable, ...] = Field(
         default=(),
-        description="Networks, addresses and names that no action may touch. Always among them: this machine, its "
+        description="Networks, addresses and host names that no action may touch; the addresses of a name are looked "
+        "up at the start. Always among them: this machine, its "
         "gateways and resolvers, the hosts that these settings name, loopback, link-local, multicast, unspecified.",
     )
     management_networks: tuple[Network, ...] = Field(
@@ -59,8 +81,9 @@ class ResponseSettings(BaseModel):
     rate: int = Field(default=60, ge=1, description="Actions an hour.")
     max_ttl: float = Field(default=86_400.0, gt=0.0, description="Seconds after which every action is taken back.")
     approvals: tuple[Approval, ...] = Field(
-        default=(Approval(verb="contain", below="critical"),),
-        description="What needs a person's consent even in mode `act`: tables with verb, asset_class, below (a level).",
+        default=(Approval(verb="contain", below="critical"), Approval(verb="deny", inside=True)),
+        description="What needs a person's consent even in mode `act`: tables with verb, asset_class, below (a level), "
+        "inside (only of targets inside local_networks).",
     )
     approval_timeout: float = Field(
         default=3600.0, gt=0.0, description="Seconds after which an unanswered proposal expires: no answer, no action."
@@ -90,7 +113,8 @@ class ResponseSettings(BaseModel):
             rate=self.rate,
             max_ttl=round(self.max_ttl * SECOND),
             approvals=tuple(
-                ApprovalRule(verb=each.verb, asset_class=each.asset_class, below=each.below) for each in self.approvals
+                ApprovalRule(verb=each.verb, asset_class=each.asset_class, below=each.below, inside=each.inside)
+                for each in self.approvals
             ),
         )
         return ResponsePolicy(

@@ -54,11 +54,13 @@ class ApprovalRule:
         verb: OpenC2 action ("contain").
         asset_class: class of the asset that the threat is about ("server").
         below: threats below this level; a grave one does not wait.
+        inside: only actions on what lies inside our local networks.
     """
 
     verb: str = ""
     asset_class: str = ""
     below: Level | None = None
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +207,14 @@ def size(network: Network) -> int:
     return int(1 << max(0, whole - network.prefixlen))
 
 
+def inside(local_networks: tuple[str, ...], target: str) -> bool:
+    """Whether a target shares an address with our networks. A name does not: what is denied by name lies outside."""
+    mine = network_of(target)
+    return mine is not None and any(
+        _share(each, ours) for each in _spellings(mine) for ours in _networks(local_networks)
+    )
+
+
 def _inner(network: IPv6Network, prefix: IPv6Network, bits: int) -> IPv4Network | None:
     """The IPv4 network that an IPv6 one writes under a prefix; all of IPv4 when it holds the whole prefix."""
     if not network.overlaps(prefix):
@@ -312,10 +322,8 @@ def _weight(keys: set[str]) -> int:
 
 
 def _inside(policy: GatePolicy, keys: set[str]) -> set[str]:
-    """Targets that lie among our own hosts. Names do not count here: what is denied by name lies outside."""
-    ours = _networks(policy.local_networks)
-    found = {key: network_of(key) for key in keys}
-    return {key for key, mine in found.items() if mine is not None and any(_share(mine, known) for known in ours)}
+    """Targets that lie among our own hosts."""
+    return {key for key in keys if inside(policy.local_networks, key)}
 
 
 @lru_cache(maxsize=8)
@@ -346,19 +354,21 @@ def _approval(policy: GatePolicy, request: Request, standing: Standing) -> Rulin
         return None
     if request.asks:
         return Ruling(outcome="ask", check="approval", reason="the playbook asks for a person's consent")
-    rule = next((rule for rule in policy.approvals if _asked_by(rule, request)), None)
+    rule = next((rule for rule in policy.approvals if _asked_by(policy, rule, request)), None)
     if rule is None:
         return None
-    parts = (rule.verb, rule.asset_class, f"below {rule.below}" if rule.below else "")
+    below, where = f"below {rule.below}" if rule.below else "", "of what is ours" if rule.inside else ""
+    parts = (rule.verb, rule.asset_class, where, below)
     what = " ".join(part for part in parts if part) or "always"
     return Ruling(outcome="ask", check="approval", reason=f"the policy asks for a person's consent ({what})")
 
 
-def _asked_by(rule: ApprovalRule, request: Request) -> bool:
+def _asked_by(policy: GatePolicy, rule: ApprovalRule, request: Request) -> bool:
     ranks = [level for _, level in LEVELS]
     return (
         rule.verb in {"", request.action.verb}
         and rule.asset_class in {"", request.asset_class}
+        and (not rule.inside or inside(policy.local_networks, request.action.target))
         and (rule.below is None or ranks.index(request.level) > ranks.index(rule.below))
     )
 
@@ -381,7 +391,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     Check(name="ttl", says="refuses an action without an end, or with one beyond the limit", look=_ttl),
     Check(
         name="approval",
-        says="asks a person where the policy or the playbook wants it; no answer means no action",
+        says="asks a person where the policy or the playbook wants it (by default: to contain below critical, and to "
+        "deny what lies inside the local networks); no answer means no action",
         look=_approval,
     ),
 )

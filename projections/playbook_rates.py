@@ -1,14 +1,15 @@
 """How well playbooks do, by playbook, kind of threat and class of asset: counted over the view of responses.
 
 A response counts as a success when it was contained and nobody took it back because of a false alarm, as a failure when
-it was begun, has ended, and was never contained. What was not begun, and what a verdict took back, counts as neither.
+it was given up. What was not begun, what a verdict took back, and what ended without having contained anything
+(a dry run, a ticket) counts as neither.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Select, and_, case, func, select
+from sqlalchemy import Select, and_, case, func, or_, select
 
 from projections.responses import VIEW
 
@@ -21,7 +22,8 @@ def rates(playbook: str | None = None) -> Select[Any]:
     wrong = and_(at.undone_because.is_not(None), at.undone_because == "verdict")
     begun = at.status.not_in(("proposed", "rejected", "expired", "refused"))
     contained = and_(at.contained_at.is_not(None), ~wrong)
-    failed = and_(begun, at.contained_at.is_(None), at.status.in_(("undone", "failed")), ~wrong)
+    given_up = or_(at.status == "failed", and_(at.undone_because.is_not(None), at.undone_because == "failure"))
+    failed = and_(begun, at.contained_at.is_(None), given_up, ~wrong)
     counted = {
         "proposed": func.count(),
         "begun": _count(begun),

@@ -45,7 +45,12 @@ def wall_clock() -> Micros:
     return time.time_ns() // 1000
 
 
-def settle(parts: Parts, patience: float = 30.0) -> bool:
+def to_stderr(line: str) -> None:
+    """Tell an operator who waits for a command."""
+    print(line, file=sys.stderr)  # noqa: T201 - what is said beside the answer goes there
+
+
+def settle(parts: Parts, patience: float = 30.0, warn: Callable[[str], None] = to_stderr) -> bool:
     """Let responder and views follow what was just recorded; False when a running daemon does that anyway.
 
     What it sets going in the world is waited for at most so many seconds.
@@ -53,7 +58,7 @@ def settle(parts: Parts, patience: float = 30.0) -> bool:
     try:
         with ExitStack() as stack:
             stack.enter_context(take(parts.home.log_location, "agent-responder"))
-            agents = crew(parts.journal, parts.settings, parts.home, stack, wall_clock)
+            agents = crew(parts.journal, parts.settings, parts.home, stack, wall_clock, warn=warn)
             appended = 1
             while appended:
                 appended = sum(agent.catch_up() for agent in agents)
@@ -156,7 +161,7 @@ def running(
         telemetry = ReadAhead(feeds, [spec.name for spec in specs])
         sys.setswitchinterval(SWITCH)
         stack.callback(telemetry.close)
-        workers = crew(journal, settings, home, stack, now, alerts=warn) if RESPONDER in agents else []
+        workers = crew(journal, settings, home, stack, now, alerts=warn, warn=warn) if RESPONDER in agents else []
         idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
         if not until_eof:
             jobs = _jobs(parts, telemetry, specs, now, workers)

@@ -4,7 +4,8 @@ Rules:
     1. Candidates answer the kind, can be carried out and taken back by the actuators that are set, and have a target
        here. Among equals the one that disturbs least is the expert's choice.
     2. A response succeeded when it was contained and its threat did not go on; it failed when it was given up, or the
-       threat went on. What a verdict or an operator took back says nothing.
+       threat went on. What a verdict or an operator took back says nothing, nor does what never held anything back (a
+       dry run).
     3. What was learned is a function of the recorded facts; the seed of a choice is the response's id.
 """
 
@@ -55,11 +56,18 @@ class Selector:
     Args:
         playbooks: by name.
         fits: whether the actuators that are set can carry a playbook out and take it back.
+        local_networks: what is ours: a playbook that would act on the other side of a threat spares it.
     """
 
-    def __init__(self, playbooks: Mapping[str, Playbook], fits: Callable[[Playbook], bool]) -> None:
+    def __init__(
+        self,
+        playbooks: Mapping[str, Playbook],
+        fits: Callable[[Playbook], bool],
+        local_networks: tuple[str, ...] = (),
+    ) -> None:
         fitting = sorted((each for each in playbooks.values() if fits(each)), key=lambda each: (each.cost, each.name))
         self._playbooks = {each.name: each for each in fitting}
+        self._local_networks = local_networks
         self._state = selector.State()
         self._watched: dict[UUID, _Watched] = {}
         self._of_threat: dict[UUID, UUID] = {}
@@ -87,7 +95,7 @@ class Selector:
     def choose(self, suspect: Suspect, asset_class: str, level: Level, seed: UUID) -> Choice | None:
         """The playbook for a threat; None when none fits."""
         del level
-        fitting = [each for each in self._playbooks.values() if _answers(each, suspect)]
+        fitting = [each for each in self._playbooks.values() if self._answers(each, suspect)]
         if not fitting:
             return None
         candidates = [_candidate(each) for each in fitting]
@@ -101,6 +109,11 @@ class Selector:
             cost=made.cost,
         )
 
+    def _answers(self, playbook: Playbook, suspect: Suspect) -> bool:
+        return suspect.kind in playbook.kinds and any(
+            targets_of(step, suspect, self._local_networks) for step in playbook.steps
+        )
+
     def _went_on(self, fact: ThreatContinued) -> None:
         response = self._of_threat.get(fact.threat)
         watched = None if response is None else self._watched.get(response)
@@ -109,9 +122,9 @@ class Selector:
 
     def _ended(self, fact: ActionUndone, at: Micros) -> None:
         watched = self._watched.pop(fact.response)
-        if fact.reason not in {"ttl", "failure"}:
+        if fact.reason != "failure" and (fact.reason != "ttl" or not watched.contained_at):
             return
-        success = fact.reason == "ttl" and watched.contained_at > 0 and not watched.went_on
+        success = fact.reason == "ttl" and not watched.went_on
         proposed, playbook = watched.proposed, self._playbooks.get(watched.proposed.playbook)
         self._state = selector.learn(
             self._state,
@@ -123,10 +136,6 @@ class Selector:
             cost=playbook.cost if playbook else proposed.cost.mean,
             documented=_candidate(playbook) if playbook else None,
         )
-
-
-def _answers(playbook: Playbook, suspect: Suspect) -> bool:
-    return suspect.kind in playbook.kinds and any(targets_of(step, suspect) for step in playbook.steps)
 
 
 def _candidate(playbook: Playbook) -> selector.Candidate:

@@ -13,10 +13,11 @@ from typing import Protocol
 from adapters.act import build_actuators
 from adapters.log.base import ChainedLog
 from adapters.notify import doubts, make_channel
-from adapters.own import own_infrastructure
+from adapters.own import addresses_of, own_infrastructure
 from adapters.playbooks import load_playbooks, unfit
 from agents.responder.assets import Assets
 from agents.responder.respond_policy import ResponsePolicy
+from config.actuators import bound
 from config.home import Home
 from config.settings import Settings
 from domain.values import Micros
@@ -59,6 +60,7 @@ def crew(
     now: Callable[[], Micros],
     *,
     alerts: Callable[[str], None] | None = None,
+    warn: Callable[[str], None] = lambda _line: None,
 ) -> list[Agent]:
     """The responder's followers: intake, responses, and the router of alerts.
 
@@ -69,17 +71,20 @@ def crew(
         stack: what closes them.
         now: the clock.
         alerts: told what an operator should know of channels; None when no alerts are to be sent.
+        warn: told what an operator should know of responses.
     """
     assets = settings.assets.assets()
+    local_networks = tuple(settings.thresholds.local_networks)
     actuators, playbooks = build_actuators(settings.actuators, home.path), load_playbooks(settings.playbooks)
     world = World(
         actuators=actuators,
-        chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators)),
-        classify=classes(assets, settings.thresholds.local_networks),
+        chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators), local_networks),
+        classify=classes(assets, local_networks),
         now=now,
         hosts=settings.response.hosts,
+        rehearsed=frozenset(name for name, of in bound(settings.actuators).items() if of.get("type") == "dry-run"),
     )
-    responses = Responses(journal, response_policy(settings), world)
+    responses = Responses(journal, response_policy(settings, warn), world)
     stack.callback(responses.close)
     made: list[Agent] = [intake(journal, settings.responder, assets), responses]
     if alerts is not None and settings.alerts.channels:
@@ -109,8 +114,13 @@ def classes(assets: Assets, local_networks: Sequence[str]) -> Callable[[str], st
     return classify
 
 
-def response_policy(settings: Settings) -> ResponsePolicy:
-    """What the responder may do, with this machine and what it needs on the never-block list."""
-    # who only observes touches nothing: there is no need to ask for names
-    own: Sequence[str] = () if settings.response.mode == "observe" else own_infrastructure(settings.model_dump())
-    return settings.response.policy(local_networks=settings.thresholds.local_networks, own=own)
+def response_policy(settings: Settings, warn: Callable[[str], None] = lambda _line: None) -> ResponsePolicy:
+    """What the responder may do, with this machine and what it needs on the never-block list.
+
+    A name that cannot be looked up is no error: `responses stop` has to work without a resolver, too.
+    """
+    response, local_networks = settings.response, settings.thresholds.local_networks
+    if response.mode == "observe":  # who only observes touches nothing: there is no need to ask for names
+        return response.policy(local_networks=local_networks)
+    named = addresses_of(response.never_block, warn)
+    return response.policy(local_networks=local_networks, own=(*own_infrastructure(settings.model_dump()), *named))

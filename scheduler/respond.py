@@ -27,6 +27,7 @@ from agents.responder.respond_state import (
     ResponseState,
     Suspect,
     belong,
+    contained,
     evolve,
     judge_threat,
     remember,
@@ -73,6 +74,7 @@ class World:
         classify: class of the asset behind an entity.
         now: the wall clock.
         hosts: hosts of ours, as far as the settings say.
+        rehearsed: actuators that only write down what they would do: nothing is contained by them.
     """
 
     actuators: Mapping[str, Actuator]
@@ -80,6 +82,7 @@ class World:
     classify: Callable[[str], str]
     now: Callable[[], Micros]
     hosts: int = 0
+    rehearsed: frozenset[str] = frozenset()
 
     def around(self) -> Circumstances:
         """What the decider cannot know by itself."""
@@ -154,7 +157,9 @@ class ResponseMind:
         made = []
         for draft in drafts:
             fact = draft.fact
-            if isinstance(fact, ActionVerified) and fact.in_force and respond.contained(self.state, fact.response):
+            if not isinstance(fact, ActionVerified) or not fact.in_force:
+                continue
+            if contained(self.state, fact.response, self._world.rehearsed):
                 incident = self.state.responses[fact.response].proposed.incident
                 stream = f"incident/{incident}"
                 event = IncidentContained(incident=incident, response=fact.response)
@@ -342,9 +347,9 @@ class Responses:
         drafts = mind.follow_up(report.response, events)
         for draft in drafts:
             mind.absorb(draft)
-        for contained in mind.contained(drafts):
-            mind.absorb(contained)
-            drafts.append(contained)
+        for further in mind.contained(drafts):
+            mind.absorb(further)
+            drafts.append(further)
         self._journal.append(drafts)
         return len(drafts)
 

@@ -1,4 +1,8 @@
-"""From a playbook's steps to actions: which addresses or names, in which spelling, for how long."""
+"""From a playbook's steps to actions: which addresses or names, in which spelling, for how long.
+
+What holds the other side of a threat back acts on addresses outside our networks only: of a threat by an outside
+address, the other side is the host of ours that it attacks.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,9 @@ from uuid import UUID, uuid5
 
 from agents.responder.playbook import Playbook, Step
 from agents.responder.respond_policy import ResponsePolicy
-from agents.responder.respond_state import Suspect
+from agents.responder.respond_state import CONTAINING, Suspect
 from domain.facts.response import Action
-from domain.gate import network_of
+from domain.gate import inside, network_of
 from domain.values import NAMESPACE
 
 NETS: Final = frozenset({"ipv4_net", "ipv6_net"})
@@ -19,7 +23,7 @@ def concrete(policy: ResponsePolicy, response: UUID, suspect: Suspect, playbook:
     """The playbook's steps against the entity and peers of a threat, none longer than the policy allows."""
     actions: dict[UUID, Action] = {}
     for step in playbook.steps:
-        for target in targets_of(step, suspect):
+        for target in targets_of(step, suspect, policy.gate.local_networks):
             made = Action(
                 action=uuid5(NAMESPACE, f"action|{response.hex}|{step.step}|{target}"),
                 step=step.step,
@@ -34,13 +38,14 @@ def concrete(policy: ResponsePolicy, response: UUID, suspect: Suspect, playbook:
     return tuple(actions.values())
 
 
-def targets_of(step: Step, suspect: Suspect) -> tuple[str, ...]:
+def targets_of(step: Step, suspect: Suspect, local_networks: tuple[str, ...]) -> tuple[str, ...]:
     """What a step acts on here: a step about addresses passes names over, and one about names passes addresses over."""
     match step.target:
         case "entity":
             wanted: tuple[str, ...] = (suspect.entity,)
         case "peer":
-            wanted = suspect.peers
+            spared = local_networks if step.verb in CONTAINING else ()
+            wanted = tuple(each for each in suspect.peers if not inside(spared, each))
         case literal:
             return (literal,)
     return tuple(dict.fromkeys(_written(step, each) for each in wanted if _fits(step.target_type, each)))

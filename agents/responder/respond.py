@@ -49,9 +49,6 @@ from domain.facts.response import (
 from domain.gate import Request, Ruling, Standing, admit, target_of
 from domain.values import NAMESPACE, Level, Micros
 
-CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
-"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
-
 BY_POLICY: Final = "the policy asks for no approval"
 
 
@@ -398,11 +395,3 @@ def _undone(held: Held, command: Report) -> ResponseEvent:
         reason=held.undo or command.why or "ttl",
         evidence=command.effect.evidence if command.effect else command.receipt,
     )
-
-
-def contained(state: ResponseState, response: UUID) -> bool:
-    """Whether every action of a response is in force, seen with own eyes, and one of them holds the threat back."""
-    known = state.responses.get(response)
-    if known is None or not all(held.state == "verified" for held in known.actions.values()):
-        return False
-    return any(held.action.verb in CONTAINING for held in known.actions.values())

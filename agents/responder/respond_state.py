@@ -59,6 +59,9 @@ RESPONSE_FACTS: Final = (
     ActionUndone,
 )
 
+CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
+"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
+
 REMEMBERED: Final = 20_000
 """Threats, incidents and levels of proposals that are kept at most; the oldest are forgotten first."""
 
@@ -203,7 +206,8 @@ def evolve(state: ResponseState, event: ResponseEvent, at: Micros, *, person: bo
         case ResponseApproved():
             response.status, response.consent = "approved", person
         case ResponseRejected() | ResponseExpired():
-            response.status = "over"
+            if response.status == "proposed":  # what has begun is not over by an answer that came too late
+                response.status = "over"
         case UndoRequested():
             for held in response.actions.values():
                 held.undo = held.undo or event.reason
@@ -278,6 +282,18 @@ def _forget(state: ResponseState, response: Response) -> None:
     ended = all(held.state in {"refused", "undone"} for held in response.actions.values())
     if response.status == "over" or (response.begun and ended):
         del state.responses[response.proposed.response]
+
+
+def contained(state: ResponseState, response: UUID, rehearsed: frozenset[str]) -> bool:
+    """Whether every action of a response is in force, seen with own eyes, and one of them holds the threat back.
+
+    What the actuators `rehearsed` did holds nothing back: they only write down what they would do.
+    """
+    known = state.responses.get(response)
+    if known is None or not all(held.state == "verified" for held in known.actions.values()):
+        return False
+    actions = [held.action for held in known.actions.values()]
+    return any(each.verb in CONTAINING and each.actuator not in rehearsed for each in actions)
 
 
 def _bound(kept: dict[Any, Any]) -> None:

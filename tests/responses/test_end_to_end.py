@@ -21,6 +21,8 @@ from tests.e2e.swarm import Answer
 from tests.projections.story import detected, uid
 
 CONFIG = """
+[thresholds]
+local_networks = ["192.168.0.0/16"]
 [response]
 mode = "{mode}"
 {more}
@@ -97,12 +99,16 @@ def test_a_threat_is_blocked_in_the_kernel_and_a_verdict_of_incorrect_lets_packe
 def test_operators_approve_show_undo_and_stop(tmp_path):
     place = home(tmp_path, mode="suggest")
     threaten(place)
-    assert myrmidon(place, "responses", "mode", "act").json["mode"] == "suggest"
+    beyond = myrmidon(place, "responses", "mode", "act")
+    assert (beyond.code, beyond.json["mode"]) == (1, "suggest")
+    assert "the settings allow no more than suggest" in beyond.err
     [response] = myrmidon(place, "responses", "list", "--status", "proposed").json
     name = response["id"][:8]
     said = myrmidon(place, "responses", "show", name, as_json=False)
     assert "waits for an answer" in said.out
-    assert myrmidon(place, "responses", "approve", name).json["response"]["status"] == "contained"
+    assert myrmidon(place, "responses", "approve", name).json["response"]["status"] == "in force"
+    [incident] = myrmidon(place, "incidents", "list").json
+    assert incident["status"] == "open"  # a dry run contains nothing
     again = myrmidon(place, "responses", "approve", name)
     assert (again.code, again.out) == (1, "")
     assert "only a proposed one can be answered" in again.err
@@ -110,7 +116,7 @@ def test_operators_approve_show_undo_and_stop(tmp_path):
     stopped = myrmidon(place, "responses", "stop").json
     assert (stopped["mode"], stopped["in_force"], stopped["done_by"]) == ("observe", 0, "this command")
     [rate] = myrmidon(place, "responses", "rates").json
-    assert (rate["playbook"], rate["contained"], rate["success_rate"]) == ("block-source", 1, 1.0)
+    assert (rate["playbook"], rate["begun"], rate["contained"], rate["success_rate"]) == ("block-source", 1, 0, None)
     [workflow] = myrmidon(place, "workflows", "list").json
     steps = [step["what"] for step in workflow["steps"]]
     assert steps[:4] == ["threat-detected", "threat-assessed", "incident-opened", "response-proposed"]
@@ -136,6 +142,46 @@ def test_what_settings_protect_is_refused(tmp_path, more):
     myrmidon(place, "responses", "mode", "act")
     [response] = myrmidon(place, "responses", "list").json
     assert response["reason"].startswith("never-block")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    ["10.20.0.41/33", "nonsense host!", "1234", "10.20.0.999", "10.20.0", "0x7f000001", "", "a..b", "-a.example"],
+)
+def test_an_entry_of_the_never_block_list_that_protects_nothing_is_a_configuration_error(tmp_path, entry):
+    place = home(tmp_path, more=f'never_block = ["192.0.2.1", "{entry}"]')
+    threaten(place)
+    answer = myrmidon(place, "responses", "mode", "act")
+    assert answer.code == 2
+    assert f"never_block.1: Value error, {entry!r} is neither" in answer.err
+
+
+def test_the_addresses_behind_a_name_of_the_never_block_list_are_protected(tmp_path, monkeypatch):
+    known = {"mail.example.org": "10.77.0.2"}
+
+    def look_up(host, *_, **__):
+        if host not in known:
+            raise OSError("not known")
+        return [(2, 1, 6, "", (known[host], 0))]
+
+    monkeypatch.setattr("adapters.own.socket.getaddrinfo", look_up)
+    place = home(tmp_path, more='never_block = ["mail.example.org", "gone.example.org", "192.0.2.0/24"]')
+    threaten(place)
+    assert "gone.example.org has no address now" in myrmidon(place, "responses", "mode", "act").err
+    [response] = myrmidon(place, "responses", "list").json
+    assert response["reason"].startswith("never-block: 10.77.0.2")
+
+
+def test_an_approval_that_the_gate_refuses_fails_and_says_why(tmp_path):
+    place = home(tmp_path, mode="suggest", more="# more")
+    threaten(place)
+    myrmidon(place, "responses", "mode", "act")
+    [response] = myrmidon(place, "responses", "list").json
+    config = place / "config.toml"
+    config.write_text(config.read_text().replace("# more", 'never_block = ["10.77.0.2"]'))
+    answer = myrmidon(place, "responses", "approve", response["id"][:8], as_json=False)
+    assert answer.code == 1
+    assert "it is refused (gate: never-block: " in answer.out.replace("\n", " ")
 
 
 def test_there_is_nothing_to_answer_where_nothing_is_proposed(tmp_path):

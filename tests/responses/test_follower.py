@@ -28,6 +28,22 @@ def test_a_grave_incident_is_contained_and_says_so():
     assert contained.incident == incident
 
 
+def test_a_dry_run_contains_nothing():
+    site = Site(rehearsed=frozenset({"wall"}))
+    site.incident("a")
+    assert kinds(site.work())[-1] == "action-verified"
+    assert site.all("incident-contained") == []
+
+
+def test_of_the_other_side_of_a_threat_only_what_lies_outside_is_blocked():
+    site = Site()
+    site.incident("a", entity="203.0.113.1", peers=("10.0.0.41", "203.0.113.9", "0.0.0.0/0"))
+    site.work()
+    assert set(site.wall.blocked) == {"203.0.113.9/32"}
+    site.incident("b", entity="203.0.113.1", peers=("10.0.0.41",))
+    assert kinds(site.work()) == ["response-proposed", "response-rejected"]
+
+
 def test_an_incident_below_the_level_of_the_policy_is_left_alone():
     site = Site()
     site.incident("a", risk=6.0)
@@ -77,6 +93,17 @@ def test_what_an_operator_rejects_is_not_done():
     site.reject(site.responses()[0])
     assert site.work() == []
     assert site.wall.calls == []
+
+
+def test_a_rejection_that_comes_too_late_changes_nothing_of_what_is_under_way():
+    site = Site()
+    site.incident("a")
+    site.agent.catch_up()
+    site.reject(site.responses()[0])
+    site.work()
+    assert "action-verified" in kinds(site.all("action-verified"))
+    site.later(HOUR)
+    assert site.wall.blocked == {}
 
 
 def test_an_action_is_taken_back_when_its_time_is_over():

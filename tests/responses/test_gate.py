@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from config.response import ResponseSettings
 from domain.facts.response import Action
 from domain.gate import (
     ALWAYS_REACHABLE,
@@ -156,12 +157,24 @@ def test_no_end_or_one_too_far_away_is_refused(ttl):
         (ApprovalRule(asset_class="server", verb="deny"), False),
         (ApprovalRule(below="critical"), True),
         (ApprovalRule(below="high"), False),
+        (ApprovalRule(verb="deny", inside=True), False),
     ],
 )
 def test_the_policy_asks_where_every_set_field_of_a_rule_fits(rule, asked):
     ruling = admit(replace(POLICY, approvals=(rule,)), request(), Standing())
     assert ruling.outcome == ("ask" if asked else "allow")
     assert admit(replace(POLICY, approvals=(rule,)), request(consent=True), Standing()).outcome == "allow"
+
+
+@pytest.mark.parametrize("target", ["10.0.0.41", "::ffff:10.0.0.41", "2002:0a00:0029::1", "10.0.0.0/8"])
+def test_by_default_a_person_is_asked_before_what_is_ours_is_denied_however_grave_the_threat(target):
+    settings = ResponseSettings(mode="act", max_targets=2**33, max_targets_per_hour=2**33, max_share=1.0)
+    policy = settings.policy(local_networks=("10.0.0.0/8",)).gate
+    asked = request(action(target, "ipv6_net" if ":" in target else "ipv4_net"), level="critical")
+    standing = Standing(hosts=2**33)
+    ruling = admit(policy, asked, standing)
+    assert (ruling.outcome, ruling.check) == ("ask", "approval")
+    assert admit(policy, request(action(), level="critical"), standing).outcome == "allow"
 
 
 def test_a_playbook_that_asks_is_asked_for():

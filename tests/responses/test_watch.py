@@ -6,6 +6,8 @@ from contextlib import closing
 from dataclasses import replace
 from uuid import UUID
 
+import pytest
+
 from adapters.own import own_infrastructure
 from adapters.playbooks import load_playbooks
 from adapters.views import Views
@@ -142,7 +144,7 @@ BEACON = Suspect(
 
 
 def selector(kinds_of=lambda playbook: True) -> Selector:
-    return Selector(load_playbooks(PlaybookSettings()), kinds_of)
+    return Selector(load_playbooks(PlaybookSettings()), kinds_of, ("10.0.0.0/8",))
 
 
 def test_a_choice_names_its_candidates_and_how_probable_it_was():
@@ -164,11 +166,23 @@ def test_a_playbook_without_a_target_here_or_without_an_actuator_is_no_candidate
     assert selector(lambda playbook: False).choose(BEACON, "", "high", UUID(int=1)) is None
 
 
-def outcome(of: Selector, name: str, playbook: str, *, goes_on: bool = False, reason: str = "ttl") -> None:
-    """A response with that playbook that was contained and came to its end."""
+def test_a_playbook_against_the_other_side_is_no_candidate_where_the_other_side_is_ours():
+    attacked = replace(BEACON, kind="rule-match", entity="203.0.113.9", peers=("10.20.0.41", "::ffff:10.20.0.42"))
+    calling = replace(attacked, entity="10.20.0.41", peers=("203.0.113.9",))
+    known = selector()
+    candidates = known.choose(attacked, "outside", "high", UUID(int=1)).candidates
+    assert "block-command-server" not in candidates
+    assert "block-command-server" in known.choose(calling, "inside", "high", UUID(int=1)).candidates
+
+
+def outcome(
+    of: Selector, name: str, playbook: str, *, goes_on: bool = False, reason: str = "ttl", dry: bool = False
+) -> None:
+    """A response with that playbook that was contained (or only rehearsed) and came to its end."""
     _, fact = proposed(name, name)
     of.learn(replace(fact, playbook=playbook), T0)
-    of.learn(IncidentContained(incident=uid("A"), response=uid(name)), T0 + SECOND)
+    if not dry:
+        of.learn(IncidentContained(incident=uid("A"), response=uid(name)), T0 + SECOND)
     if goes_on:
         more = continued(name)[1]
         assert isinstance(more, ThreatContinued)
@@ -185,8 +199,9 @@ def test_what_did_not_stop_the_threat_is_chosen_less():
     assert after.count(before.playbook.name) < 10
 
 
-def test_a_false_alarm_teaches_nothing():
+@pytest.mark.parametrize("how", [{"reason": "verdict"}, {"dry": True}])
+def test_a_false_alarm_and_a_dry_run_teach_nothing(how):
     known, taught = selector(), selector()
     for n in range(20):
-        outcome(taught, f"r{n}", "block-command-server", reason="verdict")
+        outcome(taught, f"r{n}", "block-command-server", **how)
     assert taught.choose(BEACON, "inside", "high", UUID(int=3)) == known.choose(BEACON, "inside", "high", UUID(int=3))

@@ -79,7 +79,14 @@ class Wall:
 class Site:
     """A log with a responder that follows it."""
 
-    def __init__(self, policy: ResponsePolicy = ACT, playbook: Playbook = BLOCK, location: str = "memory:") -> None:
+    def __init__(
+        self,
+        policy: ResponsePolicy = ACT,
+        playbook: Playbook = BLOCK,
+        location: str = "memory:",
+        rehearsed: frozenset[str] = frozenset(),
+    ) -> None:
+        self.rehearsed = rehearsed
         self.now = T0
         self.wall = Wall()
         self.policy, self.playbook = policy, playbook
@@ -94,6 +101,7 @@ class Site:
             chooser=lambda: Always(self.playbook),
             classify=lambda _: "client",
             now=lambda: self.now,
+            rehearsed=self.rehearsed,
         )
         self.agent = Responses(self.journal, self.policy, world)
         return self.agent
