@@ -73,7 +73,7 @@ def as_table(responses: list[dict[str, Any]], total: int) -> Any:
     if not responses:
         if total:
             return f"none of the {total:,} responses fits: loosen --since, --until, --entity or --status"
-        return "no responses: no incident reached the level of [response] min_level (docs/responses.md)"
+        return "no responses: no incident reached [response] min_level, or no playbook fits (`playbooks list`)"
     rows = [
         (short(r["id"]), r["status"], r["level"], r["playbook"], r["entity"], when(r["proposed_at"]), until_of(r),
          short(r["incident"]), r["reason"])
