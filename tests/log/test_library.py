@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,13 @@ from adapters.log import postgres, sqlite
 from tests.log.story import note, ticking
 
 
+def join_readers() -> None:
+    """The library's test of concurrency does not wait for its readers: to close under them is a crash of SQLite."""
+    for thread in threading.enumerate():
+        if "read_continuously" in thread.name:
+            thread.join(30.0)
+
+
 class OnSQLite:
     def setUp(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
@@ -27,6 +35,7 @@ class OnSQLite:
         self.recorder.create_table()
 
     def tearDown(self) -> None:
+        join_readers()
         self.recorder.close()
         self.folder.cleanup()
 
@@ -47,6 +56,7 @@ class OnPostgres(OnSQLite):
         self.recorder.create_table()
 
     def tearDown(self) -> None:
+        join_readers()
         self.recorder.close()
 
 
