@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
@@ -149,17 +149,7 @@ def running(
         orders = {spec.name: OrderBook(order_path(home.snapshot(spec.name))) for spec in specs}
         for order in orders.values():
             stack.callback(order.close)
-        feeds = open_telemetry(
-            specs,
-            reads=EVERY_LOG,
-            follow=not until_eof,
-            batch_rows=settings.run.batch_rows,
-            batch_wait=settings.run.batch_wait,
-            idle_release=settings.run.idle_release,
-            resume={name: each.resume for name, each in recorded.items() if each.resume},
-        )
-        telemetry = ReadAhead(feeds, [spec.name for spec in specs])
-        sys.setswitchinterval(SWITCH)
+        telemetry = _reading(specs, settings, recorded, until_eof=until_eof)
         stack.callback(telemetry.close)
         workers = crew(journal, settings, home, stack, now, alerts=warn, warn=warn) if RESPONDER in agents else []
         idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
@@ -186,6 +176,23 @@ def running(
             if not until_eof
             else lambda: None,
         )
+
+
+def _reading(
+    specs: Sequence[FeedSpec], settings: Settings, recorded: Mapping[str, Recorded], *, until_eof: bool
+) -> ReadAhead:
+    """The feeds, each from where the log says it stands, read ahead by a thread."""
+    feeds = open_telemetry(
+        specs,
+        reads=EVERY_LOG,
+        follow=not until_eof,
+        batch_rows=settings.run.batch_rows,
+        batch_wait=settings.run.batch_wait,
+        idle_release=settings.run.idle_release,
+        resume={name: each.resume for name, each in recorded.items() if each.resume},
+    )
+    sys.setswitchinterval(SWITCH)
+    return ReadAhead(feeds, [spec.name for spec in specs])
 
 
 def tell_errors(rules: RuleSet, warn: Callable[[str], None]) -> None:
