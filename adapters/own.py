@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from domain.gate import network_of
+from domain.targets import network_of
 
 PROC: Final = Path("/proc/net")
 RESOLVERS: Final = Path("/etc/resolv.conf")

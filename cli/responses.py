@@ -139,21 +139,21 @@ def _action(action: dict[str, Any]) -> list[str]:
 
 def approve(ctx: typer.Context, response: Response, reason: Reason = "approved by an operator") -> None:
     """Let a proposed response begin; the gate looks at it once more."""
-    from agents.responder.respond import Approve
+    from agents.responder.respond_commands import Approve
 
     _work(ctx, response, lambda found: Approve(response=found, reason=reason), "approved")
 
 
 def reject(ctx: typer.Context, response: Response, reason: Reason = "rejected by an operator") -> None:
     """Refuse a proposed response: nothing is done."""
-    from agents.responder.respond import Reject
+    from agents.responder.respond_commands import Reject
 
     _work(ctx, response, lambda found: Reject(response=found, reason=reason), "rejected")
 
 
 def undo(ctx: typer.Context, response: Response) -> None:
     """Take back everything that a response did."""
-    from agents.responder.respond import TakeBack
+    from agents.responder.respond_commands import TakeBack
 
     _work(ctx, response, lambda found: TakeBack(response=found), "to be taken back")
 

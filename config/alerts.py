@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from agents.responder.backlog import Patience
 from agents.responder.hours import Hours, parse_hours
 from agents.responder.routes import Manners, Routing, Rule, networks_of
+from agents.responder.shelf import Patience
 from domain.values import MINUTE, SECOND, Level, ThreatKind
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)

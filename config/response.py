@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from agents.responder.respond_policy import ResponsePolicy
 from domain.facts.response import Mode
-from domain.gate import ApprovalRule, GatePolicy, network_of
+from domain.gate import ApprovalRule, GatePolicy
+from domain.targets import network_of
 from domain.values import HOUR, SECOND, Level
 
 

@@ -16,13 +16,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 from domain.facts.response import Action, Mode
+from domain.targets import Network, inside, name_of, network_of, overlap, size, spellings, target_of
 from domain.values import DAY, HOUR, LEVELS, Level, Micros
 
-Network: TypeAlias = IPv4Network | IPv6Network
 Outcome = Literal["allow", "ask", "refuse"]
 
 ALWAYS_REACHABLE: Final[tuple[str, ...]] = (
@@ -37,13 +36,6 @@ ALWAYS_REACHABLE: Final[tuple[str, ...]] = (
 
 CAREFUL: Final[tuple[Mode, ...]] = ("observe", "suggest", "act")
 """The modes, the most careful first."""
-
-EMBEDDED: Final[tuple[tuple[IPv6Network, int], ...]] = tuple(
-    (IPv6Network(prefix), bits) for prefix, bits in (
-        ("::ffff:0:0/96", 96), ("::/96", 96), ("64:ff9b::/96", 96), ("2002::/16", 16),
-    )
-)  # fmt: skip
-"""Where IPv6 writes an IPv4 address (mapped, compatible, NAT64, 6to4), and after how many bits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,94 +164,25 @@ def more_careful(one: Mode, other: Mode) -> Mode:
     return min(one, other, key=CAREFUL.index)
 
 
-def target_of(action: Action) -> str:
-    """What an action acts on, written one way only: the key of its time to live and of the blast radius.
-
-    Two spellings of one network are one target; an IPv4 address inside an IPv6 one is that IPv4 address.
-    """
-    found = network_of(action.target)
-    return _name(action.target) if found is None else str(found)
-
-
-def network_of(text: str) -> Network | None:
-    """The network that a target names; None when it names something else.
-
-    >>> network_of("203.0.113.7/24"), network_of("::ffff:127.0.0.1"), network_of("server7")
-    (IPv4Network('203.0.113.0/24'), IPv4Network('127.0.0.1/32'), None)
-    """
-    try:
-        found = ip_network(text.strip().strip("[]").partition("%")[0], strict=False)
-    except ValueError:
-        return None
-    if isinstance(found, IPv6Network):
-        prefix, bits = EMBEDDED[0]
-        return _inner(found, prefix, bits) or found if found.prefixlen >= bits else found
-    return found
-
-
-def size(network: Network) -> int:
-    """How many targets a network counts as: its addresses, of IPv6 its /64s.
-
-    >>> size(ip_network("10.0.0.0/24")), size(ip_network("2001:db8::/62")), size(ip_network("2001:db8::1/128"))
-    (256, 4, 1)
-    """
-    whole = 32 if isinstance(network, IPv4Network) else 64
-    return int(1 << max(0, whole - network.prefixlen))
-
-
-def inside(local_networks: tuple[str, ...], target: str) -> bool:
-    """Whether a target shares an address with our networks. A name does not: what is denied by name lies outside."""
-    mine = network_of(target)
-    return mine is not None and any(
-        _share(each, ours) for each in _spellings(mine) for ours in _networks(local_networks)
-    )
-
-
-def _inner(network: IPv6Network, prefix: IPv6Network, bits: int) -> IPv4Network | None:
-    """The IPv4 network that an IPv6 one writes under a prefix; all of IPv4 when it holds the whole prefix."""
-    if not network.overlaps(prefix):
-        return None
-    if network.prefixlen < bits:
-        return IPv4Network("0.0.0.0/0")
-    address = int(network.network_address) >> (96 - bits) & 0xFFFFFFFF
-    return IPv4Network((address, min(32, network.prefixlen - bits)), strict=False)
-
-
-def _spellings(network: Network) -> list[Network]:
-    """The network, and every IPv4 network that it writes inside IPv6."""
-    if isinstance(network, IPv4Network):
-        return [network]
-    inner = (_inner(network, prefix, bits) for prefix, bits in EMBEDDED)
-    return [network, *(found for found in inner if found is not None)]
-
-
-def _name(text: str) -> str:
-    return text.strip().rstrip(".").casefold()
-
-
 @lru_cache(maxsize=64)
 def _listed(entries: tuple[str, ...]) -> tuple[tuple[Network, ...], frozenset[str]]:
     """Networks and names of a never-block list."""
     found = [(entry, network_of(entry)) for entry in (*ALWAYS_REACHABLE, *entries)]
     networks = tuple(network for _, network in found if network is not None)
-    return networks, frozenset(_name(entry) for entry, network in found if network is None)
+    return networks, frozenset(name_of(entry) for entry, network in found if network is None)
 
 
 def _never_block(policy: GatePolicy, action: Action) -> Ruling | None:
     networks, names = _listed(policy.never_block)
     network = network_of(action.target)
     if network is not None:
-        hit = next((known for mine in _spellings(network) for known in networks if _share(mine, known)), None)
+        hit = next((known for mine in spellings(network) for known in networks if overlap(mine, known)), None)
         return None if hit is None else _refuse("never-block", f"{action.target} takes in {hit}: it stays reachable")
-    name = _name(action.target)
+    name = name_of(action.target)
     if not name or action.target_type.startswith(("ipv4", "ipv6")) or _numeric(name):
         return _refuse("never-block", f"{action.target!r} is no address, network or name that can be looked up")
     known = next((known for known in names if _within(name, known) or _within(known, name)), None)
     return None if known is None else _refuse("never-block", f"{action.target} takes in {known}: it stays reachable")
-
-
-def _share(one: Network, other: Network) -> bool:
-    return one.version == other.version and one.overlaps(other)
 
 
 def _within(name: str, domain: str) -> bool:
@@ -324,11 +247,6 @@ def _weight(keys: set[str]) -> int:
 def _inside(policy: GatePolicy, keys: set[str]) -> set[str]:
     """Targets that lie among our own hosts."""
     return {key for key in keys if inside(policy.local_networks, key)}
-
-
-@lru_cache(maxsize=8)
-def _networks(entries: tuple[str, ...]) -> tuple[Network, ...]:
-    return tuple(network for entry in entries if (network := network_of(entry)) is not None)
 
 
 def _rate(policy: GatePolicy, request: Request, standing: Standing) -> Ruling | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from agents.responder import respond
+from agents.responder.respond_commands import Approve, Reject, TakeBack
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
 from agents.responder.respond_state import RESPONSE_FACTS, ResponseState, evolve
 from domain.facts.operation import SettingChanged
@@ -12,12 +13,12 @@ from domain.facts.response import Mode
 from domain.gate import CAREFUL
 from domain.journal import Draft, Journal, Recorded, follow
 from domain.values import Micros, event_id
-from scheduler.respond import MODE, PERSON, observe
+from scheduler.response_mind import MODE, PERSON, observe
 
 
 def work_response(
     journal: Journal,
-    command: respond.Approve | respond.Reject | respond.TakeBack,
+    command: Approve | Reject | TakeBack,
     *,
     policy: ResponsePolicy,
     cause: UUID,

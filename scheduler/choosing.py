@@ -18,7 +18,7 @@ from uuid import UUID
 
 from agents.responder.concrete import targets_of
 from agents.responder.playbook import Playbook
-from agents.responder.respond import Choice
+from agents.responder.respond_commands import Choice
 from agents.responder.respond_state import Suspect
 from domain.events import Fact
 from domain.facts.incident import IncidentContained

@@ -24,7 +24,8 @@ from domain.values import Micros
 from scheduler.choosing import Selector
 from scheduler.delivery import Delivery
 from scheduler.intake import intake
-from scheduler.respond import Responses, World
+from scheduler.respond import Responses
+from scheduler.response_mind import World
 
 RESPONDER = "responder"
 

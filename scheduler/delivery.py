@@ -18,9 +18,10 @@ from threading import Event
 from typing import Final
 
 from adapters.collector import collector_paused
-from agents.responder.backlog import Backlog, Shelf, Waiting
+from agents.responder.backlog import Backlog
 from agents.responder.notices import Channel, Notice, NotifyError
 from agents.responder.routes import Routing
+from agents.responder.shelf import Shelf, Waiting
 from config.alerts import AlertSettings
 from domain.facts.alert import AlertDelivered, AlertEscalated, AlertFailed, AlertRouted
 from domain.journal import Draft, Journal, Progress, Recorded

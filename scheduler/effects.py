@@ -17,7 +17,7 @@ from uuid import UUID
 
 from agents.responder.due import Task
 from agents.responder.ports import Actuator, ActuatorError, Effect
-from agents.responder.respond import Report
+from agents.responder.respond_commands import Report
 from domain.facts.response import Action, Phase
 from domain.gate import Ruling
 from domain.values import Micros

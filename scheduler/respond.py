@@ -10,251 +10,21 @@ Rules:
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import Event
-from typing import Protocol
 from uuid import UUID
 
 from agents.responder import respond
 from agents.responder.due import Task, tasks
-from agents.responder.ports import Actuator
-from agents.responder.respond import Choice, Report
-from agents.responder.respond_policy import Circumstances, ResponsePolicy
-from agents.responder.respond_state import (
-    RESPONSE_FACTS,
-    ResponseEvent,
-    ResponseState,
-    Suspect,
-    belong,
-    contained,
-    evolve,
-    judge_threat,
-    remember,
-)
-from domain.events import Fact
-from domain.facts.assessment import ThreatAssessed
-from domain.facts.incident import IncidentContained, IncidentEscalated, IncidentMerged, IncidentOpened, ThreatLinked
-from domain.facts.operation import SettingChanged
-from domain.facts.response import Action, ActionVerified, ResponseApproved
-from domain.facts.telemetry import BaselineLearned
-from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
-from domain.gate import CAREFUL, last_look
-from domain.journal import Conflict, Draft, Journal, Recorded
-from domain.values import Level, Micros, event_id
+from agents.responder.respond_commands import Expire, Report
+from agents.responder.respond_policy import ResponsePolicy
+from domain.facts.response import Action
+from domain.gate import last_look
+from domain.journal import Conflict, Journal
 from scheduler.effects import Hands
-from scheduler.follower import Following, caused
+from scheduler.follower import Following
 from scheduler.outbox import Outbox
-
-NAME = "responses"
-MODE = "response.mode"
-"""Key of the setting by which operators change the mode."""
-
-PERSON = "operator:"
-"""How the actor of an operator's facts begins."""
-
-
-class Chooser(Protocol):
-    """Chooses playbooks, and learns from what became of them. A pure function of the facts that it was shown."""
-
-    def learn(self, fact: Fact, at: Micros) -> None:
-        """Take in a fact that occurred at `at`."""
-
-    def choose(self, suspect: Suspect, asset_class: str, level: Level, seed: UUID) -> Choice | None:
-        """The playbook for a threat; None when none fits."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """What the responder needs beside the log.
-
-    Args:
-        actuators: by name.
-        chooser: makes a chooser that has learned nothing yet.
-        classify: class of the asset behind an entity.
-        now: the wall clock.
-        hosts: hosts of ours, as far as the settings say.
-        rehearsed: actuators that only write down what they would do: nothing is contained by them.
-    """
-
-    actuators: Mapping[str, Actuator]
-    chooser: Callable[[], Chooser]
-    classify: Callable[[str], str]
-    now: Callable[[], Micros]
-    hosts: int = 0
-    rehearsed: frozenset[str] = frozenset()
-
-    def around(self) -> Circumstances:
-        """What the decider cannot know by itself."""
-        undoes = {name: actuator.undoes for name, actuator in self.actuators.items()}
-        return Circumstances(now=self.now(), undoes=undoes, hosts=self.hosts)
-
-
-@dataclass(slots=True)
-class _Trail:
-    """The last fact of a response: what the next one follows from."""
-
-    last: UUID
-    workflow: UUID | None
-    at: Micros
-
-
-class ResponseMind:
-    """Proposes, begins and withdraws responses as facts come; see `agents.responder.respond` for how."""
-
-    def __init__(self, policy: ResponsePolicy, world: World) -> None:
-        self.state = ResponseState()
-        self.policy = policy
-        self._world = world
-        self._chooser = world.chooser()
-        self._trails: dict[UUID, _Trail] = {}
-
-    def fold(self, recorded: Recorded) -> None:
-        """Remember a fact."""
-        if isinstance(recorded.fact, RESPONSE_FACTS):
-            self._apply(
-                recorded.fact,
-                _Trail(last=recorded.event_id, workflow=recorded.correlation, at=recorded.occurred_at),
-                person=recorded.actor.startswith(PERSON),
-            )
-        else:
-            observe(self.state, recorded)
-        self._chooser.learn(recorded.fact, recorded.occurred_at)
-
-    def decide(self, recorded: Recorded) -> list[Draft]:
-        """What follows from a new fact."""
-        self.fold(recorded)
-        drafts: list[Draft] = []
-        for command in self._commands(recorded):
-            events = respond.decide(self.policy, command, self.state, self._world.around())
-            for event in events:
-                drafts.append(self._caused(recorded, event, len(drafts)))
-            for approved in [event for event in events if isinstance(event, ResponseApproved)]:
-                begin = respond.Begin(response=approved.response)
-                for event in respond.decide(self.policy, begin, self.state, self._world.around()):
-                    drafts.append(self._caused(recorded, event, len(drafts)))
-        return drafts
-
-    def follow_up(self, response: UUID, events: Sequence[ResponseEvent]) -> list[Draft]:
-        """Drafts of what became of a response by itself (an outcome, a time-out), each following from the last."""
-        known = self._trails[response]
-        trail = _Trail(last=known.last, workflow=known.workflow, at=max(known.at, self._world.now()))
-        drafts = []
-        for event in events:
-            drafts.append(_next(trail, f"response/{response}", event))
-            trail.last = drafts[-1].event_id
-        return drafts
-
-    def absorb(self, draft: Draft) -> None:
-        """Remember a fact of our own that was just recorded."""
-        if isinstance(draft.fact, RESPONSE_FACTS):
-            trail = _Trail(last=draft.event_id, workflow=draft.correlation, at=draft.occurred_at)
-            self._apply(draft.fact, trail, person=False)
-        self._chooser.learn(draft.fact, draft.occurred_at)
-
-    def contained(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """`incident-contained` where these facts, absorbed already, put the last action of a response in force."""
-        made = []
-        for draft in drafts:
-            fact = draft.fact
-            if not isinstance(fact, ActionVerified) or not fact.in_force:
-                continue
-            if contained(self.state, fact.response, self._world.rehearsed):
-                incident = self.state.responses[fact.response].proposed.incident
-                stream = f"incident/{incident}"
-                event = IncidentContained(incident=incident, response=fact.response)
-                trail = _Trail(last=draft.event_id, workflow=draft.correlation, at=draft.occurred_at)
-                made.append(_next(trail, stream, event))
-        return made
-
-    def _apply(self, fact: ResponseEvent, trail: _Trail, *, person: bool) -> None:
-        evolve(self.state, fact, trail.at, person=person)
-        if fact.response in self.state.responses:
-            self._trails[fact.response] = trail
-        else:
-            self._trails.pop(fact.response, None)
-
-    def _caused(self, recorded: Recorded, event: ResponseEvent, ordinal: int) -> Draft:
-        stream = f"response/{event.response}"
-        draft = caused(recorded, stream, event, actor=NAME, ordinal=ordinal, occurred_at=self._world.now())
-        self.absorb(draft)
-        return draft
-
-    def _commands(self, recorded: Recorded) -> list[respond.Command]:
-        """What the responder is asked by a fact."""
-        match recorded.fact:
-            case IncidentOpened() as fact:
-                return self._propose(fact.incident, self.state.suspects.get(fact.threat), fact.level)
-            case ThreatLinked() as fact:
-                suspect = self.state.suspects.get(fact.threat)
-                return self._propose(fact.incident, suspect, suspect.level if suspect else fact.level)
-            case IncidentEscalated() as fact:
-                return self._propose(fact.incident, respond.gravest(self.state, fact.incident), fact.level)
-            case VerdictGiven(verdict="incorrect") as fact:
-                return [respond.Recall(threat=fact.threat, reason="verdict", says="its threat was judged incorrect")]
-            case SettingChanged(key="response.mode", value="observe"):
-                return [respond.Recall(threat=None, reason="stop", says="an operator stopped all responses")]
-            case ResponseApproved() as fact:
-                return [respond.Begin(response=fact.response)]
-            case _:
-                return []
-
-    def _propose(self, incident: UUID, suspect: Suspect | None, level: Level) -> list[respond.Command]:
-        if suspect is None or not respond.wants_response(self.policy, self.state, incident, suspect, level):
-            return []
-        asset_class = self._world.classify(suspect.entity)
-        seed = respond.response_id(incident, suspect.threat, level)
-        choice = self._chooser.choose(suspect, asset_class, level, seed)
-        if choice is None:
-            return []
-        return [
-            respond.Propose(incident=incident, suspect=suspect, level=level, asset_class=asset_class, choice=choice)
-        ]
-
-
-def observe(state: ResponseState, recorded: Recorded) -> None:
-    """Let the state know of what others recorded."""
-    match recorded.fact:
-        case ThreatDetected() | ThreatContinued() as fact:
-            remember(
-                state,
-                Suspect(
-                    threat=fact.threat,
-                    entity=fact.entity,
-                    kind=fact.threat_kind,
-                    level=fact.level,
-                    risk=fact.risk,
-                    peers=fact.peers,
-                ),
-            )
-        case ThreatAssessed() as fact if fact.threat in state.suspects:
-            remember(state, replace(state.suspects[fact.threat], level=fact.level, risk=fact.risk))
-        case IncidentOpened() | ThreatLinked() as fact:
-            belong(state, fact.incident, fact.threat)
-        case IncidentMerged() as fact:
-            for threat in state.members.pop(fact.incident, {}):
-                belong(state, fact.into, threat)
-        case VerdictGiven() as fact:
-            judge_threat(state, fact.threat, wrong=fact.verdict == "incorrect")
-        case SettingChanged(key="response.mode", value=value):
-            state.mode = next((mode for mode in CAREFUL if mode == value), "observe")
-        case BaselineLearned() as fact:
-            state.hosts = max(state.hosts, fact.hosts)
-        case _:
-            pass
-
-
-def _next(trail: _Trail, stream: str, fact: ResponseEvent | IncidentContained) -> Draft:
-    """The draft of what follows from the last fact of a response."""
-    return Draft(
-        event_id=event_id(trail.last, stream, fact.kind),
-        stream=stream,
-        fact=fact,
-        occurred_at=trail.at,
-        actor=NAME,
-        causation=trail.last,
-        correlation=trail.workflow,
-    )
+from scheduler.response_mind import NAME, ResponseMind, World
 
 
 class Responses:
@@ -354,12 +124,12 @@ class Responses:
         return len(drafts)
 
     def _expire(self) -> int:
-        if not respond.decide(self._policy, respond.Expire(), self.mind.state, self._world.around()):
+        if not respond.decide(self._policy, Expire(), self.mind.state, self._world.around()):
             return 0
         waiting = [f"response/{known}" for known in self.mind.state.responses]
         versions = self._journal.versions(waiting)
         appended = self._following.catch_up()  # an answer may have come: it counts
-        events = respond.decide(self._policy, respond.Expire(), self.mind.state, self._world.around())
+        events = respond.decide(self._policy, Expire(), self.mind.state, self._world.around())
         drafts = [draft for event in events for draft in self.mind.follow_up(event.response, [event])]
         try:
             if drafts:

@@ -12,9 +12,10 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID
 
-from agents.responder.backlog import Alert, Backlog, Patience, Waiting
+from agents.responder.backlog import Backlog
 from agents.responder.routes import Routing
 from agents.responder.routing import CHANGES, Change, Decision, Moment, State, route
+from agents.responder.shelf import Alert, Patience, Waiting
 from config.alerts import AlertSettings
 from domain.facts.alert import (
     AlertDelivered,

@@ -13,7 +13,7 @@ from agents.responder.playbook import Playbook, Step
 from agents.responder.respond_policy import ResponsePolicy
 from agents.responder.respond_state import CONTAINING, Suspect
 from domain.facts.response import Action
-from domain.gate import inside, network_of
+from domain.targets import inside, network_of
 from domain.values import NAMESPACE
 
 NETS: Final = frozenset({"ipv4_net", "ipv6_net"})

@@ -30,7 +30,8 @@ from domain.facts.response import (
     UndoReason,
     UndoRequested,
 )
-from domain.gate import more_careful, target_of
+from domain.gate import more_careful
+from domain.targets import target_of
 from domain.values import HOUR, LEVELS, Level, Micros, ThreatKind
 
 ActionState = Literal["proposed", "refused", "started", "succeeded", "verified", "undone"]

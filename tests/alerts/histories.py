@@ -9,8 +9,8 @@ from uuid import UUID, uuid5
 from hypothesis import strategies as st
 
 from adapters.log import open_log
-from agents.responder.backlog import Patience
 from agents.responder.routes import Manners, Routing, Rule
+from agents.responder.shelf import Patience
 from domain.events import Fact
 from domain.facts import incident as i
 from domain.facts.alert import AlertingChanged

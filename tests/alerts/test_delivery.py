@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from adapters.log import open_log
-from agents.responder.backlog import Patience
 from agents.responder.notices import Notice, NotifyError
+from agents.responder.shelf import Patience
 from config.alerts import AlertSettings
 from domain.facts.alert import AlertDelivered, AlertEscalated, AlertFailed, AlertRetried
 from domain.journal import Draft, Journal, follow

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents.responder.playbook import Playbook, Step
-from agents.responder.respond import Choice
+from agents.responder.respond_commands import Choice
 from domain.events import Fact
 from domain.facts.response import Estimate
 from domain.values import MINUTE

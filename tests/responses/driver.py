@@ -13,7 +13,8 @@ from agents.responder.respond_policy import ResponsePolicy
 from config.actuators import OpenC2Settings
 from domain.gate import GatePolicy
 from domain.values import SECOND
-from scheduler.respond import Responses, World
+from scheduler.respond import Responses
+from scheduler.response_mind import World
 from tests.responses.chosen import BLOCK, Always
 
 MANY = 1_000_000

@@ -20,9 +20,8 @@ from domain.gate import (
     Standing,
     admit,
     last_look,
-    network_of,
-    target_of,
 )
+from domain.targets import network_of, target_of
 from domain.values import DAY, HOUR, MINUTE, SECOND
 from tests.projections.story import uid
 

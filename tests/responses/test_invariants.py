@@ -9,8 +9,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from domain.gate import ApprovalRule, network_of
+from domain.gate import ApprovalRule
 from domain.journal import follow
+from domain.targets import network_of
 from domain.values import HOUR, MINUTE, SECOND
 from tests.responses.world import ACT, BLOCK, Site, asking
 

@@ -18,7 +18,8 @@ from domain.facts.threat import VerdictGiven
 from domain.gate import GatePolicy
 from domain.journal import Draft, follow
 from domain.values import HOUR, MINUTE, NAMESPACE, SECOND, level_of
-from scheduler.respond import MODE, Responses, World
+from scheduler.respond import Responses
+from scheduler.response_mind import MODE, World
 from tests.projections.story import detected, uid
 from tests.responses.chosen import BLOCK, Always
 
