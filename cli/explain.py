@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from cli.output import WIDTH, plural, short, when
 from cli.techniques import TECHNIQUES
 from domain.facts.assessment import ThreatAssessed
+from domain.facts.incident import IncidentContained, IncidentEscalated, IncidentReleased
 from domain.facts.telemetry import BatchScored
 from domain.journal import Journal, Recorded
 from domain.moments import rfc3339
@@ -137,11 +138,21 @@ SPEAKING: Final = (
 """Fields of facts that say something to people."""
 
 
+SPOKEN: Final[dict[type, Callable[[Any], str]]] = {
+    ThreatAssessed: lambda fact: f"risk {fact.risk:.2f} ({fact.level})",
+    IncidentEscalated: lambda fact: f"risk {fact.risk:.1f} ({fact.level}); {fact.title}",
+    IncidentContained: lambda fact: f"every action of response {short(str(fact.response))} is in force",
+    IncidentReleased: lambda fact: f"response {short(str(fact.response))} was taken back ({fact.reason})",
+}
+"""Facts whose fields alone say too little."""
+
+
 def spoken(recorded: Recorded) -> str:
     """What a fact says, in its own words."""
-    if isinstance(recorded.fact, ThreatAssessed):
-        return f"risk {recorded.fact.risk:.2f} ({recorded.fact.level})"
-    return "; ".join(str(getattr(recorded.fact, name)) for name in SPEAKING if getattr(recorded.fact, name, ""))
+    fact = recorded.fact
+    if type(fact) in SPOKEN:
+        return SPOKEN[type(fact)](fact)
+    return "; ".join(str(getattr(fact, name)) for name in SPEAKING if getattr(fact, name, ""))
 
 
 SMALL_PROVES: Final = ("spread", "skew", "share answered", "median bytes")

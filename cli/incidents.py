@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
 from cli import plan, working
 from cli.output import emit, plural, short, table, when
 from cli.reading import Entity, LevelOption, Limit, Since, Until, moment, nothing_yet, one, opened, there
+from domain.facts.incident import IncidentEscalated
 
 StatusOption = Annotated[
-    Literal["open", "acknowledged", "resolved", "merged"] | None,
+    Literal["open", "acknowledged", "contained", "resolved", "merged"] | None,
     typer.Option(help="Only this status (merged ones are shown only when asked for)."),
 ]
 
@@ -85,9 +87,10 @@ def show(ctx: typer.Context, incident: Annotated[str, typer.Argument(help="Its i
 def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:
     """The incident for people."""
     opened_at = when(incident["opened_at"])
+    taken = ", acknowledged" if incident["before_contained"] == "acknowledged" else ""
     lines = [
         f"Incident {incident['id']}",
-        f"{incident['level'].upper()} {incident['risk']:.1f}  {incident['status']}  opened {opened_at}",
+        f"{incident['level'].upper()} {incident['risk']:.1f}  {incident['status']}{taken}  opened {opened_at}",
         incident["title"],
         f"Entities: {', '.join(incident['entities'])}{_more(incident['more_entities'])}",
     ]
@@ -107,9 +110,23 @@ def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:
         lines += ["", "Notes:"]
         lines += [f"  {when(n['at'])}  {n['by']}: {n['text']}" for n in incident["notes"]]
     lines += ["", "Timeline:"]
-    lines += [f"  {when(e['at'])}  {e['what']:<21}  {e['by']}  {e['text']}" for e in incident["timeline"]]
+    lines += [f"  {when(e['at'])}  {e['what']:<21}  {e['by']}  {told(e)}" for e in incident["timeline"]]
     lines += ["", f"Why: `myrmidon audit explain {short(incident['id'])}`"]
     return "\n".join(lines)
+
+
+ESCALATED: Final = re.compile(r"to (\w+) \(([\d.]+)\): ")
+"""How the view writes what an incident grew to."""
+
+
+def told(entry: dict[str, Any]) -> str:
+    """An entry of the timeline for people: an incident that grew may have the level that it had before.
+
+    >>> told({"what": "incident-escalated", "text": "to high (7.25): somebody guesses passwords"})
+    'the risk grew to 7.25 (high): somebody guesses passwords'
+    """
+    text: str = entry["text"]
+    return ESCALATED.sub(r"the risk grew to \2 (\1): ", text) if entry["what"] == IncidentEscalated.kind else text
 
 
 def _more(count: int) -> str:

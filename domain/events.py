@@ -29,6 +29,7 @@ from domain.facts.incident import (
     IncidentEscalated,
     IncidentMerged,
     IncidentOpened,
+    IncidentReleased,
     IncidentReopened,
     IncidentResolved,
     NoteAdded,
@@ -101,6 +102,7 @@ Fact: TypeAlias = (
     | IncidentEscalated
     | IncidentAcknowledged
     | IncidentContained
+    | IncidentReleased
     | IncidentResolved
     | IncidentReopened
     | NoteAdded

@@ -19,6 +19,7 @@ from domain.facts.incident import (
     IncidentEscalated,
     IncidentMerged,
     IncidentOpened,
+    IncidentReleased,
     IncidentReopened,
     IncidentResolved,
     NoteAdded,
@@ -52,7 +53,11 @@ LISTED: Final = 1_000
 
 
 class Incident(ViewTable, table=True):
-    """An incident. Times are microseconds; entities to timeline are JSON."""
+    """An incident. Times are microseconds; entities to timeline are JSON.
+
+    Status: open, acknowledged (somebody is at it), contained (actions hold it back, taken or not), resolved, merged.
+    `before_contained`: what a contained one goes back to (open, acknowledged) when nothing holds it back any more.
+    """
 
     __tablename__ = "incidents"
 
@@ -66,6 +71,7 @@ class Incident(ViewTable, table=True):
     position: int = Field(sa_type=BigInteger)
     merged_into: str | None
     resolution: str | None
+    before_contained: str | None
     more_entities: int = Field(sa_type=BigInteger)
     more_threats: int = Field(sa_type=BigInteger)
     entities: str
@@ -86,6 +92,7 @@ def _opened(_: Rows, fact: IncidentOpened, recorded: Recorded) -> Iterable[Row]:
         "position": recorded.position,
         "merged_into": None,
         "resolution": None,
+        "before_contained": None,
         "more_entities": 0,
         "more_threats": 0,
         "entities": fact.entities,
@@ -109,7 +116,8 @@ def _linked(rows: Rows, fact: ThreatLinked, recorded: Recorded) -> Iterable[Row]
 
 def _merged(rows: Rows, fact: IncidentMerged, recorded: Recorded) -> Iterable[Row]:
     row, older = known(rows, fact.incident, "incident"), known(rows, fact.into, "incident")
-    yield {**_went_on(row, recorded, f"into {fact.into}"), "status": "merged", "merged_into": str(fact.into)}
+    row = _went_on(row, recorded, f"into {fact.into}")
+    yield {**row, "status": "merged", "merged_into": str(fact.into), "before_contained": None}
     yield {
         **_went_on(older, recorded, f"took in {fact.incident}"),
         **_listed(older, "threats", *value_of(row, "threats")),
@@ -124,22 +132,39 @@ def _escalated(rows: Rows, fact: IncidentEscalated, recorded: Recorded) -> Itera
 
 
 def _acknowledged(rows: Rows, fact: IncidentAcknowledged, recorded: Recorded) -> Iterable[Row]:
-    yield {**_went_on(known(rows, fact.incident, "incident"), recorded, ""), "status": "acknowledged"}
+    row = _went_on(known(rows, fact.incident, "incident"), recorded, "")
+    changed = "before_contained" if row["status"] == "contained" else "status"
+    yield {**row, changed: "acknowledged"}
 
 
 def _contained(rows: Rows, fact: IncidentContained, recorded: Recorded) -> Iterable[Row]:
     row = _went_on(known(rows, fact.incident, "incident"), recorded, f"by response {fact.response}")
-    yield {**row, "status": "contained" if row["status"] in {"open", "acknowledged"} else row["status"]}
+    if row["status"] in {"open", "acknowledged"}:
+        row = {**row, "status": "contained", "before_contained": row["status"]}
+    yield row
+
+
+def _released(rows: Rows, fact: IncidentReleased, recorded: Recorded) -> Iterable[Row]:
+    text = f"nothing holds it back any more: response {fact.response} was taken back ({fact.reason})"
+    row = _went_on(known(rows, fact.incident, "incident"), recorded, text)
+    if row["status"] == "contained":
+        row = {**row, "status": row["before_contained"], "before_contained": None}
+    yield row
 
 
 def _resolved(rows: Rows, fact: IncidentResolved, recorded: Recorded) -> Iterable[Row]:
     row = _went_on(known(rows, fact.incident, "incident"), recorded, fact.reason)
-    yield {**row, "status": "resolved", "resolution": plain(fact.reason)}
+    yield {**row, "status": "resolved", "before_contained": None, "resolution": plain(fact.reason)}
 
 
 def _reopened(rows: Rows, fact: IncidentReopened, recorded: Recorded) -> Iterable[Row]:
     row = _went_on(known(rows, fact.incident, "incident"), recorded, f"by threat {fact.threat}")
-    yield {**row, "status": "open", "resolution": None, **_listed(row, "threats", str(fact.threat))}
+    yield {
+        **row,
+        "status": "open",
+        "resolution": None,
+        **_listed(row, "threats", str(fact.threat)),
+    }
 
 
 def _noted(rows: Rows, fact: NoteAdded, recorded: Recorded) -> Iterable[Row]:
@@ -183,6 +208,7 @@ ON: Final[dict[str, Handler]] = {
     "incident-escalated": _escalated,
     "incident-acknowledged": _acknowledged,
     "incident-contained": _contained,
+    "incident-released": _released,
     "incident-resolved": _resolved,
     "incident-reopened": _reopened,
     "note-added": _noted,
@@ -199,7 +225,7 @@ VIEW: Final = View(
     json=frozenset({"entities", "threats", "notes", "timeline"}),
     named_by=("incident", "into"),
     opens=frozenset({"incident-opened"}),
-    later={"more_entities": 0, "more_threats": 0},
+    later={"before_contained": None, "more_entities": 0, "more_threats": 0},
 )
 
 

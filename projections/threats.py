@@ -174,6 +174,7 @@ IGNORED: Final = facts_of(alert, model, operation, response, telemetry) | frozen
         "incident-escalated",
         "incident-acknowledged",
         "incident-contained",
+        "incident-released",
         "incident-resolved",
         "note-added",
     }

@@ -83,5 +83,5 @@ def _folded(journal: Journal) -> tuple[ResponseState, dict[str, Recorded]]:
                 evolve(state, recorded.fact, recorded.occurred_at, person=recorded.actor.startswith(PERSON))
                 latest[recorded.stream] = recorded
             else:
-                observe(state, recorded)
+                observe(state, recorded.fact)
     return state, latest

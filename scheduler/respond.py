@@ -114,12 +114,13 @@ class Responses:
         events = respond.decide(self._policy, report, mind.state, self._world.around())
         if not events:
             return 0
-        drafts = mind.follow_up(report.response, events)
-        for draft in drafts:
+        drafts = []
+        for draft in mind.follow_up(report.response, events):
             mind.absorb(draft)
-        for further in mind.contained(drafts):
-            mind.absorb(further)
-            drafts.append(further)
+            further = mind.concluded(draft)
+            for each in further:
+                mind.absorb(each)
+            drafts += [draft, *further]
         self._journal.append(drafts)
         return len(drafts)
 

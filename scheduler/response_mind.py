@@ -24,16 +24,25 @@ from agents.responder.respond_state import (
     ResponseState,
     Suspect,
     belong,
-    contained,
+    contain,
+    contains,
     evolve,
     judge_threat,
+    released,
     remember,
 )
 from domain.events import Fact
 from domain.facts.assessment import ThreatAssessed
-from domain.facts.incident import IncidentContained, IncidentEscalated, IncidentMerged, IncidentOpened, ThreatLinked
+from domain.facts.incident import (
+    IncidentContained,
+    IncidentEscalated,
+    IncidentMerged,
+    IncidentOpened,
+    IncidentReleased,
+    ThreatLinked,
+)
 from domain.facts.operation import SettingChanged
-from domain.facts.response import ActionVerified, ResponseApproved
+from domain.facts.response import ActionUndone, ActionVerified, ResponseApproved
 from domain.facts.telemetry import BaselineLearned
 from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.gate import CAREFUL
@@ -113,7 +122,7 @@ class ResponseMind:
                 person=recorded.actor.startswith(PERSON),
             )
         else:
-            observe(self.state, recorded)
+            observe(self.state, recorded.fact)
         self._chooser.learn(recorded.fact, recorded.occurred_at)
 
     def decide(self, recorded: Recorded) -> list[Draft]:
@@ -145,22 +154,30 @@ class ResponseMind:
         if isinstance(draft.fact, RESPONSE_FACTS):
             trail = _Trail(last=draft.event_id, workflow=draft.correlation, at=draft.occurred_at)
             self._apply(draft.fact, trail, person=False)
+        else:
+            observe(self.state, draft.fact)
         self._chooser.learn(draft.fact, draft.occurred_at)
 
-    def contained(self, drafts: Sequence[Draft]) -> list[Draft]:
-        """`incident-contained` where these facts, absorbed already, put the last action of a response in force."""
-        made = []
-        for draft in drafts:
-            fact = draft.fact
-            if not isinstance(fact, ActionVerified) or not fact.in_force:
-                continue
-            if contained(self.state, fact.response, self._world.rehearsed):
+    def concluded(self, draft: Draft) -> list[Draft]:
+        """What a fact of ours, absorbed already, means for its incident: it is contained now, or no longer."""
+        event = self._of_incident(draft.fact)
+        if event is None:
+            return []
+        trail = _Trail(last=draft.event_id, workflow=draft.correlation, at=draft.occurred_at)
+        return [_next(trail, f"incident/{event.incident}", event)]
+
+    def _of_incident(self, fact: Fact) -> IncidentContained | IncidentReleased | None:
+        match fact:
+            case ActionVerified(in_force=True) if contains(self.state, fact.response, self._world.rehearsed):
                 incident = self.state.responses[fact.response].proposed.incident
-                stream = f"incident/{incident}"
-                event = IncidentContained(incident=incident, response=fact.response)
-                trail = _Trail(last=draft.event_id, workflow=draft.correlation, at=draft.occurred_at)
-                made.append(_next(trail, stream, event))
-        return made
+                return IncidentContained(incident=incident, response=fact.response)
+            case ActionUndone():
+                free = released(self.state, fact.response, self._world.rehearsed)
+                if free is not None:
+                    return IncidentReleased(incident=free, response=fact.response, reason=fact.reason)
+                return None
+            case _:
+                return None
 
     def _apply(self, fact: ResponseEvent, trail: _Trail, *, person: bool) -> None:
         evolve(self.state, fact, trail.at, person=person)
@@ -207,10 +224,10 @@ class ResponseMind:
         ]
 
 
-def observe(state: ResponseState, recorded: Recorded) -> None:
+def observe(state: ResponseState, fact: Fact) -> None:
     """Let the state know of what others recorded."""
-    match recorded.fact:
-        case ThreatDetected() | ThreatContinued() as fact:
+    match fact:
+        case ThreatDetected() | ThreatContinued():
             remember(
                 state,
                 Suspect(
@@ -222,24 +239,35 @@ def observe(state: ResponseState, recorded: Recorded) -> None:
                     peers=fact.peers,
                 ),
             )
-        case ThreatAssessed() as fact if fact.threat in state.suspects:
+        case ThreatAssessed() if fact.threat in state.suspects:
             remember(state, replace(state.suspects[fact.threat], level=fact.level, risk=fact.risk))
-        case IncidentOpened() | ThreatLinked() as fact:
-            belong(state, fact.incident, fact.threat)
-        case IncidentMerged() as fact:
-            for threat in state.members.pop(fact.incident, {}):
-                belong(state, fact.into, threat)
-        case VerdictGiven() as fact:
+        case VerdictGiven():
             judge_threat(state, fact.threat, wrong=fact.verdict == "incorrect")
         case SettingChanged(key="response.mode", value=value):
             state.mode = next((mode for mode in CAREFUL if mode == value), "observe")
-        case BaselineLearned() as fact:
+        case BaselineLearned():
             state.hosts = max(state.hosts, fact.hosts)
+        case _:
+            _observe_incident(state, fact)
+
+
+def _observe_incident(state: ResponseState, fact: Fact) -> None:
+    match fact:
+        case IncidentOpened() | ThreatLinked():
+            belong(state, fact.incident, fact.threat)
+        case IncidentMerged():
+            state.contained.pop(fact.incident, None)
+            for threat in state.members.pop(fact.incident, {}):
+                belong(state, fact.into, threat)
+        case IncidentContained():
+            contain(state, fact.incident, fact.response)
+        case IncidentReleased():
+            state.contained.pop(fact.incident, None)
         case _:
             pass
 
 
-def _next(trail: _Trail, stream: str, fact: ResponseEvent | IncidentContained) -> Draft:
+def _next(trail: _Trail, stream: str, fact: ResponseEvent | IncidentContained | IncidentReleased) -> Draft:
     """The draft of what follows from the last fact of a response."""
     return Draft(
         event_id=event_id(trail.last, stream, fact.kind),

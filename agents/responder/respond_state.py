@@ -126,6 +126,7 @@ class ResponseState:
         started: (when, target) of the last hour's actions.
         suspects, members: threats, and the threats of an incident.
         answered: (incident, threat) -> the gravest level at which a response was proposed.
+        contained: incident -> the responses that contain it.
         mode: what operators set last; the settings' own may be more careful.
     """
 
@@ -136,6 +137,7 @@ class ResponseState:
     suspects: dict[UUID, Suspect] = field(default_factory=dict)
     members: dict[UUID, dict[UUID, None]] = field(default_factory=dict)
     answered: dict[tuple[UUID, UUID], Level] = field(default_factory=dict)
+    contained: dict[UUID, dict[UUID, None]] = field(default_factory=dict)
     wrong: dict[UUID, None] = field(default_factory=dict)
     hosts: int = 0
     mode: Mode = "act"
@@ -185,6 +187,12 @@ def belong(state: ResponseState, incident: UUID, threat: UUID) -> None:
     """Know which incident a threat stands in."""
     state.members.setdefault(incident, {})[threat] = None
     _bound(state.members)
+
+
+def contain(state: ResponseState, incident: UUID, response: UUID) -> None:
+    """Know that a response contains an incident."""
+    state.contained.setdefault(incident, {})[response] = None
+    _bound(state.contained)
 
 
 def judge_threat(state: ResponseState, threat: UUID, *, wrong: bool) -> None:
@@ -285,7 +293,7 @@ def _forget(state: ResponseState, response: Response) -> None:
         del state.responses[response.proposed.response]
 
 
-def contained(state: ResponseState, response: UUID, rehearsed: frozenset[str]) -> bool:
+def contains(state: ResponseState, response: UUID, rehearsed: frozenset[str]) -> bool:
     """Whether every action of a response is in force, seen with own eyes, and one of them holds the threat back.
 
     What the actuators `rehearsed` did holds nothing back: they only write down what they would do.
@@ -293,8 +301,20 @@ def contained(state: ResponseState, response: UUID, rehearsed: frozenset[str]) -
     known = state.responses.get(response)
     if known is None or not all(held.state == "verified" for held in known.actions.values()):
         return False
-    actions = [held.action for held in known.actions.values()]
-    return any(each.verb in CONTAINING and each.actuator not in rehearsed for each in actions)
+    return any(_holds_back(held.action, rehearsed) for held in known.actions.values())
+
+
+def released(state: ResponseState, response: UUID, rehearsed: frozenset[str]) -> UUID | None:
+    """The incident that a response contained and that no live action of any response holds back any more."""
+    for incident, responses in state.contained.items():
+        if response in responses:
+            live = (held for held in state.live.values() if held.response in responses)
+            return None if any(_holds_back(held.action, rehearsed) for held in live) else incident
+    return None
+
+
+def _holds_back(action: Action, rehearsed: frozenset[str]) -> bool:
+    return action.verb in CONTAINING and action.actuator not in rehearsed
 
 
 def _bound(kept: dict[Any, Any]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from domain.facts.response import UndoReason
 from domain.values import Level
 
 LinkReason = Literal["same-entity", "flows", "shared-peer", "merged"]
@@ -52,7 +53,7 @@ class IncidentMerged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentEscalated:
-    """A threat of the incident grew and took the incident's level with it."""
+    """A threat of the incident grew, and the incident's risk with it; its level may be what it was before."""
 
     kind: ClassVar[str] = "incident-escalated"
     decided: ClassVar[bool] = True
@@ -79,6 +80,17 @@ class IncidentContained:
     decided: ClassVar[bool] = False
     incident: UUID
     response: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentReleased:
+    """Nothing holds the incident's threats back any more: the last action that did, of `response`, was taken back."""
+
+    kind: ClassVar[str] = "incident-released"
+    decided: ClassVar[bool] = False
+    incident: UUID
+    response: UUID
+    reason: UndoReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -325,6 +325,7 @@ def story() -> list[Draft]:
         *(acted(what) for what in ("approved", "started", "succeeded", "verified")),
         (f"incident/{uid('A')}", i.IncidentContained(incident=uid("A"), response=uid("R"))),
         *(acted(what) for what in ("undo", "failed", "undone")),
+        (f"incident/{uid('A')}", i.IncidentReleased(incident=uid("A"), response=uid("R"), reason="operator")),
         *(pair for name in ("Q", "P") for pair in (proposed(name), acted("rejected", name), acted("expired", name))),
         (f"workflow/{uid('a')}", r.WorkflowStalled(workflow=uid("a"), waiting_for="an answer", seconds=900)),
         done("A", "resolved"),

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.log import open_log
 from domain.events import FACTS
+from domain.facts.incident import IncidentContained, IncidentReleased
 from domain.journal import follow
 from domain.values import SECOND
 from projections import catalog
@@ -76,6 +77,28 @@ def test_a_merged_incident_points_to_the_older_one_which_holds_its_threats():
 def test_a_merge_alone_moves_the_threats():
     memories = folded(drafts(detected("a"), detected("b"), opened("A", "a"), opened("B", "b"), merged("B", "A")))
     assert memories["incidents"].rows[str(uid("A"))]["threats"] == [str(uid("a")), str(uid("b"))]
+
+
+@pytest.mark.parametrize(
+    ("before", "then", "statuses"),
+    [
+        ([], [], ("contained", "open")),
+        (["acknowledged"], [], ("contained", "acknowledged")),
+        ([], ["acknowledged"], ("contained", "acknowledged")),
+        ([], ["resolved"], ("resolved", "resolved")),
+    ],
+)
+def test_a_contained_incident_goes_back_to_what_it_was_when_nothing_holds_it_back(before, then, statuses):
+    stream = f"incident/{uid('A')}"
+    start = [
+        detected("a"), opened("A", "a"), *(done("A", what) for what in before),
+        (stream, IncidentContained(incident=uid("A"), response=uid("R"))), *(done("A", what) for what in then),
+    ]  # fmt: skip
+    released = (stream, IncidentReleased(incident=uid("A"), response=uid("R"), reason="ttl"))
+    for some, status in ((start, statuses[0]), ([*start, released], statuses[1])):
+        row = folded(drafts(*some))["incidents"].rows[str(uid("A"))]
+        assert row["status"] == status
+    assert row["timeline"][-1]["text"].endswith("was taken back (ttl)")
 
 
 def test_an_incident_bears_the_title_of_its_worst_threat():

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agents.responder.respond_policy import ResponsePolicy
+from domain.facts.incident import IncidentMerged
 from domain.gate import GatePolicy
 from tests.responses.world import ACT, HOUR, LOCAL, MINUTE, SECOND, T0, Site, asking, kinds, on_entity
 
@@ -42,6 +43,48 @@ def test_of_the_other_side_of_a_threat_only_what_lies_outside_is_blocked():
     assert set(site.wall.blocked) == {"203.0.113.9/32"}
     site.incident("b", entity="203.0.113.1", peers=("10.0.0.41",))
     assert kinds(site.work()) == ["response-proposed", "response-rejected"]
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (lambda site: site.later(10 * MINUTE), "ttl"),
+        (lambda site: site.undo(site.responses()[0]), "operator"),
+        (lambda site: site.verdict("a", "incorrect"), "verdict"),
+        (lambda site: site.mode("observe"), "stop"),
+    ],
+)
+def test_an_incident_is_released_when_all_that_contained_it_was_taken_back_whatever_for(end, reason):
+    site = Site()
+    incident = site.incident("a", peers=("203.0.113.9", "203.0.113.10"))
+    site.work()
+    end(site)
+    site.work()
+    [released] = site.all("incident-released")
+    assert (released.incident, released.response, released.reason) == (incident, site.responses()[0], reason)
+
+
+def test_an_incident_is_not_released_while_another_response_still_contains_it():
+    site = Site()
+    incident = site.incident("a")
+    site.work()
+    site.now += 5 * MINUTE
+    site.threat("b", peers=("203.0.113.10",))
+    site.link(incident, "b")
+    site.work()
+    assert len(site.all("incident-contained")) == 2
+    assert "incident-released" not in kinds(site.later(6 * MINUTE))
+    site.start()
+    assert kinds(site.later(5 * MINUTE)) == ["action-undone", "incident-released"]
+
+
+def test_an_incident_that_was_merged_away_is_released_no_more():
+    site = Site()
+    older, younger = site.incident("a"), site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
+    site.work()
+    site.record(f"incident/{younger}", IncidentMerged(incident=younger, into=older), "responder")
+    site.later(HOUR)
+    assert [fact.incident for fact in site.all("incident-released")] == [older]
 
 
 def test_an_incident_below_the_level_of_the_policy_is_left_alone():
@@ -111,7 +154,7 @@ def test_an_action_is_taken_back_when_its_time_is_over():
     site.incident("a")
     site.work()
     assert site.later(9 * MINUTE) == []
-    assert kinds(site.later(MINUTE)) == ["action-undone"]
+    assert kinds(site.later(MINUTE)) == ["action-undone", "incident-released"]
     assert site.all("action-undone")[0].reason == "ttl"
     assert site.wall.blocked == {}
 
@@ -218,7 +261,7 @@ def test_an_undo_that_fails_is_tried_again_with_growing_pauses_and_said():
     assert kinds(site.later(SECOND)) == ["action-failed"]
     assert site.agent.faults() == ["deny 203.0.113.9/32 cannot be taken back (2 attempts)"]
     site.wall.broken = set()
-    assert kinds(site.later(4 * SECOND)) == ["action-undone"]
+    assert kinds(site.later(4 * SECOND)) == ["action-undone", "incident-released"]
     assert site.agent.faults() == []
 
 

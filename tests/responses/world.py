@@ -148,6 +148,18 @@ class Site:
         )
         return incident
 
+    def link(self, incident: UUID, name: object) -> None:
+        """A threat that is known joins an incident."""
+        self.record(
+            f"incident/{incident}",
+            i.ThreatLinked(
+                incident=incident, threat=uid(name), reason="same-entity", title="t", level="high", risk=8.0,
+                entity="10.0.0.5",
+            ),
+            "responder",
+            uid(name),
+        )  # fmt: skip
+
     def verdict(self, name: object, said: str) -> None:
         self.record(
             f"verdict/{uid(name)}",
