@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from uuid import UUID, uuid4
 
 import typer
@@ -16,11 +16,24 @@ if TYPE_CHECKING:
 
 StatusOption = Annotated[
     Literal[
-        "proposed", "rejected", "expired", "approved", "in force", "contained", "undoing", "undone", "refused", "failed"
+        "proposed",
+        "rejected",
+        "expired",
+        "approved",
+        "in force",
+        "contained",
+        "failing",
+        "undoing",
+        "undone",
+        "refused",
+        "failed",
     ]
     | None,
     typer.Option(help="Only this status."),
 ]
+LIVE_STATUS: Final = ("in force", "contained", "failing", "undoing")
+"""States of a response that the world may feel."""
+
 Response = Annotated[str, typer.Argument(help="Its id, or how it begins.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
 
@@ -85,7 +98,7 @@ def as_table(responses: list[dict[str, Any]], total: int) -> Any:
 def until_of(response: dict[str, Any]) -> str:
     """When what is in force ends by itself."""
     ends = response["expires_at"]
-    return when(ends) if ends and response["status"] in {"in force", "contained", "undoing", "failed"} else "-"
+    return when(ends) if ends and response["status"] in LIVE_STATUS else "-"
 
 
 def show(ctx: typer.Context, response: Response) -> None:
@@ -220,6 +233,7 @@ def _set_mode(ctx: typer.Context, wanted: Literal["observe", "suggest", "act"]) 
 
 def _modes(parts: Parts) -> dict[str, Any]:
     from domain.gate import more_careful
+    from projections.responses import LIVE
     from scheduler.answers import operators_mode
     from scheduler.bootstrap import follow_views
 
@@ -227,10 +241,10 @@ def _modes(parts: Parts) -> dict[str, Any]:
     settings, operators = parts.settings.response.mode, operators_mode(parts.journal)
     live = [
         action
-        for status in ("in force", "contained", "undoing", "failed")
+        for status in LIVE_STATUS
         for response in parts.views.list_responses(status=status)
         for action in response["actions"]
-        if action["state"] not in {"undone", "refused", "proposed"}
+        if action["state"] in LIVE
     ]
     return {
         "mode": more_careful(settings, operators or settings),

@@ -112,7 +112,7 @@ class Standing:
 
     Attributes:
         targets: what is acted on now (`target_of`).
-        started: (when, target) of the actions of the last window and hour.
+        started: (when, target) of the actions of the last window and hour; no target where nothing was sent after all.
         hosts: how many hosts of ours are known.
     """
 
@@ -224,7 +224,7 @@ def _radius(policy: GatePolicy, request: Request, standing: Standing) -> Ruling 
     if key in standing.targets:
         return None  # it is in force already: no further target is touched
     in_force = {*standing.targets, key}
-    lately = {known for at, known in standing.started if request.now - at < policy.window} | in_force
+    lately = {known for at, known in standing.started if known and request.now - at < policy.window} | in_force
     for count, limit, what in (
         (_weight(in_force), policy.max_targets, "targets would be in force at once"),
         (_weight(lately), policy.max_targets_window, "targets would have been acted on within the window"),

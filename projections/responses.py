@@ -12,6 +12,7 @@ from sqlmodel import Field
 from domain.facts import alert, assessment, incident, model, operation, telemetry, threat
 from domain.facts.incident import IncidentContained
 from domain.facts.response import (
+    UNSURE,
     ActionFailed,
     ActionStarted,
     ActionSucceeded,
@@ -36,8 +37,9 @@ LIVE: Final = frozenset({"started", "succeeded", "in force", "not in force", "fa
 class Response(ViewTable, table=True):
     """A response. Times are microseconds; candidates, success, duration, cost and actions are JSON.
 
-    Status: proposed (waits for an answer), rejected, expired, approved, in force, contained (every action in force and
-    seen), undoing (something is to be taken back), undone, refused (by the gate), failed (something does not work).
+    Status: proposed (waits for an answer), rejected, expired, refused (by the gate), approved, in force, contained (all
+    of its actions are in force and seen), failing (something does not work, and is tried again), undoing (something
+    is to be taken back), undone, failed (given up; what may have been done was taken back).
     """
 
     __tablename__ = "responses"
@@ -119,6 +121,7 @@ def _proposed(_: Rows, fact: ResponseProposed, recorded: Recorded) -> Iterable[R
                 "evidence": "",
                 "error": "",
                 "undone_because": None,
+                "sent": False,
             }
             for each in fact.actions
         ],
@@ -168,6 +171,7 @@ def _succeeded(fact: ActionSucceeded, _: Recorded, action: Row) -> Row:
         "milliseconds": float(fact.milliseconds),
         "receipt": plain(fact.receipt),
         "error": "",
+        "sent": True,
     }
 
 
@@ -175,21 +179,34 @@ def _failed(fact: ActionFailed, recorded: Recorded, action: Row) -> Row:
     refused = fact.phase == "gate" and action["state"] == "proposed"
     state = "refused" if refused else "undoing" if fact.phase == "undo" else "failing"
     ended = recorded.occurred_at if refused else None
-    return {"state": state, "attempts": fact.attempt, "error": plain(f"{fact.phase}: {fact.error}"), "ended_at": ended}
+    return {
+        "state": state,
+        "attempts": fact.attempt,
+        "error": plain(f"{fact.phase}: {fact.error}"),
+        "ended_at": ended,
+        "sent": _sent(action) or fact.phase in UNSURE,
+    }
 
 
 def _verified(fact: ActionVerified, _: Recorded, __: Row) -> Row:
-    return {"state": "in force" if fact.in_force else "not in force", "evidence": plain(fact.evidence)}
+    state = "in force" if fact.in_force else "not in force"
+    return {"state": state, "evidence": plain(fact.evidence), "sent": True}
 
 
-def _undone(fact: ActionUndone, recorded: Recorded, _: Row) -> Row:
+def _undone(fact: ActionUndone, recorded: Recorded, action: Row) -> Row:
+    failed = fact.reason == "failure" and not _sent(action)
     return {
-        "state": "undone",
+        "state": "failed" if failed else "undone",
         "ended_at": recorded.occurred_at,
         "evidence": plain(fact.evidence),
-        "error": "",
+        "error": action["error"] if fact.reason == "failure" else "",
         "undone_because": fact.reason,
     }
+
+
+def _sent(action: Row) -> bool:
+    """Whether something of an action may have been done; rows of before did not say."""
+    return bool(action.get("sent", True))
 
 
 def _contained(rows: Rows, fact: IncidentContained, recorded: Recorded) -> Iterable[Row]:
@@ -212,9 +229,10 @@ def _drawn(row: Row) -> Row:
         name
         for holds, name in (
             (states == {"refused"}, "refused"),
-            (not live and "undone" in states, "undone"),
+            (not live and "failure" in reasons, "failed"),
+            (not live and bool(reasons), "undone"),
             ("undoing" in live or (live and row["status"] == "undoing"), "undoing"),
-            (bool(live & {"failing", "not in force"}), "failed"),
+            (bool(live & {"failing", "not in force"}), "failing"),
             (row["status"] == "contained" and live == {"in force"}, "contained"),
             (bool(live), "in force"),
             (True, row["status"]),

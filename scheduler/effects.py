@@ -2,10 +2,12 @@
 
 Rules:
     1. Just before the effect: may the target be touched, is the action still wanted, is there time left?
-    2. What may have been done before (a restart, a failed attempt) is looked at first, then done again under its id.
-    3. An action is taken back only where no other one that is to stay holds the same target; then its effect is seen
-       to be gone.
-    4. Nothing is raised: an error is an outcome.
+    2. What may have been done before (a restart, an attempt of which nobody knows) is looked at first, then done again
+       under its id.
+    3. A failure before anything was sent is one of the phase `check`, whenever it is noticed.
+    4. An action is taken back only where something may have been sent, and where no other one that is to stay holds the
+       same target; then its effect is seen to be gone.
+    5. Nothing is raised: an error is an outcome.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from agents.responder.due import Task
-from agents.responder.ports import Actuator, ActuatorError, Effect
+from agents.responder.ports import Actuator, ActuatorError, Effect, NotSent
 from agents.responder.respond_commands import Report
 from domain.facts.response import Action, Phase
 from domain.gate import Ruling
 from domain.values import Micros
 
 SHARED = "another action holds the target, so it stays as it is"
+UNSENT = "nothing had been sent, so there was nothing to take back"
 
 
 @dataclass(slots=True)
@@ -47,12 +50,15 @@ class Hands:
     def work(self, lane: str, task: Task) -> Report:
         """Do a task; see the rules."""
         begun = self.clock()
-        step = _Step(task=task, phase="undo" if task.did == "undo" else "check")
+        step = _Step(task=task, phase="undo" if task.did == "undo" else "verify" if task.again else "check")
+        failed: Phase | None = None
+        error = ""
         try:
-            (self._undo if task.did == "undo" else self._do)(self._actuator(lane), step)
-            failed, error = None, ""
+            (self._undo if task.did == "undo" else self._do)(lane, step)
         except Exception as raised:  # noqa: BLE001 - a plug-in may raise anything; the fact says what
-            failed, error = step.phase, " ".join(str(raised).split())[:500] or type(raised).__name__
+            unsent = step.phase == "execute" and isinstance(raised, NotSent)
+            failed = "check" if unsent else step.phase
+            error = " ".join(str(raised).split())[:500] or type(raised).__name__
         return Report(
             response=task.response,
             action=task.action.action,
@@ -71,8 +77,8 @@ class Hands:
             raise ActuatorError(f"there is no actuator {name!r} any more: configure it again")
         return found
 
-    def _do(self, actuator: Actuator, step: _Step) -> None:
-        task = step.task
+    def _do(self, lane: str, step: _Step) -> None:
+        task, actuator = step.task, self._actuator(lane)
         step.phase = "gate"
         ruling = self.look(task.action)
         if ruling.outcome != "allow":
@@ -92,11 +98,12 @@ class Hands:
         step.phase = "verify"
         step.effect = actuator.effect(task.action)
 
-    def _undo(self, actuator: Actuator, step: _Step) -> None:
+    def _undo(self, lane: str, step: _Step) -> None:
         action = step.task.action
-        if self.shared(action):
-            step.effect = Effect(in_force=False, evidence=SHARED)
+        if not step.task.again or self.shared(action):
+            step.effect = Effect(in_force=False, evidence=SHARED if step.task.again else UNSENT)
             return
+        actuator = self._actuator(lane)
         step.receipt = actuator.undo(action)
         step.effect = actuator.effect(action)
         if step.effect.in_force:

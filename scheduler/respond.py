@@ -35,7 +35,8 @@ class Responses:
         self._policy = policy
         self._world = world
         self._following = Following(NAME, journal, lambda: ResponseMind(policy, world))
-        self._restarted = set(self.mind.state.live)
+        self._unsure = set(self.mind.state.live)
+        """Actions that the process before this one may have carried out without a record."""
         self._under_way: dict[UUID, str] = {}
         self._came = Event()
         hands = Hands(
@@ -106,6 +107,8 @@ class Responses:
         appended = 0
         for report in self._outbox.results():
             appended += self._record(report)
+            if report.failed != "gate":  # that comes before the first look
+                self._unsure.discard(report.action)
             self._under_way.pop(report.action, None)
         return appended
 
@@ -147,11 +150,10 @@ class Responses:
             if action in self._under_way:
                 continue
             self._under_way[action] = task.did
-            job = replace(task, again=task.again or action in self._restarted)
+            job = replace(task, again=task.again or action in self._unsure)
             if not self._outbox.offer(job.action.actuator, action, job, urgency=job.urgency):
                 del self._under_way[action]
                 return
-            self._restarted.discard(action)
 
     def _shared(self, action: Action) -> bool:
         held = self.mind.state.live.get(action.action)

@@ -23,7 +23,7 @@ from adapters.act.dry_run import wall_clock
 from adapters.act.nft_rules import PURPOSES, Json, comments, put, setup, take
 from adapters.act.options import options_of
 from adapters.act.targets import UNDOES, TargetError, host_of
-from agents.responder.ports import ActuatorError, Effect
+from agents.responder.ports import ActuatorError, Effect, NotSent
 from config.actuators import NftablesSettings
 from domain.facts.response import Action
 from domain.moments import rfc3339
@@ -51,6 +51,12 @@ class Nftables:
         self.name: Final = name
         self._options = options
         self._clock = clock
+
+    def probe(self) -> None:
+        """Ask the kernel for its tables."""
+        done = self._call(["list", "tables"])
+        if done.returncode:
+            raise self._failed(done.stderr)
 
     def check(self, action: Action) -> None:
         """Have the kernel check the change without applying it."""
@@ -184,21 +190,20 @@ class Nftables:
                 env={**os.environ, "LC_ALL": "C"},
             )
         except FileNotFoundError as error:
-            raise ActuatorError(
-                f"{self.name}: {error.filename} is not there; install nftables (and iproute2)"
-            ) from None
+            raise NotSent(f"{self.name}: {error.filename} is not there; install nftables (and iproute2)") from None
         except subprocess.TimeoutExpired:
             raise ActuatorError(
                 f"{self.name}: nft did not answer within {self._options.timeout:g} s: nobody knows what it did"
             ) from None
         except OSError as error:
-            raise ActuatorError(f"{self.name}: nft cannot be run ({error.strerror})") from None
+            raise NotSent(f"{self.name}: nft cannot be run ({error.strerror})") from None
 
-    def _failed(self, said: str) -> ActuatorError:
+    def _failed(self, said: str) -> NotSent:
+        """What nft refused: it changes everything that it is told, or nothing."""
         lines = [line.strip() for line in said.splitlines() if line.strip()]
         what = lines[0] if lines else "it said nothing"
         hint = next((f"; {hint}" for sign, hint in HINTS if sign in said), "")
-        return ActuatorError(f"{self.name}: nft refused: {what}{hint}")
+        return NotSent(f"{self.name}: nft refused: {what}{hint}")
 
 
 def _key(action: Action) -> str:

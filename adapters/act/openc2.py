@@ -21,11 +21,11 @@ from email.utils import formatdate
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from adapters.act.options import options_of, token_of
 from adapters.act.targets import TICKET, UNDOES, TargetError, target_of
-from adapters.act.web import Caller
+from adapters.act.web import Caller, refusal
 from agents.responder.ports import ActuatorError, Effect
 from config.actuators import OpenC2Settings
 from domain.facts.response import Action
@@ -49,6 +49,10 @@ class OpenC2:
         self._url = options.url
         self._sender = options.sender
         self._caller = Caller(name, options.url, timeout=options.timeout, ca_file=options.ca_file, token=token)
+
+    def probe(self) -> None:
+        """Ask the consumer for its features: it is there, trusted, and lets us in."""
+        self._done(uuid4(), _command("query", {"features": []}))
 
     def check(self, action: Action) -> None:
         """Ask the consumer which commands it takes."""
@@ -105,13 +109,17 @@ class OpenC2:
         answer = self._caller.exchange("POST", self._url, headers, json.dumps(command).encode())
         if answer.status != 200:
             said = _spoken(answer.body)
-            raise ActuatorError(f"{self.name}: {self._url}: answered {answer.status} to {command['action']}{said}")
+            raise refusal(answer.status)(
+                f"{self.name}: {self._url}: answered {answer.status} to {command['action']}{said}"
+            )
         message = _message(answer.body)
         if message is None:
             raise ActuatorError(f"{self.name}: {self._url}: answered nonsense: nobody knows whether it was done")
         if message["status"] != 200:
             said = _spoken(answer.body)
-            raise ActuatorError(f"{self.name}: {self._url}: says {message['status']} to {command['action']}{said}")
+            raise refusal(message["status"])(
+                f"{self.name}: {self._url}: says {message['status']} to {command['action']}{said}"
+            )
         results = message.get("results")
         return results if isinstance(results, dict) else {}
 

@@ -21,7 +21,7 @@ from adapters.act.dry_run import wall_clock
 from adapters.act.options import SetupError, options_of, token_of
 from adapters.act.record import Done, Record
 from adapters.act.targets import TICKET, UNDOES
-from adapters.act.web import Answer, Caller
+from adapters.act.web import Answer, Caller, refusal
 from agents.responder.ports import ActuatorError, Effect
 from config.actuators import TicketSettings
 from domain.facts.response import Action
@@ -117,7 +117,7 @@ class Tickets:
         answer = self._caller.exchange("POST", url, headers, json.dumps(told).encode())
         if 200 <= answer.status < 300 or (gone and answer.status in {404, 410}):
             return answer
-        raise ActuatorError(f"{self.name}: {url}: answered {answer.status} to {told['event']}")
+        raise refusal(answer.status)(f"{self.name}: {url}: answered {answer.status} to {told['event']}")
 
     def _url(self, template: str, action: Action, known: Done) -> str:
         return _filled(template, known.reference, str(action.action))

@@ -20,7 +20,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from adapters.act.options import SetupError
-from agents.responder.ports import ActuatorError
+from agents.responder.ports import ActuatorError, NotSent
 
 LARGEST: Final = 1 << 20
 """Bytes of an answer at most."""
@@ -32,6 +32,15 @@ class Answer:
 
     status: int
     body: bytes
+
+
+def refusal(status: int) -> type[ActuatorError]:
+    """The error for an answer that is no success: who answers 4xx or 501 says that nothing was done.
+
+    >>> refusal(403).__name__, refusal(500).__name__
+    ('NotSent', 'ActuatorError')
+    """
+    return NotSent if 400 <= status < 500 or status == 501 else ActuatorError
 
 
 class Caller:
@@ -62,6 +71,7 @@ class Caller:
         """Send a request and read the answer, whatever its status.
 
         Raises:
+            NotSent: there was no connection.
             ActuatorError: no answer came, or none that HTTP knows.
         """
         parts = urlsplit(url)
@@ -72,9 +82,9 @@ class Caller:
                 connection.connect()
             except ssl.SSLCertVerificationError as error:
                 why = f"its certificate is not trusted ({error.verify_message})"
-                raise ActuatorError(f"{self._who}: {url}: {why}; set ca_file, or mend the certificate") from None
+                raise NotSent(f"{self._who}: {url}: {why}; set ca_file, or mend the certificate") from None
             except (OSError, gaierror) as error:
-                raise ActuatorError(f"{self._who}: {url}: cannot be reached ({error}); nothing was done") from None
+                raise NotSent(f"{self._who}: {url}: cannot be reached ({error}); nothing was done") from None
             late = Event()
             watch = Timer(self._timeout, _cut, (connection.sock, late))
             watch.daemon = True

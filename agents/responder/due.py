@@ -19,7 +19,7 @@ class Task:
     Attributes:
         why: why it is taken back, if it is.
         until: when the target is let go, if this is an action to be carried out.
-        again: it may have been done already (a restart, a failed attempt): look first.
+        again: it may have been done already: look first. What cannot have been done needs no taking back either.
     """
 
     response: UUID
@@ -57,7 +57,7 @@ def tasks(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[Tas
                 did="undo" if back else "do",
                 why=back,
                 until=state.until(held),
-                again=held.tries > 0,
+                again=held.touched,
                 urgency=11.0 if back else 1.0,
             )
         )

@@ -15,6 +15,10 @@ class ActuatorError(MyrmidonError):
     """An actuator could not do what was asked: what, where, and what to do."""
 
 
+class NotSent(ActuatorError):  # noqa: N818 - says what it is
+    """Nothing was done, for certain: nothing left this machine, or it was refused as a whole."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
     """What was seen when the effect of an action was looked at."""
@@ -24,7 +28,11 @@ class Effect:
 
 
 class Actuator(Protocol):
-    """Carries out actions and takes them back. Every verb is idempotent under the action's id."""
+    """Carries out actions and takes them back. Every verb is idempotent under the action's id.
+
+    One that has a method `probe()` is asked at the start of a run whether it could work at all: it has no effect, and
+    raises an `ActuatorError` when it could not.
+    """
 
     name: str
     undoes: Mapping[tuple[str, str], str]
@@ -44,6 +52,7 @@ class Actuator(Protocol):
         """Carry it out until `expires_at` (the world's clock); returns a receipt.
 
         Raises:
+            NotSent: nothing was done, for certain: there is nothing to take back.
             ActuatorError: it was not carried out, or nobody knows: ask `effect`, then try again.
         """
 

@@ -16,6 +16,7 @@ from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from domain.facts.response import (
+    UNSURE,
     Action,
     ActionFailed,
     ActionStarted,
@@ -90,6 +91,7 @@ class Held:
     Attributes:
         tries: failed attempts to carry it out, and to take it back.
         failed_at: when the last attempt failed.
+        touched: something may have been sent to the actuator; as long as it is not, nothing has to be taken back.
         undo: why it is to be taken back, once it is.
     """
 
@@ -100,6 +102,7 @@ class Held:
     tries: int = 0
     undo_tries: int = 0
     failed_at: Micros = 0
+    touched: bool = False
     undo: UndoReason | None = None
 
 
@@ -123,7 +126,7 @@ class ResponseState:
         responses: those that are not over.
         live: actions that the world may feel.
         holds: per target, the actions that hold it.
-        started: (when, target) of the last hour's actions.
+        started: (when, target) of the last hour's actions; the target is empty where nothing was sent after all.
         suspects, members: threats, and the threats of an incident.
         answered: (incident, threat) -> the gravest level at which a response was proposed.
         contained: incident -> the responses that contain it.
@@ -248,10 +251,11 @@ def _started(state: ResponseState, held: Held, event: ActionStarted, at: Micros)
 
 def _succeeded(_: ResponseState, held: Held, event: ActionSucceeded, at: Micros) -> None:
     del event, at
-    held.state = "succeeded"
+    held.state, held.touched = "succeeded", True
 
 
 def _verified(_: ResponseState, held: Held, event: ActionVerified, at: Micros) -> None:
+    held.touched = True
     if event.in_force:
         held.state = "verified"
     else:
@@ -265,6 +269,7 @@ def _failed(_: ResponseState, held: Held, event: ActionFailed, at: Micros) -> No
         held.undo_tries, held.failed_at = event.attempt, at
     else:
         held.tries, held.failed_at = event.attempt, at
+        held.touched = held.touched or event.phase in UNSURE
         held.undo = held.undo or ("failure" if event.phase == "gate" else None)
 
 
@@ -272,10 +277,21 @@ def _undone(state: ResponseState, held: Held, event: ActionUndone, at: Micros) -
     del at
     held.state = "undone"
     state.live.pop(event.action, None)
+    if not held.touched:
+        _never_happened(state, target_of(held.action))
     holders = state.holds.get(hold_of(held.action), {})
     holders.pop(event.action, None)
     if not holders:
         state.holds.pop(hold_of(held.action), None)
+
+
+def _never_happened(state: ResponseState, target: str) -> None:
+    """The latest start on a target touched nothing: it counts as an attempt, not as a target."""
+    for index in reversed(range(len(state.started))):
+        at, known = state.started[index]
+        if known == target:
+            state.started[index] = at, ""
+            return
 
 
 _EVOLVE: Final[dict[type, Callable[[ResponseState, Held, Any, Micros], None]]] = {

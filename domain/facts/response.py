@@ -6,7 +6,7 @@ They depend on effects in the world and on the moment, so they are sensed: a rep
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 from uuid import UUID
 
 from domain.values import Level, Micros, ThreatKind
@@ -14,6 +14,9 @@ from domain.values import Level, Micros, ThreatKind
 Mode = Literal["observe", "suggest", "act"]
 UndoReason = Literal["ttl", "operator", "verdict", "stop", "failure", "drill"]
 Phase = Literal["gate", "check", "execute", "verify", "undo"]
+
+UNSURE: Final[frozenset[Phase]] = frozenset({"execute", "verify"})
+"""Phases whose failure leaves open whether something was done; `gate` and `check` come before anything is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +160,8 @@ class ActionFailed:
     """A phase of an action failed; an undo that failed is tried again, and alarmed, until it succeeds.
 
     Attributes:
-        phase: where; `gate` is a refusal, before anything was done (`attempt` 0) or just before the effect.
+        phase: where; `gate` is a refusal, before anything was done (`attempt` 0) or just before the effect; `check` is
+            a failure before anything was sent. After one of the others nobody knows what was done.
     """
 
     kind: ClassVar[str] = "action-failed"

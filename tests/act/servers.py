@@ -114,6 +114,9 @@ class Handler(BaseHTTPRequestHandler):
     def be_broken(self) -> None:
         self.say(500, b'{"status": 500, "status_text": "out of order"}')
 
+    def be_strict(self) -> None:
+        self.say(403, b"")
+
     def be_nonsense(self) -> None:
         self.say(200, b"<html>welcome</html>")
 

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.act.dry_run import wall_clock
 from adapters.act.nftables import Nftables
-from agents.responder.ports import ActuatorError
+from agents.responder.ports import ActuatorError, NotSent
 from config.actuators import NftablesSettings
 from domain.values import HOUR, SECOND
 from tests.act.acting import action
@@ -216,10 +216,19 @@ def test_what_was_over_before_it_began_is_not_begun(nft, wire):
 
 def test_a_namespace_that_is_not_there_is_a_clear_error():
     needs_kernel()
-    with pytest.raises(ActuatorError, match="namespace"):
-        Nftables("firewall", NftablesSettings(netns="nowhere")).check(action())
+    nft = Nftables("firewall", NftablesSettings(netns="nowhere"))
+    for verb in (lambda: nft.check(action()), lambda: nft.execute(action(), wall_clock() + HOUR), nft.probe):
+        with pytest.raises(NotSent, match="namespace"):
+            verb()
 
 
 def test_a_program_that_is_not_there_is_a_clear_error():
-    with pytest.raises(ActuatorError, match="install nftables"):
-        Nftables("firewall", NftablesSettings(program="nft-that-is-not-there")).check(action())
+    nft = Nftables("firewall", NftablesSettings(program="nft-that-is-not-there"))
+    for verb in (lambda: nft.check(action()), nft.probe):
+        with pytest.raises(NotSent, match="install nftables"):
+            verb()
+
+
+def test_a_probe_changes_nothing(wire, nft):
+    nft.probe()
+    assert wire.reaches()

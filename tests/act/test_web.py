@@ -14,7 +14,7 @@ from adapters.act import build_actuators
 from adapters.act.openc2 import OpenC2
 from adapters.act.options import SetupError
 from adapters.act.ticket import Tickets
-from agents.responder.ports import ActuatorError
+from agents.responder.ports import ActuatorError, NotSent
 from config.actuators import OpenC2Settings, TicketSettings
 from domain.values import HOUR
 from tests.act.acting import NOW, Clock, action
@@ -119,6 +119,7 @@ def test_a_consumer_in_a_bad_mood_is_one_clear_error(mood, verb, consumer, pem):
         getattr(firewall(consumer, pem), verb)(action(), *([UNTIL] if verb == "execute" else []))
     assert "\n" not in str(raised.value)
     assert consumer.url in str(raised.value)
+    assert not isinstance(raised.value, NotSent)  # it may have been done
 
 
 @pytest.mark.parametrize("mood", ["slow", "dripping", "trickling"])
@@ -130,16 +131,23 @@ def test_a_consumer_that_takes_its_time_is_left_in_time(mood, consumer, pem):
     assert time.monotonic() - began < 8.0  # a consumer that is never left would take ten seconds and more
 
 
+@pytest.mark.parametrize("verb", ["probe", "execute"])
+def test_a_consumer_that_refuses_has_done_nothing(verb, consumer, pem):
+    consumer.mood = "strict"
+    with pytest.raises(NotSent, match="answered 403"):
+        getattr(firewall(consumer, pem), verb)(*([action(), UNTIL] if verb == "execute" else []))
+
+
 def test_a_consumer_that_is_down_is_a_clear_error(pem):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"https://127.0.0.1:{taken.getsockname()[1]}/"
-        with pytest.raises(ActuatorError, match=r"cannot be reached .*nothing was done"):
+        with pytest.raises(NotSent, match=r"cannot be reached .*nothing was done"):
             OpenC2("firewall", OpenC2Settings(url=url, ca_file=str(pem))).execute(action(), UNTIL)
 
 
 def test_a_certificate_that_nobody_vouches_for_is_refused(consumer):
-    with pytest.raises(ActuatorError, match=r"certificate is not trusted .*ca_file"):
+    with pytest.raises(NotSent, match=r"certificate is not trusted .*ca_file"):
         OpenC2("firewall", OpenC2Settings(url=consumer.url)).execute(action(), UNTIL)
     assert consumer.asked == []
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from agents.responder.ports import ActuatorError, NotSent
 from agents.responder.respond_policy import ResponsePolicy
 from domain.facts.incident import IncidentMerged
 from domain.gate import GatePolicy
@@ -291,6 +292,74 @@ def test_what_cannot_be_carried_out_is_tried_three_times_and_then_taken_back_to_
     assert [fact.attempt for fact in site.all("action-failed")] == [1, 2, 3]
     assert [fact.reason for fact in site.all("action-undone")] == ["failure"]
     assert site.all("incident-contained") == []
+
+
+def fail(site: Site, *broken: str, by: type[ActuatorError] = ActuatorError) -> None:
+    """Let an incident's one action fail until it is given up."""
+    site.wall.broken, site.wall.fails_by = set(broken), by
+    site.incident("a")
+    for _ in range(6):
+        site.later(10 * SECOND)
+
+
+@pytest.mark.parametrize(("verb", "by"), [("check", ActuatorError), ("execute", NotSent)])
+def test_what_failed_before_anything_was_sent_is_over_and_needs_no_taking_back(verb, by):
+    site = Site()
+    fail(site, verb, "undo", by=by)
+    assert [(fact.phase, fact.attempt) for fact in site.all("action-failed")] == [("check", n) for n in (1, 2, 3)]
+    [undone] = site.all("action-undone")
+    assert (undone.reason, undone.evidence) == ("failure", "nothing had been sent, so there was nothing to take back")
+    assert site.wall.count("undo") == 0
+    assert site.agent.faults() == []
+    assert site.agent.mind.state.live == {}
+
+
+def test_what_was_never_sent_takes_no_place_in_the_blast_radius():
+    site = Site(gate(max_targets=1, max_targets_window=1))
+    fail(site, "check")
+    site.wall.broken = set()
+    site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
+    site.work()
+    assert set(site.wall.blocked) == {"203.0.113.20/32"}
+
+
+def test_what_nobody_knows_the_end_of_is_taken_back_even_if_a_later_attempt_was_not_sent():
+    site = Site()
+    site.wall.broken = {"execute"}
+    site.incident("a")
+    site.work()
+    site.wall.broken = {"check"}
+    for _ in range(6):
+        site.later(10 * SECOND)
+    assert [fact.phase for fact in site.all("action-failed")] == ["execute", "check", "check"]
+    assert site.wall.count("undo") == 1
+
+
+def test_a_stop_ends_at_once_what_was_not_sent_yet():
+    site = Site()
+    site.wall.broken = {"check", "undo"}
+    site.incident("a")
+    site.work()
+    site.mode("observe")
+    site.work()
+    assert [fact.reason for fact in site.all("action-undone")] == ["stop"]
+    assert site.agent.mind.state.live == {}
+
+
+def test_after_a_restart_what_cannot_be_looked_at_is_taken_back():
+    site = Site()
+    site.incident("a")
+    site.agent._hand_out = lambda: None
+    site.agent.catch_up()
+    site.wall.broken = {"effect", "undo"}
+    site.start()
+    for _ in range(6):
+        site.later(10 * SECOND)
+    assert site.agent.faults()
+    site.wall.broken = set()
+    site.later(MINUTE)
+    assert site.wall.count("undo") > 1
+    assert site.agent.mind.state.live == {}
 
 
 def test_an_effect_that_is_not_seen_is_not_believed():

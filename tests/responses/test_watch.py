@@ -90,6 +90,23 @@ def test_an_undo_that_fails_is_waited_for_and_degrades_health(tmp_path):
         assert views.list_workflows()[0]["waiting"] == []
 
 
+@pytest.mark.parametrize(("broken", "state"), [("check", "failed"), ("execute", "undone")])
+def test_a_response_that_was_given_up_failed_whether_it_was_sent_or_not(tmp_path, broken, state):
+    site = Site()
+    with closing(Views.open(str(tmp_path), site.journal)) as views:
+        site.wall.broken = {broken}
+        site.incident("a")
+        site.work()
+        views.catch_up(site.journal)
+        assert views.list_responses()[0]["status"] == "failing"
+        for _ in range(6):
+            site.later(10 * SECOND)
+        views.catch_up(site.journal)
+        [response] = views.list_responses()
+        assert (response["status"], response["actions"][0]["state"]) == ("failed", state)
+        assert response["actions"][0]["error"].startswith(f"{broken}: {broken} does not work")
+
+
 def test_rates_count_what_was_contained_and_leave_false_alarms_out(tmp_path):
     site = Site()
     with closing(Views.open(str(tmp_path), site.journal)) as views:

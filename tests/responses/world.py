@@ -50,6 +50,7 @@ class Wall:
     calls: list[tuple[str, UUID]] = field(default_factory=list)
     broken: set[str] = field(default_factory=set)
     """Verbs that fail just now."""
+    fails_by: type[ActuatorError] = ActuatorError
 
     def check(self, action: Action) -> None:
         self._call("check", action)
@@ -71,7 +72,7 @@ class Wall:
     def _call(self, verb: str, action: Action) -> None:
         self.calls.append((verb, action.action))
         if verb in self.broken:
-            raise ActuatorError(f"{verb} does not work today")
+            raise self.fails_by(f"{verb} does not work today")
 
     def count(self, verb: str) -> int:
         return sum(called == verb for called, _ in self.calls)
