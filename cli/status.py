@@ -22,6 +22,7 @@ import typer
 from cli.context import context_of
 from cli.output import emit, plural, warming_up, when
 from cli.reading import nothing_yet
+from cli.troubles import RECENT, troubles_of, undelivered, unread, unreadable, unsettled, unsound
 from config.home import Home
 from domain.journal import JournalError
 from domain.moments import rfc3339
@@ -32,9 +33,6 @@ Query = Callable[[str], list[dict[str, Any]]]
 
 SILENT_AFTER: Final = 300.0
 """Seconds without a batch after which an open feed degrades health, unless [run] silent_after says otherwise."""
-
-RECENT: Final = 7 * 24 * 3600 * SECOND
-"""us for which a dead letter degrades health: what nobody has tried again in a week is history."""
 
 LEASES: Final = {"responses": "responder", "router": "responder"}
 """Followers that run under the lease of another agent (scheduler.crew)."""
@@ -113,6 +111,11 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
             f"SELECT channel, count(*) AS letters, sum(CASE WHEN updated_at > {now - RECENT:d} THEN 1 ELSE 0 END) "
             "AS recent FROM alerts WHERE state = 'dead' GROUP BY channel ORDER BY channel"
         )
+        acting = ask(
+            "SELECT r.id, r.status, r.actions, r.updated_at, i.status AS incident FROM responses r JOIN incidents i "
+            "ON i.id = r.incident WHERE r.status IN ('failing', 'undoing', 'failed') ORDER BY r.position"
+        )
+        stalled = ask("SELECT id FROM workflows WHERE status = 'stalled'")
         exceptions = ask(f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}")
     totals = {row["feed"]: totals_of(bytes(row["body"])) for row in cursors}
     silent = float(home.table("run").get("silent_after", SILENT_AFTER)) * SECOND
@@ -126,6 +129,7 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         *unsound(parts, home),
         *troubles_of(read, parts, parked, now, silent),
         *undelivered(dead),
+        *unsettled(acting, stalled, now, tended="agent-responder" in held),
     ]
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
@@ -164,73 +168,6 @@ def agents_of(
         state = "parked" if is_parked else "stopped" if not alive else "behind" if lag else "running"
         agents.append({"name": name, "state": state, "position": position, "lag": lag})
     return agents
-
-
-def unread(feeds: list[dict[str, Any]], held: Collection[str]) -> Iterator[tuple[str, str]]:
-    """Feeds that were not read to their end and that nobody reads on."""
-    for feed in feeds:
-        if feed["closed_at"] is None and f"feed-{feed['name']}" not in held:
-            yield "degraded", f"feed {feed['name']} is not being read: start `myrmidon run`"
-
-
-UNUSABLE: Final = "a file of the feed could not be used"
-"""Reason of the fault that a run records of a file that it could not read."""
-
-
-def unreadable(feeds: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Feeds whose last fault was a file that could not be read."""
-    for feed in feeds:
-        fault = json.loads(feed["last_fault"]) or {}
-        if fault.get("reason") == UNUSABLE:
-            yield "degraded", f"feed {feed['name']}: {UNUSABLE}: {fault['sample']}; run it again to see why"
-
-
-def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]]:
-    """Models that were left out, or vote and whose stored artifact is not sound; rules that were left out."""
-    from adapters.artifacts import Artifacts
-
-    store = Artifacts(home.artifacts)
-    for part in parts:
-        detail = json.loads(part["detail"])
-        match part["kind"], part["state"]:
-            case "model", "trained":
-                if fault := store.fault(detail["sha256"]):
-                    yield "degraded", f"model {part['name']}: {fault}"
-            case "model", "retired":
-                yield "degraded", f"model {part['name']} is left out, the others vote on: {detail['reason']}"
-            case "rules", "faulty":
-                more = f" and {len(detail['errors']) - 1} more" if len(detail["errors"]) > 1 else ""
-                yield "degraded", f"rules of feed {part['name']}: left out: {detail['errors'][0]}{more}"
-            case _:
-                pass
-
-
-def troubles_of(
-    feeds: list[dict[str, Any]], parts: list[dict[str, Any]], parked: list[dict[str, Any]], now: Micros, silent: float
-) -> Iterator[tuple[str, str]]:
-    """What is not well, and how grave it is."""
-    for part in parts:
-        detail = json.loads(part["detail"])
-        if part["kind"] == "region" and part["state"] != "healthy":
-            yield part["state"], f"region {part['name']}: {', '.join(detail['reasons']) or part['state']}"
-        elif part["kind"] == "follower":
-            yield "degraded", f"{part['name']} parked stream {detail['stream']}: {detail['error']}"
-        elif part["kind"] == "job" and part["state"] == "failed":
-            yield "degraded", f"job {part['name']} failed: {detail['error']}"
-    for fault in parked:
-        yield "degraded", f"view {fault['view']} parked stream {fault['stream']}: {fault['error']}"
-    for feed in feeds:
-        quiet = now - feed["heard_at"]
-        if feed["closed_at"] is None and quiet > silent:
-            yield "degraded", f"feed {feed['name']} has been silent for {quiet // (60 * SECOND):,} minutes"
-
-
-def undelivered(dead: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Channels that gave alerts up lately."""
-    for row in dead:
-        if row["recent"]:
-            letters = plural(row["recent"], "dead letter")
-            yield "degraded", f"channel {row['channel']} has {letters}: see `myrmidon alerts list --status dead`"
 
 
 def totals_of(body: bytes) -> dict[str, int]:

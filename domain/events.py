@@ -64,6 +64,7 @@ from domain.facts.response import (
     ResponseExpired,
     ResponseProposed,
     ResponseRejected,
+    ResponseUnavailable,
     UndoRequested,
     WorkflowStalled,
 )
@@ -114,6 +115,7 @@ Fact: TypeAlias = (
     | AlertFailed
     | AlertRetried
     | ResponseProposed
+    | ResponseUnavailable
     | ResponseApproved
     | ResponseRejected
     | ResponseExpired

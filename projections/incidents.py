@@ -25,6 +25,7 @@ from domain.facts.incident import (
     NoteAdded,
     ThreatLinked,
 )
+from domain.facts.response import ResponseUnavailable
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros
@@ -173,6 +174,10 @@ def _noted(rows: Rows, fact: NoteAdded, recorded: Recorded) -> Iterable[Row]:
     yield {**row, "notes": [*value_of(row, "notes"), note]}
 
 
+def _unavailable(rows: Rows, fact: ResponseUnavailable, recorded: Recorded) -> Iterable[Row]:
+    yield _went_on(known(rows, fact.incident, "incident"), recorded, plain(fact.reason))
+
+
 def _listed(row: Row, name: str, *more: str) -> Row:
     """The list with more in it, as far as there is room; the others are counted (again, when they come again)."""
     held = value_of(row, name)
@@ -212,9 +217,10 @@ ON: Final[dict[str, Handler]] = {
     "incident-resolved": _resolved,
     "incident-reopened": _reopened,
     "note-added": _noted,
+    "response-unavailable": _unavailable,
 }
 
-IGNORED: Final = facts_of(alert, assessment, model, operation, response, telemetry, threat)
+IGNORED: Final = facts_of(alert, assessment, model, operation, response, telemetry, threat) - {"response-unavailable"}
 
 VIEW: Final = View(
     name="incidents",

@@ -263,7 +263,7 @@ ON: Final[dict[str, Handler]] = {
 
 IGNORED: Final = facts_of(alert, assessment, incident, model, operation, telemetry, threat) - {
     "incident-contained"
-} | frozenset({"workflow-stalled"})
+} | frozenset({"workflow-stalled", "response-unavailable"})
 
 VIEW: Final = View(
     name="responses",

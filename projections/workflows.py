@@ -57,7 +57,7 @@ OVER: Final = frozenset({"incident-resolved", "incident-merged", "verdict-given"
 AGAIN: Final = frozenset({"incident-reopened"})
 """Kinds that end a workflow, and that open it again."""
 
-ERRORS: Final = frozenset({"action-failed", "alert-failed", "workflow-stalled"})
+ERRORS: Final = frozenset({"action-failed", "alert-failed", "response-unavailable", "workflow-stalled"})
 SAYING: Final = (
     "title", "verdict", "correction", "playbook", "reason", "phase", "error", "channel", "target", "receipt",
     "evidence", "text", "waiting_for", "level",

@@ -151,7 +151,9 @@ def running(
             stack.callback(order.close)
         telemetry = _reading(specs, settings, recorded, until_eof=until_eof)
         stack.callback(telemetry.close)
-        workers = crew(journal, settings, home, stack, now, alerts=warn, warn=warn) if RESPONDER in agents else []
+        workers = (
+            crew(journal, settings, home, stack, now, alerts=warn, warn=warn, live=True) if RESPONDER in agents else []
+        )
         idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
         if not until_eof:
             jobs = _jobs(parts, telemetry, specs, now, workers)

@@ -67,6 +67,7 @@ class Selector:
     ) -> None:
         fitting = sorted((each for each in playbooks.values() if fits(each)), key=lambda each: (each.cost, each.name))
         self._playbooks = {each.name: each for each in fitting}
+        self._unfit = tuple(each for each in playbooks.values() if each.name not in self._playbooks)
         self._local_networks = local_networks
         self._state = selector.State()
         self._watched: dict[UUID, _Watched] = {}
@@ -108,6 +109,18 @@ class Selector:
             duration=made.duration,
             cost=made.cost,
         )
+
+    def lacking(self, suspect: Suspect) -> str:
+        """Why no playbook fits a threat, and what to do about it."""
+        aimless = [each.name for each in self._playbooks.values() if suspect.kind in each.kinds]
+        unfit = [each.name for each in self._unfit if suspect.kind in each.kinds]
+        if aimless:
+            why = f"{', '.join(aimless)} would have no target here (hosts of ours on its other side are spared)"
+        elif unfit:
+            why = f"no actuator here can carry out {', '.join(unfit)}: see `myrmidon playbooks list`"
+        else:
+            why = "none answers that kind: put one into [playbooks] dir (docs/playbooks.md)"
+        return f"no playbook can be proposed against {suspect.kind} of {suspect.entity}: {why}"
 
     def _answers(self, playbook: Playbook, suspect: Suspect) -> bool:
         return suspect.kind in playbook.kinds and any(

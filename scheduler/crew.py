@@ -24,6 +24,7 @@ from domain.values import Micros
 from scheduler.choosing import Selector
 from scheduler.delivery import Delivery
 from scheduler.intake import intake
+from scheduler.probes import Probes
 from scheduler.respond import Responses
 from scheduler.response_mind import World
 
@@ -62,6 +63,7 @@ def crew(
     *,
     alerts: Callable[[str], None] | None = None,
     warn: Callable[[str], None] = lambda _line: None,
+    live: bool = False,
 ) -> list[Agent]:
     """The responder's followers: intake, responses, and the router of alerts.
 
@@ -73,10 +75,13 @@ def crew(
         now: the clock.
         alerts: told what an operator should know of channels; None when no alerts are to be sent.
         warn: told what an operator should know of responses.
+        live: this is a run, not a command: the actuators are asked whether they work.
     """
     assets = settings.assets.assets()
     local_networks = tuple(settings.thresholds.local_networks)
     actuators, playbooks = build_actuators(settings.actuators, home.path), load_playbooks(settings.playbooks)
+    probes = Probes(actuators if live and settings.response.mode != "observe" else {}, warn)
+    probes.begin()
     world = World(
         actuators=actuators,
         chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators), local_networks),
@@ -84,6 +89,8 @@ def crew(
         now=now,
         hosts=settings.response.hosts,
         rehearsed=frozenset(name for name, of in bound(settings.actuators).items() if of.get("type") == "dry-run"),
+        warn=once(warn),
+        faults=probes.faults,
     )
     responses = Responses(journal, response_policy(settings, warn), world)
     stack.callback(responses.close)
@@ -96,6 +103,18 @@ def crew(
         stack.callback(delivery.close)
         made.append(delivery)
     return made
+
+
+def once(warn: Callable[[str], None]) -> Callable[[str, str], None]:
+    """Tells of each thing (its first argument) the first time only."""
+    said: set[str] = set()
+
+    def tell(about: str, line: str) -> None:
+        if about not in said:
+            said.add(about)
+            warn(line)
+
+    return tell
 
 
 def classes(assets: Assets, local_networks: Sequence[str]) -> Callable[[str], str]:

@@ -95,13 +95,15 @@ class Responses:
         self._outbox.close()
 
     def faults(self) -> list[str]:
-        """What cannot be taken back: for the health of the house."""
+        """What cannot be taken back, what failed, which actuators do not work: for the health of the house."""
         state = self.mind.state
-        return [
-            f"{held.action.verb} {held.action.target} cannot be taken back ({held.undo_tries} attempts)"
+        stuck = [
+            f"response {str(held.response)[:8]}: {held.action.verb} {held.action.target} cannot be taken back"
             for held in state.live.values()
             if held.undo_tries
         ]
+        failed = [f"response {str(each)[:8]}: failed, and nothing holds its incident back" for each in state.failed]
+        return [*stuck, *failed, *self._world.faults()]
 
     def _collect(self) -> int:
         appended = 0

@@ -30,6 +30,7 @@ from agents.responder.respond_state import (
     judge_threat,
     released,
     remember,
+    settled,
 )
 from domain.events import Fact
 from domain.facts.assessment import ThreatAssessed
@@ -39,6 +40,7 @@ from domain.facts.incident import (
     IncidentMerged,
     IncidentOpened,
     IncidentReleased,
+    IncidentResolved,
     ThreatLinked,
 )
 from domain.facts.operation import SettingChanged
@@ -67,6 +69,9 @@ class Chooser(Protocol):
     def choose(self, suspect: Suspect, asset_class: str, level: Level, seed: UUID) -> Choice | None:
         """The playbook for a threat; None when none fits."""
 
+    def lacking(self, suspect: Suspect) -> str:
+        """Why none fits, and what to do about it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
@@ -78,6 +83,8 @@ class World:
         classify: class of the asset behind an entity.
         now: the wall clock.
         hosts: hosts of ours, as far as the settings say.
+        warn: told once a kind of threat (the first argument) what an operator should know of it.
+        faults: what is wrong with the actuators themselves.
         rehearsed: actuators that only write down what they would do: nothing is contained by them.
     """
 
@@ -87,6 +94,8 @@ class World:
     now: Callable[[], Micros]
     hosts: int = 0
     rehearsed: frozenset[str] = frozenset()
+    warn: Callable[[str, str], None] = lambda _about, _line: None
+    faults: Callable[[], Sequence[str]] = tuple
 
     def around(self) -> Circumstances:
         """What the decider cannot know by itself."""
@@ -218,7 +227,9 @@ class ResponseMind:
         seed = respond.response_id(incident, suspect.threat, level)
         choice = self._chooser.choose(suspect, asset_class, level, seed)
         if choice is None:
-            return []
+            reason = self._chooser.lacking(suspect)
+            self._world.warn(suspect.kind, reason)
+            return [commands.Regret(incident=incident, suspect=suspect, level=level, reason=reason)]
         return [
             commands.Propose(incident=incident, suspect=suspect, level=level, asset_class=asset_class, choice=choice)
         ]
@@ -257,12 +268,15 @@ def _observe_incident(state: ResponseState, fact: Fact) -> None:
             belong(state, fact.incident, fact.threat)
         case IncidentMerged():
             state.contained.pop(fact.incident, None)
+            settled(state, fact.incident)
             for threat in state.members.pop(fact.incident, {}):
                 belong(state, fact.into, threat)
         case IncidentContained():
             contain(state, fact.incident, fact.response)
         case IncidentReleased():
             state.contained.pop(fact.incident, None)
+        case IncidentResolved():
+            settled(state, fact.incident)
         case _:
             pass
 

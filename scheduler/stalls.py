@@ -41,12 +41,21 @@ class StallWatch:
         found = self._views.rows("workflows", workflows.stalled(now - self._after))
         if found:
             self._journal.append([_draft(row, now) for row in found])
-        return f"{len(found)} workflows are stalled" if found else None
+        return said(len(found)) if found else None
 
     def faults(self) -> Sequence[str]:
         """What stands still, in words: for the health of the house."""
         still = self._views.rows("workflows", workflows.listing(status="stalled", limit=1000))
-        return [f"{len(still)} workflows are stalled: see `myrmidon workflows list --status stalled`"] if still else []
+        return [f"workflows stand still: {said(len(still))}"] if still else []
+
+
+def said(count: int) -> str:
+    """How many are stalled, in words.
+
+    >>> said(1), said(2)
+    ('1 workflow is stalled', '2 workflows are stalled')
+    """
+    return "1 workflow is stalled" if count == 1 else f"{count:,} workflows are stalled"
 
 
 def _draft(row: Row, now: Micros) -> Draft:

@@ -24,6 +24,7 @@ from agents.responder.respond_commands import (
     Expire,
     Propose,
     Recall,
+    Regret,
     Reject,
     Report,
     TakeBack,
@@ -51,6 +52,7 @@ from domain.facts.response import (
     ResponseExpired,
     ResponseProposed,
     ResponseRejected,
+    ResponseUnavailable,
     UndoRequested,
 )
 from domain.gate import Request, Ruling, Standing, admit
@@ -71,12 +73,10 @@ def decide(
     match command:
         case Propose():
             return _propose(policy, command, state, around)
-        case Approve():
-            waiting = _waiting(state, command.response)
-            return [ResponseApproved(response=waiting.proposed.response, reason=command.reason)]
-        case Reject():
-            waiting = _waiting(state, command.response)
-            return [ResponseRejected(response=waiting.proposed.response, reason=command.reason)]
+        case Regret():
+            return _regret(state, command)
+        case Approve() | Reject():
+            return _answer(state, command)
         case TakeBack():
             return _take_back(state, command)
         case Begin():
@@ -143,6 +143,23 @@ def _propose(
     return [proposed, *_first_answer(policy, proposed, state, around)]
 
 
+def _regret(state: ResponseState, command: Regret) -> list[ResponseEvent]:
+    before = state.unanswered.get((command.incident, command.suspect.threat))
+    if before is not None and not graver(command.level, before):
+        return []
+    return [
+        ResponseUnavailable(
+            response=response_id(command.incident, command.suspect.threat, command.level),
+            incident=command.incident,
+            threat=command.suspect.threat,
+            threat_kind=command.suspect.kind,
+            level=command.level,
+            entity=command.suspect.entity,
+            reason=command.reason,
+        )
+    ]
+
+
 def _asks(playbook: Playbook, action: Action) -> bool:
     return any(step.approval for step in playbook.steps if step.step == action.step)
 
@@ -195,6 +212,13 @@ def standing_of(state: ResponseState, around: Circumstances) -> Standing:
         started=tuple(state.started),
         hosts=max(state.hosts, around.hosts),
     )
+
+
+def _answer(state: ResponseState, command: Approve | Reject) -> list[ResponseEvent]:
+    response = _waiting(state, command.response).proposed.response
+    if isinstance(command, Reject):
+        return [ResponseRejected(response=response, reason=command.reason)]
+    return [ResponseApproved(response=response, reason=command.reason)]
 
 
 def _waiting(state: ResponseState, response: UUID) -> Response:

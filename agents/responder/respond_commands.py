@@ -37,6 +37,16 @@ class Propose:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Regret:
+    """Command: an incident needs a response, and no playbook can be proposed."""
+
+    incident: UUID
+    suspect: Suspect
+    level: Level
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Approve:
     """Command of an operator."""
 
@@ -106,4 +116,4 @@ class Report:
     effect: Effect | None
 
 
-Command: TypeAlias = Propose | Approve | Reject | TakeBack | Begin | Recall | Expire | Report
+Command: TypeAlias = Propose | Regret | Approve | Reject | TakeBack | Begin | Recall | Expire | Report

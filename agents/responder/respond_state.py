@@ -28,6 +28,7 @@ from domain.facts.response import (
     ResponseExpired,
     ResponseProposed,
     ResponseRejected,
+    ResponseUnavailable,
     UndoReason,
     UndoRequested,
 )
@@ -38,6 +39,7 @@ from domain.values import HOUR, LEVELS, Level, Micros, ThreatKind
 ActionState = Literal["proposed", "refused", "started", "succeeded", "verified", "undone"]
 ResponseEvent: TypeAlias = (
     ResponseProposed
+    | ResponseUnavailable
     | ResponseApproved
     | ResponseRejected
     | ResponseExpired
@@ -50,6 +52,7 @@ ResponseEvent: TypeAlias = (
 )
 RESPONSE_FACTS: Final = (
     ResponseProposed,
+    ResponseUnavailable,
     ResponseApproved,
     ResponseRejected,
     ResponseExpired,
@@ -129,7 +132,9 @@ class ResponseState:
         started: (when, target) of the last hour's actions; the target is empty where nothing was sent after all.
         suspects, members: threats, and the threats of an incident.
         answered: (incident, threat) -> the gravest level at which a response was proposed.
+        unanswered: (incident, threat) -> the gravest level at which no playbook could be proposed.
         contained: incident -> the responses that contain it.
+        failed: responses that were given up -> their incidents, as long as those are open and not contained.
         mode: what operators set last; the settings' own may be more careful.
     """
 
@@ -140,7 +145,9 @@ class ResponseState:
     suspects: dict[UUID, Suspect] = field(default_factory=dict)
     members: dict[UUID, dict[UUID, None]] = field(default_factory=dict)
     answered: dict[tuple[UUID, UUID], Level] = field(default_factory=dict)
+    unanswered: dict[tuple[UUID, UUID], Level] = field(default_factory=dict)
     contained: dict[UUID, dict[UUID, None]] = field(default_factory=dict)
+    failed: dict[UUID, UUID] = field(default_factory=dict)
     wrong: dict[UUID, None] = field(default_factory=dict)
     hosts: int = 0
     mode: Mode = "act"
@@ -196,6 +203,13 @@ def contain(state: ResponseState, incident: UUID, response: UUID) -> None:
     """Know that a response contains an incident."""
     state.contained.setdefault(incident, {})[response] = None
     _bound(state.contained)
+    settled(state, incident)
+
+
+def settled(state: ResponseState, incident: UUID) -> None:
+    """What failed against an incident matters no more: it is over, or held back by something else."""
+    for response in [known for known, of in state.failed.items() if of == incident]:
+        del state.failed[response]
 
 
 def judge_threat(state: ResponseState, threat: UUID, *, wrong: bool) -> None:
@@ -210,6 +224,10 @@ def evolve(state: ResponseState, event: ResponseEvent, at: Micros, *, person: bo
     """The state after a fact of a response that was recorded at `at`, by a `person` or by an agent."""
     if isinstance(event, ResponseProposed):
         _propose(state, event, at)
+        return
+    if isinstance(event, ResponseUnavailable):
+        state.unanswered[event.incident, event.threat] = event.level
+        _bound(state.unanswered)
         return
     response = state.responses.get(event.response)
     if response is None:
@@ -276,6 +294,9 @@ def _failed(_: ResponseState, held: Held, event: ActionFailed, at: Micros) -> No
 def _undone(state: ResponseState, held: Held, event: ActionUndone, at: Micros) -> None:
     del at
     held.state = "undone"
+    if event.reason == "failure":
+        state.failed[held.response] = state.responses[held.response].proposed.incident
+        _bound(state.failed)
     state.live.pop(event.action, None)
     if not held.touched:
         _never_happened(state, target_of(held.action))

@@ -88,6 +88,21 @@ class ResponseProposed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseUnavailable:
+    """An incident wanted a response, and no playbook could be proposed; `reason` says why, and what to do."""
+
+    kind: ClassVar[str] = "response-unavailable"
+    decided: ClassVar[bool] = False
+    response: UUID
+    incident: UUID
+    threat: UUID
+    threat_kind: ThreatKind
+    level: Level
+    entity: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseApproved:
     """The gate's policy or an operator (the actor) allowed the response; `reason` says which."""
 

@@ -19,15 +19,22 @@ from domain.facts.operation import HealthReported, JobFailed
 from domain.values import DAY, MINUTE
 from tests.projections.story import (
     NOON,
+    acted,
     closed,
+    detected,
+    done,
     drafts,
     excepted,
     feed_opened,
     linked,
+    opened,
+    proposed,
     routed,
     scored,
+    stalled,
     story,
     told,
+    uid,
     unexcepted,
 )
 
@@ -244,3 +251,41 @@ def children() -> float:
     """CPU seconds of ended children: what others do on this machine at the same time is not the program's fault."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
+
+
+ACTED = (acted("approved"), acted("started"))
+
+
+@pytest.mark.parametrize(
+    ("then", "said"),
+    [
+        (
+            ["verified", "undo", "failed"],
+            "1 response cannot be taken back ({name}: undo: not today): mend the actuator",
+        ),
+        (
+            ["unsent"],
+            "1 response cannot be carried out ({name}: check: no): mend the actuator, nobody tries again until",
+        ),
+        (["unsent", "given up"], "1 response failed while the incident is open ({name}: check: no): mend the actuator"),
+        (["verified", "undo", "failed", "undone"], ""),
+        (["unsent", "given up", "resolved"], ""),
+    ],
+)
+def test_what_the_responder_could_not_do_degrades_health_until_it_is_over(tmp_path, then, said):
+    home = Home(tmp_path, environ={})
+    facts = [done("A", what) if what == "resolved" else acted(what) for what in then]
+    stale = HealthReported(region="local", health="degraded", reasons=("response 12345678: cannot be taken back",))
+    prepared(home, drafts(detected("a"), opened("A", "a"), proposed(), *ACTED, *facts, ("region/local", stale)))
+    found = document_of(home, NOON + MINUTE)
+    assert found["health"] == ("degraded" if said else "healthy")
+    assert [reason.startswith(said.format(name=str(uid("R"))[:8])) for reason in found["reasons"]] == [True] * bool(
+        said
+    )
+
+
+def test_one_stalled_workflow_is_told_as_one(tmp_path):
+    home = Home(tmp_path, environ={})
+    prepared(home, drafts(detected("a"), opened("A", "a"), proposed(), stalled()))
+    (reason,) = document_of(home, NOON + MINUTE)["reasons"]
+    assert reason == "1 workflow is stalled: see `myrmidon workflows list --status stalled`"

@@ -259,6 +259,17 @@ def proposed(name: object = "R", threat: object = "a") -> tuple[str, Fact]:
     )  # fmt: skip
 
 
+def unavailable() -> tuple[str, Fact]:
+    return f"response/{uid('none')}", r.ResponseUnavailable(
+        response=uid("none"), incident=uid("A"), threat=uid("a"), threat_kind="beacon", level="high",
+        entity="10.0.0.5", reason="no playbook",
+    )  # fmt: skip
+
+
+def stalled() -> tuple[str, Fact]:
+    return f"workflow/{uid('a')}", r.WorkflowStalled(workflow=uid("a"), waiting_for="an answer", seconds=900)
+
+
 def acted(what: str, name: object = "R") -> tuple[str, Fact]:
     """A fact of a response and its one action."""
     both = {"response": uid(name), "action": uid("act")}
@@ -274,6 +285,8 @@ def acted(what: str, name: object = "R") -> tuple[str, Fact]:
         "verified": r.ActionVerified(**both, in_force=True, evidence="seen"),
         "unseen": r.ActionVerified(**both, in_force=False, evidence="not seen"),
         "undone": r.ActionUndone(**both, reason="operator", evidence="gone"),
+        "unsent": r.ActionFailed(**both, phase="check", attempt=1, error="no"),
+        "given up": r.ActionUndone(**both, reason="failure", evidence="nothing had been sent"),
     }
     return f"response/{uid(name)}", made[what]
 
@@ -327,7 +340,8 @@ def story() -> list[Draft]:
         *(acted(what) for what in ("undo", "failed", "undone")),
         (f"incident/{uid('A')}", i.IncidentReleased(incident=uid("A"), response=uid("R"), reason="operator")),
         *(pair for name in ("Q", "P") for pair in (proposed(name), acted("rejected", name), acted("expired", name))),
-        (f"workflow/{uid('a')}", r.WorkflowStalled(workflow=uid("a"), waiting_for="an answer", seconds=900)),
+        unavailable(),
+        stalled(),
         done("A", "resolved"),
         (f"incident/{uid('A')}", i.IncidentReopened(incident=uid("A"), threat=uid("a"))),
         assessed("a"),

@@ -38,6 +38,9 @@ class Always:
     def learn(self, fact: Fact, at: int) -> None:
         """Nothing to learn."""
 
+    def lacking(self, suspect) -> str:
+        return f"no playbook against {suspect.kind}"
+
     def choose(self, suspect, asset_class, level, seed) -> Choice | None:
         if suspect.kind not in self.playbook.kinds:
             return None

@@ -9,9 +9,10 @@ import pytest
 
 from agents.responder.ports import ActuatorError, NotSent
 from agents.responder.respond_policy import ResponsePolicy
-from domain.facts.incident import IncidentMerged
+from domain.facts.incident import IncidentMerged, IncidentResolved
 from domain.gate import GatePolicy
-from tests.responses.world import ACT, HOUR, LOCAL, MINUTE, SECOND, T0, Site, asking, kinds, on_entity
+from tests.responses.chosen import BLOCK
+from tests.responses.world import ACT, HOUR, LOCAL, MINUTE, SECOND, T0, Site, asking, kinds, on_entity, uid
 
 
 def gate(**changes: object) -> ResponsePolicy:
@@ -260,7 +261,8 @@ def test_an_undo_that_fails_is_tried_again_with_growing_pauses_and_said():
     assert kinds(site.later(10 * MINUTE)) == ["action-failed"]
     assert site.later(SECOND) == []
     assert kinds(site.later(SECOND)) == ["action-failed"]
-    assert site.agent.faults() == ["deny 203.0.113.9/32 cannot be taken back (2 attempts)"]
+    name = str(site.responses()[0])[:8]
+    assert site.agent.faults() == [f"response {name}: deny 203.0.113.9/32 cannot be taken back"]
     site.wall.broken = set()
     assert kinds(site.later(4 * SECOND)) == ["action-undone", "incident-released"]
     assert site.agent.faults() == []
@@ -310,8 +312,13 @@ def test_what_failed_before_anything_was_sent_is_over_and_needs_no_taking_back(v
     [undone] = site.all("action-undone")
     assert (undone.reason, undone.evidence) == ("failure", "nothing had been sent, so there was nothing to take back")
     assert site.wall.count("undo") == 0
-    assert site.agent.faults() == []
     assert site.agent.mind.state.live == {}
+    name = str(site.responses()[0])[:8]
+    assert site.agent.faults() == [f"response {name}: failed, and nothing holds its incident back"]
+    incident = uid("incident a")
+    site.record(f"incident/{incident}", IncidentResolved(incident=incident, reason="by hand"), "operator:x")
+    site.work()
+    assert site.agent.faults() == []
 
 
 def test_what_was_never_sent_takes_no_place_in_the_blast_radius():
@@ -478,6 +485,21 @@ def test_what_cannot_be_taken_back_is_not_begun():
     site.incident("a")
     site.work()
     assert site.all("response-rejected")[0].reason.startswith("reversibility")
+
+
+def test_a_threat_that_no_playbook_answers_is_recorded_once_a_level_and_tried_again_with_the_next():
+    site = Site(playbook=replace(BLOCK, kinds=("exfiltration",)))
+    incident = site.incident("a")
+    [unavailable] = site.work()
+    assert (unavailable.kind, unavailable.incident, unavailable.threat) == ("response-unavailable", incident, uid("a"))
+    assert unavailable.reason == "no playbook against beacon"
+    assert site.said == [("beacon", "no playbook against beacon")]
+    site.link(incident, "a")
+    assert site.work() == []
+    site.playbook = BLOCK
+    site.start()
+    site.link(incident, "a")
+    assert "incident-contained" in kinds(site.work())
 
 
 def test_an_incident_is_answered_once_a_level():

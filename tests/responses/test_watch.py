@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 from dataclasses import replace
 from uuid import UUID
@@ -12,6 +13,7 @@ from adapters.own import own_infrastructure
 from adapters.playbooks import load_playbooks
 from adapters.views import Views
 from agents.region.decide import Observe, decide
+from agents.responder.ports import ActuatorError
 from agents.responder.respond_state import Suspect
 from config.actuators import PlaybookSettings
 from domain.facts.incident import IncidentContained
@@ -20,6 +22,7 @@ from domain.facts.threat import ThreatContinued
 from domain.gate import GatePolicy, admit
 from domain.values import HOUR, MINUTE, SECOND
 from scheduler.choosing import Selector
+from scheduler.probes import Probes
 from scheduler.stalls import StallWatch
 from tests.projections.story import continued, proposed, uid
 from tests.responses.test_gate import action, request
@@ -41,7 +44,7 @@ def test_a_workflow_that_waits_too_long_is_said_once_with_what_it_waits_for(tmp_
         views.catch_up(site.journal)
         assert watch.look() is None
         site.now += 10 * MINUTE
-        assert watch.look() == "1 workflows are stalled"
+        assert watch.look() == "1 workflow is stalled"
         views.catch_up(site.journal)
         assert watch.look() is None
         [stalled] = site.all("workflow-stalled")
@@ -190,6 +193,44 @@ def test_a_playbook_against_the_other_side_is_no_candidate_where_the_other_side_
     candidates = known.choose(attacked, "outside", "high", UUID(int=1)).candidates
     assert "block-command-server" not in candidates
     assert "block-command-server" in known.choose(calling, "inside", "high", UUID(int=1)).candidates
+
+
+def test_why_no_playbook_fits_is_told_with_what_to_do():
+    ours = replace(BEACON, kind="rule-match", entity="203.0.113.9", peers=("10.20.0.41",))
+    of_dns = PlaybookSettings()
+    known = {name: each for name, each in load_playbooks(of_dns).items() if name == "block-command-server"}
+    networks = ("10.0.0.0/8",)
+    aimless, unfit, none = Selector(known, lambda _: True, networks), selector(lambda _: False), Selector({}, bool)
+    assert "block-command-server would have no target here" in aimless.lacking(ours)
+    assert "no actuator here can carry out block-command-server" in unfit.lacking(BEACON)
+    assert "beacon of 10.0.0.5: none answers that kind: put one into [playbooks] dir" in none.lacking(BEACON)
+
+
+class Probed:
+    """An actuator as far as a probe sees it."""
+
+    def __init__(self) -> None:
+        self.asked, self.works = 0, False
+
+    def probe(self) -> None:
+        self.asked += 1
+        if not self.works:
+            raise ActuatorError("the namespace is\nnot there")
+
+
+def test_an_actuator_that_cannot_work_is_told_at_the_start_and_no_more_when_it_works():
+    broken, said = Probed(), []
+    probes = Probes({"firewall": broken, "dns": object()}, said.append)
+    probes.begin(5.0)
+    assert said == [
+        "actuator firewall does not work: the namespace is not there; until then every response that needs it fails"
+    ]
+    broken.works = True
+    assert probes.faults() == ["actuator firewall does not work: the namespace is not there"]
+    until = time.monotonic() + 5
+    while probes.faults() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert (probes.faults(), len(said)) == ([], 1)
 
 
 def outcome(

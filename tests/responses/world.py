@@ -89,6 +89,7 @@ class Site:
         rehearsed: frozenset[str] = frozenset(),
     ) -> None:
         self.rehearsed = rehearsed
+        self.said: list[tuple[str, str]] = []
         self.now = T0
         self.wall = Wall()
         self.policy, self.playbook = policy, playbook
@@ -104,6 +105,7 @@ class Site:
             classify=lambda _: "client",
             now=lambda: self.now,
             rehearsed=self.rehearsed,
+            warn=lambda about, line: self.said.append((about, line)),
         )
         self.agent = Responses(self.journal, self.policy, world)
         return self.agent

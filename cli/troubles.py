@@ -1,0 +1,129 @@
+"""What is not well, and what to do about it: the reasons that `myrmidon status` gives, each with how grave it is.
+
+Rules:
+    1. One line a reason; it says what, where, and what to do.
+    2. What the views know by themselves (responses, workflows) is asked of them: a daemon that has stopped cannot take
+       back its last words about it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from typing import Any, Final
+
+from cli.output import plural
+from config.home import Home
+from domain.values import SECOND, Micros
+
+RECENT: Final = 7 * 24 * 3600 * SECOND
+"""us for which a dead letter degrades health: what nobody has tried again in a week is history."""
+
+
+KNOWN_HERE: Final = ("response ", "workflows ")
+"""How reasons of a region begin that are asked of the views."""
+
+
+def unread(feeds: list[dict[str, Any]], held: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Feeds that were not read to their end and that nobody reads on."""
+    for feed in feeds:
+        if feed["closed_at"] is None and f"feed-{feed['name']}" not in held:
+            yield "degraded", f"feed {feed['name']} is not being read: start `myrmidon run`"
+
+
+UNUSABLE: Final = "a file of the feed could not be used"
+"""Reason of the fault that a run records of a file that it could not read."""
+
+
+def unreadable(feeds: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Feeds whose last fault was a file that could not be read."""
+    for feed in feeds:
+        fault = json.loads(feed["last_fault"]) or {}
+        if fault.get("reason") == UNUSABLE:
+            yield "degraded", f"feed {feed['name']}: {UNUSABLE}: {fault['sample']}; run it again to see why"
+
+
+def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]]:
+    """Models that were left out, or vote and whose stored artifact is not sound; rules that were left out."""
+    from adapters.artifacts import Artifacts
+
+    store = Artifacts(home.artifacts)
+    for part in parts:
+        detail = json.loads(part["detail"])
+        match part["kind"], part["state"]:
+            case "model", "trained":
+                if fault := store.fault(detail["sha256"]):
+                    yield "degraded", f"model {part['name']}: {fault}"
+            case "model", "retired":
+                yield "degraded", f"model {part['name']} is left out, the others vote on: {detail['reason']}"
+            case "rules", "faulty":
+                more = f" and {len(detail['errors']) - 1} more" if len(detail["errors"]) > 1 else ""
+                yield "degraded", f"rules of feed {part['name']}: left out: {detail['errors'][0]}{more}"
+            case _:
+                pass
+
+
+def troubles_of(
+    feeds: list[dict[str, Any]], parts: list[dict[str, Any]], parked: list[dict[str, Any]], now: Micros, silent: float
+) -> Iterator[tuple[str, str]]:
+    """What is not well, and how grave it is."""
+    for part in parts:
+        detail = json.loads(part["detail"])
+        if part["kind"] == "region" and part["state"] != "healthy":
+            reasons = [reason for reason in detail["reasons"] if not reason.startswith(KNOWN_HERE)]
+            if reasons or not detail["reasons"]:
+                yield part["state"], f"region {part['name']}: {', '.join(reasons) or part['state']}"
+        elif part["kind"] == "follower":
+            yield "degraded", f"{part['name']} parked stream {detail['stream']}: {detail['error']}"
+        elif part["kind"] == "job" and part["state"] == "failed":
+            yield "degraded", f"job {part['name']} failed: {detail['error']}"
+    for fault in parked:
+        yield "degraded", f"view {fault['view']} parked stream {fault['stream']}: {fault['error']}"
+    for feed in feeds:
+        quiet = now - feed["heard_at"]
+        if feed["closed_at"] is None and quiet > silent:
+            yield "degraded", f"feed {feed['name']} has been silent for {quiet // (60 * SECOND):,} minutes"
+
+
+def undelivered(dead: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Channels that gave alerts up lately."""
+    for row in dead:
+        if row["recent"]:
+            letters = plural(row["recent"], "dead letter")
+            yield "degraded", f"channel {row['channel']} has {letters}: see `myrmidon alerts list --status dead`"
+
+
+def unsettled(
+    acting: list[dict[str, Any]], stalled: list[dict[str, Any]], now: Micros, *, tended: bool
+) -> Iterator[tuple[str, str]]:
+    """Responses that do not work, cannot be taken back or failed, and workflows that stand still.
+
+    Args:
+        acting: failing, undoing and failed responses (id, status, actions, updated_at) with their incident's status.
+        stalled: workflows.
+        now: the wall clock.
+        tended: whether a responder is running that tries again.
+    """
+    kinds: dict[str, list[tuple[str, str]]] = {}
+    for row in acting:
+        errors = [action["error"] for action in json.loads(row["actions"]) if action["error"]]
+        open_still = row["incident"] in {"open", "acknowledged"} and row["updated_at"] > now - RECENT
+        if errors and (row["status"] != "failed" or open_still):
+            kinds.setdefault(row["status"], []).append((row["id"][:8], errors[-1]))
+    again = "it is tried again by itself" if tended else "nobody tries again until `myrmidon run` is started"
+    for status, (what, advice) in UNSETTLED.items():
+        if found := kinds.get(status):
+            name, error = found[-1]
+            said = f"{plural(len(found), 'response')} {what} ({name}: {error})"
+            yield "degraded", f"{said}: {advice.format(again=again)}; `myrmidon responses list --status {status}`"
+    if stalled:
+        count = f"{plural(len(stalled), 'workflow')} {'is' if len(stalled) == 1 else 'are'} stalled"
+        yield "degraded", f"{count}: see `myrmidon workflows list --status stalled`"
+
+
+UNSETTLED: Final = {
+    "undoing": ("cannot be taken back", "mend the actuator, {again}"),
+    "failing": ("cannot be carried out", "mend the actuator, {again}"),
+    "failed": ("failed while the incident is open", "mend the actuator, act by hand, `myrmidon incidents resolve ID`"),
+}
+"""Status of a response -> what is wrong with it, and what to do."""
