@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from cli.context import context_of
-from cli.output import emit, fail, note, table
+from cli.output import emit, fail, note, plural, table
 from domain.values import HOUR, KINDS, MINUTE, SECOND, Micros
 
 if TYPE_CHECKING:
@@ -64,13 +64,18 @@ def loaded(ctx: typer.Context) -> tuple[Library, dict[str, Actuator]]:
 
 def described(playbook: Playbook, library: Library, actuators: dict[str, Actuator]) -> dict[str, Any]:
     """A playbook as other tools read it; times in seconds."""
-    from adapters.playbooks import unfit
-
     document = asdict(playbook)
     for step in document["steps"]:
         step["ttl"] = step["ttl"] / SECOND
+    return {**document, "file": str(library.files[playbook.name]), **fitness(playbook, actuators)}
+
+
+def fitness(playbook: Playbook, actuators: dict[str, Actuator]) -> dict[str, Any]:
+    """Whether a playbook can be carried out here and taken back, and what is missing if not."""
+    from adapters.playbooks import unfit
+
     missing = unfit(playbook, actuators)
-    return {**document, "file": str(library.files[playbook.name]), "usable": not missing, "missing": missing}
+    return {"usable": not missing, "missing": missing}
 
 
 def as_table(document: dict[str, Any]) -> Any:
@@ -161,36 +166,53 @@ def in_words(one: dict[str, Any]) -> str:
 def check(
     ctx: typer.Context,
     path: Annotated[Path, typer.Argument(help="A playbook, or a folder of them.", metavar="FILE_OR_FOLDER")],
+    *,
+    usable: Annotated[
+        bool, typer.Option("--usable", help="Exit with 1 also when one cannot be carried out here.")
+    ] = False,
 ) -> None:
-    """Whether playbooks are valid CACAO 2.0 (exit code 1 when not), and whether they can be carried out here."""
+    """Whether playbooks are valid CACAO 2.0, and whether they can be carried out here, as `playbooks list` says.
+
+    Exit code 0: all are valid. 1: one is not (or, with --usable, cannot be carried out here), or there is none.
+    2: no such file or folder, or the configuration is wrong.
+    """
     from adapters.playbooks import files_of
 
-    files = [checked(file) for file in files_of(path)]
-    document = {"ok": all(one["valid"] for one in files) and bool(files), "files": files}
+    _, actuators = loaded(ctx)
+    files = [checked(file, actuators) for file in files_of(path)]
+    wanted = "usable" if usable else "valid"
+    document = {"ok": all(one[wanted] for one in files) and bool(files), "files": files}
     emit(ctx, document, findings)
     raise typer.Exit(0 if document["ok"] else 1)
 
 
-def checked(file: Path) -> dict[str, Any]:
-    """What there is to say about a file."""
+def checked(file: Path, actuators: dict[str, Actuator]) -> dict[str, Any]:
+    """What there is to say about a file: `missing` and `usable` are those of `playbooks list`."""
     from adapters.playbooks.document import PlaybookError, open_document
     from adapters.playbooks.runnable import NotRunnable, playbook_of
 
-    found: dict[str, Any] = {"file": str(file), "valid": False, "runnable": False, "errors": [], "notes": []}
+    found: dict[str, Any] = {
+        "file": str(file),
+        "valid": False,
+        "runnable": False,
+        "usable": False,
+        "errors": [],
+        "notes": [],
+        "missing": [],
+    }
     try:
         document = open_document(file)
     except PlaybookError as error:
-        return {**found, "errors": [{"place": "", "reason": str(error)}], "reason": ""}
+        return {**found, "errors": [{"place": "", "reason": str(error)}]}
     found["errors"] = [told(problem) for problem in document.errors]
     found["notes"] = [told(problem) for problem in document.notes]
-    found["valid"] = not document.errors
-    reason = ""
-    if found["valid"]:
-        try:
-            playbook_of(document)
-        except NotRunnable as error:
-            reason = str(error).removeprefix(f"{file}: ")
-    return {**found, "runnable": found["valid"] and not reason, "reason": reason}
+    if document.errors:
+        return found
+    found["valid"] = True
+    try:
+        return {**found, "runnable": True, **fitness(playbook_of(document), actuators)}
+    except NotRunnable as error:
+        return {**found, "missing": [str(error).removeprefix(f"{file}: ")]}
 
 
 def told(problem: Problem) -> dict[str, str]:
@@ -204,10 +226,10 @@ def findings(document: dict[str, Any]) -> str:
     for one in document["files"]:
         lines += [f"{one['file']}: error: {e['place'] or '(document)'}: {e['reason']}" for e in one["errors"]]
         lines += [f"{one['file']}: note: {found['place']}: {found['reason']}" for found in one["notes"]]
-        if one["reason"]:
-            lines.append(f"{one['file']}: {one['reason']}")
+        lines += [f"{one['file']}: not usable: {reason.removeprefix('not runnable: ')}" for reason in one["missing"]]
     if not document["files"]:
         return "no playbooks (*.json) are there"
-    valid, runnable = (sum(one[name] for one in document["files"]) for name in ("valid", "runnable"))
-    lines.append(f"{len(document['files'])} files: {valid} valid CACAO 2.0, {runnable} can be carried out here")
+    valid, usable = (sum(one[name] for one in document["files"]) for name in ("valid", "usable"))
+    files = plural(len(document["files"]), "file")
+    lines.append(f"{files}: {valid} valid CACAO 2.0, {usable} can be carried out here")
     return "\n".join(lines)

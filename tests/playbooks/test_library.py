@@ -152,8 +152,22 @@ def test_check_says_that_a_valid_one_cannot_be_carried_out(tmp_path):
     result = myrmidon("--json", "playbooks", "check", str(tmp_path))
     assert result.exit_code == 0
     (file,) = json.loads(result.stdout)["files"]
-    assert (file["valid"], file["runnable"]) == (True, False)
-    assert file["reason"].startswith(f"not runnable: step {FIRST}: ")
+    assert (file["valid"], file["runnable"], file["usable"]) == (True, False, False)
+    assert file["missing"][0].startswith(f"not runnable: step {FIRST}: ")
+    assert myrmidon("playbooks", "check", "--usable", str(tmp_path)).exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "usable"), [("", True), ('[actuators.firewall]\ntype = "ticket"\nurl = "https://t.example"\n', False)]
+)
+def test_check_and_list_give_the_same_answer(tmp_path, config, usable):
+    (tmp_path / "config.toml").write_text(config)
+    home = ("--home", str(tmp_path), "--json", "playbooks")
+    (listed,) = [
+        one for one in json.loads(myrmidon(*home, "list").stdout)["playbooks"] if one["name"] == "block-source"
+    ]
+    (file,) = json.loads(myrmidon(*home, "check", str(SHIPPED / "block-source.json")).stdout)["files"]
+    assert (listed["usable"], file["usable"], file["missing"]) == (usable, usable, listed["missing"])
 
 
 def test_check_of_the_shipped_ones_finds_nothing():
