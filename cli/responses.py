@@ -206,11 +206,23 @@ def rates_table(rows: list[dict[str, Any]]) -> Any:
         return "no playbook was proposed yet"
     shown = [
         (r["playbook"], r["threat_kind"], r["asset_class"] or "-", r["proposed"], r["begun"], r["contained"],
-         r["failed"], r["wrong"], "-" if r["success_rate"] is None else f"{r['success_rate']:.0%}",
+         r["succeeded"], r["failed"], r["wrong"], "-" if r["success_rate"] is None else f"{r['success_rate']:.0%}",
          "-" if r["mean_seconds"] is None else f"{r['mean_seconds']:.1f}")
         for r in rows
     ]  # fmt: skip
-    columns = ("PLAYBOOK", "KIND", "ASSET", "PROPOSED", "BEGUN", "CONTAINED", "FAILED", "WRONG", "SUCCESS", "SECONDS")
+    columns = (
+        "PLAYBOOK",
+        "KIND",
+        "ASSET",
+        "PROPOSED",
+        "BEGUN",
+        "CONTAINED",
+        "SUCCEEDED",
+        "FAILED",
+        "WRONG",
+        "SUCCESS",
+        "SECONDS",
+    )
     return table(columns, shown, right=columns[3:])
 
 

@@ -3,17 +3,19 @@
 Rules:
     1. Candidates answer the kind, can be carried out and taken back by the actuators that are set, and have a target
        here. Among equals the one that disturbs least is the expert's choice.
-    2. A response succeeded when it was contained and its threat did not go on; it failed when it was given up, or the
-       threat went on. What a verdict or an operator took back says nothing, nor does what never held anything back (a
-       dry run).
-    3. What was learned is a function of the recorded facts; the seed of a choice is the response's id.
+    2. A response is a success when it contained its incident and the threat did not go on until its time was over, or
+       the incident was resolved; a failure when it was given up, or the threat went on although it was contained.
+    3. Nothing is learned from what cannot be observed: a threat that a verdict calls wrong or an exception covers, a
+       response that was never begun (rejected, expired, refused), one that contained nothing (a dry run), and one that
+       was taken back early, unless the threat had gone on before.
+    4. What was learned is a function of the recorded facts; the seed of a choice is the response's id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from agents.responder.concrete import targets_of
@@ -21,9 +23,10 @@ from agents.responder.playbook import Playbook
 from agents.responder.respond_commands import Choice
 from agents.responder.respond_state import Suspect
 from domain.events import Fact
-from domain.facts.incident import IncidentContained
-from domain.facts.response import ActionUndone, ResponseExpired, ResponseProposed, ResponseRejected
-from domain.facts.threat import ThreatContinued
+from domain.facts.assessment import ThreatSuppressed
+from domain.facts.incident import IncidentContained, IncidentMerged, IncidentResolved
+from domain.facts.response import ActionUndone, ResponseExpired, ResponseProposed, ResponseRejected, UndoReason
+from domain.facts.threat import ThreatContinued, VerdictGiven
 from domain.values import MINUTE, SECOND, Level, Micros
 from engine.planning import playbook_choice as selector
 from engine.planning.posterior import UNDOCUMENTED
@@ -45,6 +48,7 @@ class _Watched:
     """A response whose outcome is not known yet."""
 
     proposed: ResponseProposed
+    incident: UUID
     at: Micros
     contained_at: Micros = 0
     went_on: bool = False
@@ -77,11 +81,7 @@ class Selector:
         """Take in a fact that occurred at `at`."""
         match fact:
             case ResponseProposed():
-                self._watched[fact.response] = _Watched(proposed=fact, at=at)
-                self._of_threat[fact.threat] = fact.response
-                for kept in (self._watched, self._of_threat):
-                    while len(kept) > WATCHED:
-                        del kept[next(iter(kept))]
+                self._watch(fact, at)
             case ResponseRejected() | ResponseExpired():
                 self._watched.pop(fact.response, None)
             case IncidentContained() if fact.response in self._watched:
@@ -89,9 +89,34 @@ class Selector:
             case ThreatContinued():
                 self._went_on(fact)
             case ActionUndone() if fact.response in self._watched:
-                self._ended(fact, at)
+                self._ended(self._watched.pop(fact.response), fact.reason, at)
+            case _:
+                self._learn_of_case(fact, at)
+
+    def _learn_of_case(self, fact: Fact, at: Micros) -> None:
+        """Take in what became of a threat or of an incident."""
+        match fact:
+            case VerdictGiven(verdict="incorrect") | ThreatSuppressed():
+                for response in self._against(lambda each: each.proposed.threat == fact.threat):
+                    del self._watched[response]
+            case IncidentMerged():
+                for response in self._against(lambda each: each.incident == fact.incident):
+                    self._watched[response].incident = fact.into
+            case IncidentResolved():
+                for response in self._against(lambda each: each.incident == fact.incident and each.contained_at > 0):
+                    self._ended(self._watched.pop(response), "resolved", at)
             case _:
                 pass
+
+    def _against(self, wanted: Callable[[_Watched], bool]) -> list[UUID]:
+        return [response for response, each in self._watched.items() if wanted(each)]
+
+    def _watch(self, fact: ResponseProposed, at: Micros) -> None:
+        self._watched[fact.response] = _Watched(proposed=fact, incident=fact.incident, at=at)
+        self._of_threat[fact.threat] = fact.response
+        for kept in (self._watched, self._of_threat):
+            while len(kept) > WATCHED:
+                del kept[next(iter(kept))]
 
     def choose(self, suspect: Suspect, asset_class: str, level: Level, seed: UUID) -> Choice | None:
         """The playbook for a threat; None when none fits."""
@@ -133,11 +158,10 @@ class Selector:
         if watched is not None and watched.contained_at:
             watched.went_on = watched.went_on or fact.last_seen > watched.contained_at + GRACE
 
-    def _ended(self, fact: ActionUndone, at: Micros) -> None:
-        watched = self._watched.pop(fact.response)
-        if fact.reason != "failure" and (fact.reason != "ttl" or not watched.contained_at):
+    def _ended(self, watched: _Watched, why: UndoReason | Literal["resolved"], at: Micros) -> None:
+        success = succeeded(why, contained=watched.contained_at > 0, went_on=watched.went_on)
+        if success is None:
             return
-        success = fact.reason == "ttl" and not watched.went_on
         proposed, playbook = watched.proposed, self._playbooks.get(watched.proposed.playbook)
         self._state = selector.learn(
             self._state,
@@ -149,6 +173,19 @@ class Selector:
             cost=playbook.cost if playbook else proposed.cost.mean,
             documented=_candidate(playbook) if playbook else None,
         )
+
+
+def succeeded(why: UndoReason | Literal["resolved"], *, contained: bool, went_on: bool) -> bool | None:
+    """Whether a response that ended because of `why` was a success; None when nobody can know.
+
+    >>> succeeded("ttl", contained=True, went_on=False), succeeded("operator", contained=True, went_on=True)
+    (True, False)
+    >>> succeeded("operator", contained=True, went_on=False) is None
+    True
+    """
+    if why == "failure" or (went_on and why != "verdict"):
+        return False
+    return True if contained and why in {"ttl", "resolved"} else None
 
 
 def _candidate(playbook: Playbook) -> selector.Candidate:

@@ -16,9 +16,10 @@ from agents.region.decide import Observe, decide
 from agents.responder.ports import ActuatorError
 from agents.responder.respond_state import Suspect
 from config.actuators import PlaybookSettings
-from domain.facts.incident import IncidentContained
-from domain.facts.response import ActionUndone
-from domain.facts.threat import ThreatContinued
+from domain.facts.assessment import ThreatSuppressed
+from domain.facts.incident import IncidentContained, IncidentResolved
+from domain.facts.response import ActionUndone, ResponseExpired
+from domain.facts.threat import ThreatContinued, VerdictGiven
 from domain.gate import GatePolicy, admit
 from domain.values import HOUR, MINUTE, SECOND
 from scheduler.choosing import Selector
@@ -130,6 +131,21 @@ def test_rates_count_what_was_contained_and_leave_false_alarms_out(tmp_path):
         }  # fmt: skip
 
 
+def test_what_operators_took_back_early_is_neither_a_success_nor_a_failure_unless_they_resolved_the_incident(tmp_path):
+    site = Site()
+    with closing(Views.open(str(tmp_path), site.journal)) as views:
+        site.incident("a")
+        resolved = site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
+        site.work()
+        site.record(f"incident/{resolved}", IncidentResolved(incident=resolved, reason="cleaned"), "operator:x")
+        for response in site.responses():
+            site.undo(response)
+        site.work()
+        views.catch_up(site.journal)
+        [rate] = views.playbook_rates()
+        assert (rate["contained"], rate["succeeded"], rate["failed"], rate["success_rate"]) == (2, 1, 0, 1.0)
+
+
 def test_this_machine_its_gateways_and_resolvers_and_the_hosts_of_the_settings_are_never_blocked(tmp_path):
     (tmp_path / "route").write_text("Iface Destination Gateway\neth0 00000000 010200C0 0003\n")
     (tmp_path / "ipv6_route").write_text(f"{'0' * 32} 00 {'0' * 32} 00 20010db8{'0' * 23}1 0 0 0 0 eth0\n")
@@ -234,17 +250,26 @@ def test_an_actuator_that_cannot_work_is_told_at_the_start_and_no_more_when_it_w
 
 
 def outcome(
-    of: Selector, name: str, playbook: str, *, goes_on: bool = False, reason: str = "ttl", dry: bool = False
+    of: Selector, name: str, playbook: str, *, goes_on: bool = False, dry: bool = False, end: str = "ttl"
 ) -> None:
     """A response with that playbook that was contained (or only rehearsed) and came to its end."""
     _, fact = proposed(name, name)
-    of.learn(replace(fact, playbook=playbook), T0)
+    of.learn(replace(fact, playbook=playbook, incident=uid(f"incident {name}")), T0)
     if not dry:
-        of.learn(IncidentContained(incident=uid("A"), response=uid(name)), T0 + SECOND)
+        of.learn(IncidentContained(incident=uid(f"incident {name}"), response=uid(name)), T0 + SECOND)
     if goes_on:
         more = continued(name)[1]
         assert isinstance(more, ThreatContinued)
         of.learn(replace(more, last_seen=T0 + HOUR), T0 + HOUR)
+    before = {
+        "verdict": VerdictGiven(threat=uid(name), verdict="incorrect", confidence=1.0, correction=""),
+        "exception": ThreatSuppressed(threat=uid(name), suppression=uid("X"), reason="known"),
+        "expired": ResponseExpired(response=uid(name)),
+        "resolved": IncidentResolved(incident=uid(f"incident {name}"), reason="cleaned"),
+    }.get(end)
+    if before is not None:
+        of.learn(before, T0 + HOUR)
+    reason = end if end in {"verdict", "operator", "stop", "failure"} else "ttl"
     of.learn(ActionUndone(response=uid(name), action=uid("act"), reason=reason, evidence=""), T0 + 2 * HOUR)
 
 
@@ -257,9 +282,35 @@ def test_what_did_not_stop_the_threat_is_chosen_less():
     assert after.count(before.playbook.name) < 10
 
 
-@pytest.mark.parametrize("how", [{"reason": "verdict"}, {"dry": True}])
-def test_a_false_alarm_and_a_dry_run_teach_nothing(how):
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"end": "verdict"}, {"end": "verdict", "goes_on": True}, {"end": "exception"}, {"end": "expired"},
+        {"end": "operator"}, {"end": "stop"}, {"dry": True}, {"end": "resolved", "dry": True},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_cannot_be_observed_teaches_nothing(how):
     known, taught = selector(), selector()
     for n in range(20):
         outcome(taught, f"r{n}", "block-command-server", **how)
     assert taught.choose(BEACON, "inside", "high", UUID(int=3)) == known.choose(BEACON, "inside", "high", UUID(int=3))
+
+
+@pytest.mark.parametrize(
+    ("how", "better"),
+    [
+        ({"end": "resolved"}, True), ({"end": "resolved", "goes_on": True}, False), ({"end": "ttl"}, True),
+        ({"end": "operator", "goes_on": True}, False), ({"end": "stop", "goes_on": True}, False),
+        ({"end": "failure", "dry": True}, False),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_an_end_that_shows_how_well_it_worked_is_learned(how, better):
+    known, taught = selector(), selector()
+    before = known.choose(BEACON, "inside", "high", UUID(int=3))
+    for n in range(20):
+        outcome(taught, f"r{n}", before.playbook.name, **how)
+    chosen = (taught.choose(BEACON, "inside", "high", UUID(int=n)) for n in range(2000))
+    after = next(choice for choice in chosen if choice.playbook.name == before.playbook.name)
+    assert (after.success.mean > before.success.mean) is better
