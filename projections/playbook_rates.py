@@ -1,7 +1,7 @@
 """How well playbooks do, by playbook, kind of threat and class of asset: counted over the view of responses.
 
 A response is a success when it contained its incident until its time was over or the incident was resolved, a failure
-when it was given up. What is still in force, what was not begun, what a verdict or an operator took back early, and what
+when it was given up. What is still in force, what was not begun, what a verdict or an operator took back early, what
 ended without having contained anything (a dry run, a ticket) is neither. docs/planning.md says why.
 """
 
@@ -18,7 +18,7 @@ GROUPED: Final = ("playbook", "threat_kind", "asset_class")
 
 
 def rates(playbook: str | None = None) -> Select[Any]:
-    """A row for each playbook, kind and class: how many were proposed, begun, contained, succeeded, failed, wrong, how fast."""
+    """A row for each playbook, kind and class: how many were proposed, begun, and ended in which way, and how fast."""
     at, of = VIEW.table.c, incidents.VIEW.table.c
     wrong = and_(at.undone_because.is_not(None), at.undone_because == "verdict")
     begun = at.status.not_in(("proposed", "rejected", "expired", "refused"))
