@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+
+from domain.values import KINDS
+
+
+def _kind(name: str) -> str:
+    """A skill: one that is no kind of threat would never be asked for."""
+    if name not in {"*", *KINDS}:
+        raise ValueError(f"{name!r} is no kind of threat: it must be * (all) or one of {', '.join(KINDS)}")
+    return name
 
 
 class ResponderEntry(BaseModel):
@@ -12,7 +23,7 @@ class ResponderEntry(BaseModel):
 
     name: str = Field(min_length=1)
     capacity: float = Field(default=8.0, ge=0.0, le=10_000.0)
-    skills: tuple[str, ...] = ("*",)
+    skills: tuple[Annotated[str, AfterValidator(_kind)], ...] = ("*",)
     rate: float = Field(default=1.0, ge=0.0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from ipaddress import ip_network
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -42,12 +42,19 @@ Reachable = Annotated[str, AfterValidator(_reachable)]
 Network = Annotated[str, AfterValidator(_network)]
 
 
+Verb = Literal[
+    "", "scan", "locate", "query", "deny", "contain", "allow", "start", "stop", "restart", "cancel", "set", "update",
+    "redirect", "create", "delete", "detect", "restore", "copy", "investigate", "remediate",
+]  # fmt: skip
+"""Actions of the OpenC2 Language Specification 1.0, or any: a rule about another word would ask nobody, ever."""
+
+
 class Approval(BaseModel):
     """What needs a person's consent: every field that is set must fit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    verb: str = ""
+    verb: Verb = ""
     asset_class: str = ""
     below: Level | None = None
     inside: bool = False

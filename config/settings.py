@@ -16,14 +16,16 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agents.detector.policy import Policy as DetectorPolicy
+from agents.responder.assets import CLASSES
 from agents.responder.policy import Policy as ResponderPolicy
 from config.actuators import ActuatorTable, PlaybookSettings
 from config.alerts import AlertSettings
 from config.assets import AssetSettings
+from config.complaints import complaint
 from config.planning import PlanningSettings
 from config.response import ResponseSettings
 from domain.errors import MyrmidonError
@@ -118,6 +120,16 @@ class Settings(BaseSettings):
         del settings_cls, dotenv_settings, file_secret_settings
         return (env_settings, init_settings)
 
+    @model_validator(mode="after")
+    def _approvals_can_fit(self) -> Settings:
+        """A rule of approval about a class that no asset can have would ask nobody, ever."""
+        known = {"", "inside", "outside", *CLASSES, *(entry.label for entry in self.assets.known.values())}
+        for number, rule in enumerate(self.response.approvals):
+            if rule.asset_class not in known:
+                names = ", ".join(sorted(known - {""}))
+                raise ValueError(f"response.approvals.{number}.asset_class: no asset is {rule.asset_class!r}: {names}")
+        return self
+
     @property
     def settings_version(self) -> str:
         """First 12 hex digits of the SHA-256 over the settings that decisions depend on."""
@@ -147,9 +159,7 @@ def load_settings(file: Path | None) -> Settings:
     try:
         return Settings(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{file or 'environment'}: setting {where}: {first['msg']}") from None
+        raise ConfigError(complaint(error, file)) from None
 
 
 def _known_only(file: Path | None, where: str, values: Any, default: Any) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from agents.responder.ports import ActuatorError
 from config.actuators import WebSettings
+from config.complaints import complaint
 
 Options = TypeVar("Options", bound=BaseModel)
 
@@ -30,10 +31,8 @@ def options_of(model: type[Options], name: str, given: Mapping[str, Any]) -> Opt
     try:
         return model.model_validate(dict(given))
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(("actuators", name, *(str(part) for part in first["loc"])))
         known = ", ".join(sorted(model.model_fields))
-        raise SetupError(f"setting {where}: {first['msg']}; options of this type are {known}") from None
+        raise SetupError(f"{complaint(error, below=('actuators', name))}; options of this type are {known}") from None
 
 
 def token_of(name: str, options: WebSettings) -> str:

@@ -153,7 +153,7 @@ def test_an_entry_of_the_never_block_list_that_protects_nothing_is_a_configurati
     threaten(place)
     answer = myrmidon(place, "responses", "mode", "act")
     assert answer.code == 2
-    assert f"never_block.1: Value error, {entry!r} is neither" in answer.err
+    assert f"config.toml: setting response.never_block.1: {entry!r} is neither" in answer.err
 
 
 def test_the_addresses_behind_a_name_of_the_never_block_list_are_protected(tmp_path, monkeypatch):
