@@ -44,11 +44,10 @@ def as_table(workflows: list[dict[str, Any]]) -> Any:
 
 def show(ctx: typer.Context, workflow: Annotated[str, typer.Argument(help="Its id, or how it begins.")]) -> None:
     """One workflow: its steps in the order in which they ran, with results, durations and errors."""
-    from projections.workflows import document
-
     with opened(ctx) as reading:
         _, row = one(reading, workflow, ("workflows",))
-    emit(ctx, document(row), describe)
+        [document] = reading.views.list_workflows(workflow=row["id"])
+    emit(ctx, document, describe)
 
 
 def describe(workflow: dict[str, Any]) -> str:

@@ -4,6 +4,8 @@ Rules:
     1. The first threat of a workflow names it. A step is a fact; its duration is the time since the step before it.
     2. A workflow waits for what it began and what has not ended: an answer, a delivery, an effect, an undo.
     3. One that waits and does not move is found by `stalled`; `workflow-stalled` says so, and what it waits for.
+    4. One that waits for nothing is done when its incident is over, whoever's workflow ended it, or when its threat was
+       weighed and stands in no incident: nothing more will be done about it. A threat that grows opens it again.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Select, select
+from sqlalchemy import BigInteger, Select, and_, case, select
 from sqlmodel import Field
 
 from domain.events import FACTS
@@ -20,6 +22,7 @@ from domain.facts import model, operation, telemetry
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros
+from projections import incidents
 from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, plain, value_of
 
 STEPS: Final = 200
@@ -68,8 +71,8 @@ SAYING: Final = (
 class Workflow(ViewTable, table=True):
     """A workflow. Times are microseconds; steps, waiting and incidents are JSON.
 
-    Status: waiting (for what it began), stalled (waiting, and not moving), done (resolved, judged, suppressed, merged),
-    open (none of these: an operator may look at it).
+    Status: waiting (for what it began), stalled (waiting, not moving), done (resolved, judged, suppressed, merged, or
+    too slight for an incident), open (none of these: an operator may look at it).
     """
 
     __tablename__ = "workflows"
@@ -96,13 +99,15 @@ def _step(rows: Rows, fact: Any, recorded: Recorded) -> Iterable[Row]:
     waiting = _waiting(dict(value_of(row, "waiting")), fact)
     stalled = fact.kind == "workflow-stalled"
     ended_at = recorded.occurred_at if fact.kind in OVER else None if fact.kind in AGAIN else row["ended_at"]
+    incident = str(fact.incident) if getattr(fact, "incident", None) else row["incident"]
+    over = ended_at is not None or (incident is None and fact.kind != "threat-detected")
     steps = value_of(row, "steps")
     if len(steps) >= STEPS:
         steps = [steps[0], *steps[2:]]
     yield {
         **row,
-        "status": "stalled" if stalled else "waiting" if waiting else "open" if ended_at is None else "done",
-        "incident": str(fact.incident) if getattr(fact, "incident", None) else row["incident"],
+        "status": "stalled" if stalled else "waiting" if waiting else "done" if over else "open",
+        "incident": incident,
         "updated_at": max(row["updated_at"], recorded.occurred_at),
         "moved_at": row["moved_at"] if stalled else recorded.recorded_at,
         "ended_at": ended_at,
@@ -191,17 +196,27 @@ VIEW: Final = View(
 
 
 def listing(
-    *, since: Micros | None = None, status: str | None = None, incident: str | None = None, limit: int | None = None
+    *,
+    since: Micros | None = None,
+    status: str | None = None,
+    incident: str | None = None,
+    workflow: str | None = None,
+    limit: int | None = None,
 ) -> Select[Any]:
-    """Workflows that moved since then and fit, the latest first."""
-    at = VIEW.table.c
-    query = select(VIEW.table)
+    """Workflows that moved since then and fit, the latest first; their status knows of the end of their incident."""
+    at, of = VIEW.table.c, incidents.VIEW.table.c
+    ended = and_(at.status == "open", of.status.is_not(None), of.status.in_(("resolved", "merged")))
+    shown = case((ended, "done"), else_=at.status)
+    query = select(*(shown.label("status") if each.name == "status" else each for each in at)).select_from(
+        VIEW.table.outerjoin(incidents.VIEW.table, of.id == at.incident)
+    )
     if since is not None:
         query = query.where(at.updated_at >= since)
     if status is not None:
-        query = query.where(at.status == status)
-    if incident is not None:
-        query = query.where(at.incident == incident)
+        query = query.where(shown == status)
+    for column, wanted in ((at.incident, incident), (at.id, workflow)):
+        if wanted is not None:
+            query = query.where(column == wanted)
     return query.order_by(at.position.desc()).limit(limit)
 
 

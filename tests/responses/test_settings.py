@@ -20,7 +20,7 @@ from config.settings import ConfigError, load_settings
         ('[[response.approvals]]\nverb = "contian"', "setting response.approvals.0.verb is 'contian': must be "),
         ('[[response.approvals]]\nasset_class = "sever"', "response.approvals.0.asset_class: no asset is 'sever'"),
         ('[[planning.responders]]\nskills = ["*"]', "setting planning.responders.0.name: has to be set"),
-        ('[[planning.responders]]\nname = "a"\nskills = ["becon"]', "planning.responders.0.skills.0: 'becon' is no kind"),
+        ('[[planning.responders]]\nname = "a"\nskills = ["becon"]', "responders.0.skills.0: 'becon' is no kind"),
     ],
 )  # fmt: skip
 def test_a_setting_that_cannot_be_is_named_with_its_value_and_what_is_allowed(text, said, tmp_path):

@@ -25,7 +25,8 @@ from domain.values import HOUR, MINUTE, SECOND
 from scheduler.choosing import Selector
 from scheduler.probes import Probes
 from scheduler.stalls import StallWatch
-from tests.projections.story import continued, proposed, uid
+from tests.projections.story import assessed, continued, proposed, uid
+from tests.responses.chosen import BLOCK
 from tests.responses.test_gate import action, request
 from tests.responses.world import T0, Site, asking
 
@@ -70,6 +71,37 @@ def test_a_workflow_whose_actions_are_in_force_waits_for_nothing(tmp_path):
         site.later(HOUR)
         views.catch_up(site.journal)
         assert watch.look() is None
+
+
+def test_a_workflow_is_done_when_its_threat_is_too_slight_for_an_incident_and_opens_when_it_grows(tmp_path):
+    site = Site()
+    with closing(Views.open(str(tmp_path), site.journal)) as views:
+
+        def status() -> str:
+            views.catch_up(site.journal)
+            [workflow] = views.list_workflows()
+            return workflow["status"]
+
+        site.threat("a")
+        assert status() == "open"
+        stream, fact = assessed("a", 3.0)
+        site.record(stream, fact, "responder", uid("a"))
+        assert status() == "done"
+        site.link(uid("incident b"), "a")
+        assert status() == "open"
+
+
+def test_the_end_of_an_incident_ends_the_workflows_of_all_its_threats(tmp_path):
+    site = Site(playbook=replace(BLOCK, kinds=("exfiltration",)))
+    with closing(Views.open(str(tmp_path), site.journal)) as views:
+        incident = site.incident("a")
+        site.threat("b")
+        site.link(incident, "b")
+        site.record(f"incident/{incident}", IncidentResolved(incident=incident, reason="x"), "operator:x", uid("a"))
+        views.catch_up(site.journal)
+        assert {each["status"] for each in views.list_workflows()} == {"done"}
+        assert len(views.list_workflows(status="done")) == 2
+        assert views.list_workflows(status="open") == []
 
 
 def test_an_undo_that_fails_is_waited_for_and_degrades_health(tmp_path):
