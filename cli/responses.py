@@ -281,17 +281,19 @@ def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
     from scheduler import answers, desk
     from scheduler.bootstrap import follow_views, settle, wall_clock
     from scheduler.bootstrap import opened as opened_home
-    from scheduler.crew import response_policy
+    from scheduler.crew import circumstances, response_policy
 
     with opened_home(known_home(ctx)) as parts:
         settle(parts)
         found: UUID = desk.find_one(parts.journal, prefix, ("response",))
+        now = wall_clock()
         answers.work_response(
             parts.journal,
             command(found),
             policy=response_policy(parts.settings),
+            around=circumstances(parts.settings, parts.home, now),
             cause=uuid4(),
-            now=wall_clock(),
+            now=now,
             actor=_who(),
         )
         settle(parts)

@@ -34,6 +34,9 @@ ALWAYS_REACHABLE: Final[tuple[str, ...]] = (
 )  # fmt: skip
 """On every never-block list, whatever the settings say."""
 
+PASSING: Final = frozenset({"blast-radius", "rate"})
+"""Checks whose refusal passes by itself: when other actions end, or the hour is over."""
+
 CAREFUL: Final[tuple[Mode, ...]] = ("observe", "suggest", "act")
 """The modes, the most careful first."""
 

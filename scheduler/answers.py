@@ -21,11 +21,14 @@ def work_response(
     command: Approve | Reject | TakeBack,
     *,
     policy: ResponsePolicy,
+    around: Circumstances,
     cause: UUID,
     now: Micros,
     actor: str,
 ) -> list[int]:
     """Let the decider answer an operator's command and record what follows; returns the positions.
+
+    What the gate would refuse for the moment alone is not recorded as approved: it goes on waiting.
 
     Raises:
         respond.NotPossible: the response is over, or not in a state that allows it.
@@ -34,7 +37,7 @@ def work_response(
     state, latest = _folded(journal)
     drafts = []
     expected: dict[str, int] = {}
-    for event in respond.decide(policy, command, state, Circumstances(now=now, undoes={})):
+    for event in respond.decide(policy, command, state, around):
         stream = f"response/{event.response}"
         before = latest[stream]
         expected[stream] = before.version

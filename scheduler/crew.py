@@ -16,7 +16,7 @@ from adapters.notify import doubts, make_channel
 from adapters.own import addresses_of, own_infrastructure
 from adapters.playbooks import load_playbooks, unfit
 from agents.responder.assets import Assets
-from agents.responder.respond_policy import ResponsePolicy
+from agents.responder.respond_policy import Circumstances, ResponsePolicy
 from config.actuators import bound
 from config.home import Home
 from config.settings import Settings
@@ -132,6 +132,13 @@ def classes(assets: Assets, local_networks: Sequence[str]) -> Callable[[str], st
         return "inside" if any(address in network for network in networks) else "outside"
 
     return classify
+
+
+def circumstances(settings: Settings, home: Home, now: Micros) -> Circumstances:
+    """What the decider of responses cannot know by itself, for an operator's command."""
+    actuators = build_actuators(settings.actuators, home.path)
+    undoes = {name: actuator.undoes for name, actuator in actuators.items()}
+    return Circumstances(now=now, undoes=undoes, hosts=settings.response.hosts)
 
 
 def response_policy(settings: Settings, warn: Callable[[str], None] = lambda _line: None) -> ResponsePolicy:

@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final, assert_never
 from uuid import UUID, uuid5
 
@@ -55,7 +56,8 @@ from domain.facts.response import (
     ResponseUnavailable,
     UndoRequested,
 )
-from domain.gate import Request, Ruling, Standing, admit
+from domain.gate import PASSING, Request, Ruling, Standing, admit
+from domain.moments import rfc3339
 from domain.targets import target_of
 from domain.values import NAMESPACE, Level, Micros
 
@@ -76,7 +78,7 @@ def decide(
         case Regret():
             return _regret(state, command)
         case Approve() | Reject():
-            return _answer(state, command)
+            return _answer(policy, command, state, around)
         case TakeBack():
             return _take_back(state, command)
         case Begin():
@@ -214,11 +216,20 @@ def standing_of(state: ResponseState, around: Circumstances) -> Standing:
     )
 
 
-def _answer(state: ResponseState, command: Approve | Reject) -> list[ResponseEvent]:
-    response = _waiting(state, command.response).proposed.response
+def _answer(
+    policy: ResponsePolicy, command: Approve | Reject, state: ResponseState, around: Circumstances
+) -> list[ResponseEvent]:
+    waiting = _waiting(state, command.response)
     if isinstance(command, Reject):
-        return [ResponseRejected(response=response, reason=command.reason)]
-    return [ResponseApproved(response=response, reason=command.reason)]
+        return [ResponseRejected(response=command.response, reason=command.reason)]
+    rulings = [ruling for _, ruling in _rulings(policy, state, replace(waiting, consent=True), around)]
+    if rulings and all(ruling.outcome == "refuse" and ruling.check in PASSING for ruling in rulings):
+        name, until = str(command.response)[:8], rfc3339(waiting.proposed_at + policy.approval_timeout)
+        raise NotPossible(
+            f"response {name} cannot begin now ({rulings[0].check}: {rulings[0].reason}): it goes on waiting until "
+            f"{until}; approve it again when other actions have ended, or undo one: `myrmidon responses list`"
+        )
+    return [ResponseApproved(response=command.response, reason=command.reason)]
 
 
 def _waiting(state: ResponseState, response: UUID) -> Response:

@@ -184,6 +184,22 @@ def test_an_approval_that_the_gate_refuses_fails_and_says_why(tmp_path):
     assert "it is refused (gate: never-block: " in answer.out.replace("\n", " ")
 
 
+def test_an_approval_that_the_blast_radius_refuses_leaves_the_response_waiting(tmp_path):
+    place = home(tmp_path, mode="suggest", more="max_targets = 1")
+    threaten(place)
+    threaten(place, "u", "203.0.113.77")
+    myrmidon(place, "responses", "mode", "suggest")
+    first, second = (each["id"][:8] for each in myrmidon(place, "responses", "list").json)
+    assert myrmidon(place, "responses", "approve", first).code == 0
+    answer = myrmidon(place, "responses", "approve", second)
+    assert answer.code == 1
+    assert f"response {second} cannot begin now (blast-radius: 2 targets would be in force at once" in answer.err
+    assert "it goes on waiting until" in answer.err
+    assert [each["id"][:8] for each in myrmidon(place, "responses", "list", "--status", "proposed").json] == [second]
+    myrmidon(place, "responses", "undo", first)
+    assert myrmidon(place, "responses", "approve", second).json["response"]["status"] == "in force"
+
+
 def test_there_is_nothing_to_answer_where_nothing_is_proposed(tmp_path):
     place = home(tmp_path)
     threaten(place, entity="127.0.0.1")
