@@ -56,10 +56,16 @@ def moment(text: str | None, option: str) -> Micros | None:
 
 
 def there(ctx: typer.Context) -> bool:
-    """Whether there is a log to read."""
+    """Whether there is a log to read. Where there is none, at least the settings are looked at."""
     from adapters.log.peek import peek
 
-    return peek(context_of(ctx).where().log_location) is not None
+    home = context_of(ctx).where()
+    if peek(home.log_location) is not None:
+        return True
+    from config.settings import load_settings
+
+    load_settings(home.config_file)
+    return False
 
 
 def nothing_yet(ctx: typer.Context) -> str:

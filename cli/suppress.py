@@ -6,7 +6,8 @@ import getpass
 import re
 from dataclasses import asdict
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Annotated, Any
+from shlex import quote
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID, uuid4
 
 import typer
@@ -138,8 +139,29 @@ def in_words(scope: Scope, found: Preview, document: dict[str, Any]) -> str:
         lines.append(f"exception {short(document['id'])} is in force until {document['expires_at']}")
         lines.append(f"take it back: `myrmidon suppress remove {short(document['id'])}`")
     else:
+        lines += advice(scope, found)
         lines.append("nothing was changed (--dry-run)")
     return "\n".join(lines)
+
+
+WIDE: Final = 0.5
+"""Share of all threats from which on a scope is probably wider than it is meant."""
+
+
+def advice(scope: Scope, found: Preview) -> list[str]:
+    """What to do after a look at what an exception would have silenced."""
+    if not found.covered:
+        return ["it covers nothing so far: see how `myrmidon threats list` spells entities and kinds"]
+    if found.confirmed:
+        return ["make it narrower (add --kind, --peer or --rule), so that what was judged correct is still told"]
+    if found.of > 1 and found.covered >= WIDE * found.of:
+        return [f"that is {found.covered / found.of:.0%} of all threats: make it narrower (--kind, --peer, --rule)"]
+    words = " ".join(f"--{OPTIONS[name]} {quote(value)}" for name, value in asdict(scope).items() if value)
+    return [f"make it: `myrmidon suppress add {words} --for 7d --reason WHY`"]
+
+
+OPTIONS: Final = {"entity": "entity", "peer": "peer", "network": "network", "threat_kind": "kind", "rule": "rule"}
+"""Field of a scope -> the option that sets it."""
 
 
 def list_suppressions(

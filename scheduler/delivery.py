@@ -313,7 +313,7 @@ class Delivery:
                     return
                 waiting = self._still_waiting(each, versions[each.stream])
                 if waiting is not None:
-                    due = waiting.alert.not_before if isinstance(waiting.alert, AlertRouted) else 0
+                    due = waiting.not_before
                     shelf.add(waiting, due)
                     shelf.put_off = max(1, shelf.put_off - 1)
             shelf.put_off_from = facts[-1].position

@@ -19,7 +19,7 @@ from uuid import UUID
 from agents.responder.routes import Routing, Rule
 from agents.responder.routing import alert_id
 from agents.responder.shelf import UNANSWERABLE, Alert, Patience, Shelf, Waiting
-from domain.facts.alert import AlertEscalated, AlertRouted
+from domain.facts.alert import AlertEscalated
 from domain.values import SECOND, Micros
 
 WATCHED: Final = 10_000
@@ -56,7 +56,7 @@ class Backlog:
         if shelf is None:
             self.unknown += 1  # of a channel that is not set up any more: it stays in the log
             return
-        shelf.add(waiting, alert.not_before if isinstance(alert, AlertRouted) else 0)
+        shelf.add(waiting, waiting.not_before)
 
     def withdraw(self, channel: str, alert: UUID) -> None:
         """An alert is not to go out any more."""

@@ -10,7 +10,8 @@ Rules:
        next alert that passes; the incident stays untold: its next change tries again. Critical alerts always pass.
     4. In its quiet hours a channel's alerts wait (`not_before`); critical ones pass unless told otherwise. One that is
        overtaken by a newer alert, or whose incident is resolved meanwhile, does not go out any more.
-    5. Channels that follow up are told of acknowledgement and end, if they were told of the incident.
+    5. Channels that follow up are told of acknowledgement and end, if they were told of the incident; in their quiet
+       hours that waits as alerts do.
     6. An alert's id derives from the fact that caused it and the channel: the same history gives the same alerts.
 
 State is bounded: the incidents that changed last. Own facts are not read back: a restart folds the same changes again.
@@ -231,7 +232,7 @@ def _send(
 ) -> list[Decision]:
     told = subject.told[channel]
     critical = subject.level == "critical"
-    due = quiet_until(() if critical and manners.critical_passes else manners.quiet, moment.at)
+    due = _quiet_end(manners, subject, moment)
     made: list[Decision] = []
     if not _token(manners, bucket, due, free=critical):
         bucket.withheld += 1
@@ -242,7 +243,7 @@ def _send(
         return made
     if told.waiting is not None and told.until > moment.at:
         made.append(_suppressed(subject, told.waiting, channel, told.route, "superseded"))
-    alert = _alert(subject, moment, channel, trigger, due if due > moment.at else 0, withheld=bucket.withheld)
+    alert = _alert(subject, moment, channel, trigger, due, withheld=bucket.withheld)
     bucket.withheld = 0
     told.rank, told.at, told.since, told.kept_back = RANK[subject.level], moment.at, 0, 0
     told.waiting, told.until = (alert.alert, due) if due > moment.at else (None, 0)
@@ -286,15 +287,23 @@ def _follow_up(
     if subject is None:
         return []
     subject.taken = True
-    return [
-        _alert(subject, moment, channel, trigger, 0, withheld=0)
-        for channel, told in subject.told.items()
-        if told.rank and policy.channels.get(channel, Manners()).follow_ups
-    ]
+    made: list[Decision] = []
+    for channel, told in subject.told.items():
+        manners = policy.channels.get(channel, Manners())
+        if told.rank and manners.follow_ups:
+            due = _quiet_end(manners, subject, moment)
+            made.append(_alert(subject, moment, channel, trigger, due, withheld=0))
+    return made
+
+
+def _quiet_end(manners: Manners, subject: Subject, moment: Moment) -> Micros:
+    """The end of the quiet hours that hold an alert back; the moment itself when none do."""
+    critical = subject.level == "critical"
+    return quiet_until(() if critical and manners.critical_passes else manners.quiet, moment.at)
 
 
 def _alert(
-    subject: Subject, moment: Moment, channel: str, trigger: AlertTrigger, not_before: Micros, *, withheld: int
+    subject: Subject, moment: Moment, channel: str, trigger: AlertTrigger, due: Micros, *, withheld: int
 ) -> AlertRouted:
     told = subject.told[channel]
     return AlertRouted(
@@ -311,7 +320,7 @@ def _alert(
         threats=tuple(subject.threats),
         threat_count=subject.threat_count,
         opened_at=subject.opened_at,
-        not_before=not_before,
+        not_before=due if due > moment.at else 0,
         grouped=told.since,
         withheld=withheld,
     )

@@ -84,6 +84,11 @@ class Waiting:
         return isinstance(self.alert, AlertRouted) and self.alert.trigger in UNANSWERABLE
 
     @property
+    def not_before(self) -> Micros:
+        """The end of the quiet hours for which it waits; 0 when it does not."""
+        return self.alert.not_before if isinstance(self.alert, AlertRouted) else 0
+
+    @property
     def rank(self) -> int:
         """4 is critical."""
         return RANK[self.alert.level]
@@ -222,9 +227,9 @@ class Shelf:
 
     def _step_up(self, incident: UUID, behind: list[UUID]) -> None:
         if behind:
-            key = behind.pop(0)
+            following = self._held[behind.pop(0)]
             self._before[incident] = 1
-            self._ready[self._held[key].rank][key] = None
+            self._place(following, following.not_before)
         if not behind:
             self._behind.pop(incident, None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from itertools import count
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from agents.responder import routing
 from agents.responder.hours import parse_hours
 from agents.responder.routes import Manners, Rule, networks_of
+from agents.responder.shelf import Shelf, Waiting
 from domain.facts.alert import AlertRouted, AlertSuppressed
 from domain.values import MINUTE, SECOND
 from tests.alerts.histories import (
@@ -32,6 +34,7 @@ from tests.alerts.histories import (
     router,
     uid,
 )
+from tests.projections.story import routed as routed_fact
 
 HOUR = 3600.0
 NIGHT = Manners(quiet=(parse_hours("22:00-07:00"),), follow_ups=True)
@@ -166,6 +169,30 @@ def test_in_quiet_hours_alerts_wait_for_the_morning_and_critical_ones_do_not():
     assert [each.not_before for each in made] == [T0 + round((MIDNIGHT + 7 * HOUR) * SECOND), 0]
 
 
+def test_in_quiet_hours_follow_ups_wait_for_the_morning_and_those_of_critical_incidents_do_not():
+    evening = MIDNIGHT - 3 * HOUR
+    grave = At(evening, opened("B", 9.5)), At(MIDNIGHT, resolved("B"))
+    made = routed(policy_of(soc=NIGHT), At(evening, opened("A")), At(MIDNIGHT, acknowledged("A")), *grave)
+    assert [(each.trigger, each.not_before > 0) for each in made] == [
+        ("opened", False), ("acknowledged", True), ("opened", False), ("resolved", False),
+    ]  # fmt: skip
+
+
+def test_a_follow_up_whose_alert_is_out_still_waits_for_the_end_of_quiet_hours():
+    _, first = routed_fact("x", "A")
+    later = replace(first, alert=uid("y"), trigger="resolved", not_before=100 * SECOND)
+    shelf = Shelf(10)
+    for fact in (first, later):
+        waiting = Waiting(
+            alert=fact, cause=uid("c"), correlation=None, occurred_at=0, region="local", position=1, limit=3
+        )
+        shelf.add(waiting, waiting.not_before)
+    assert [each.alert for each in shelf.take(SECOND, 5)] == [first]
+    shelf.drop(first.alert)
+    assert list(shelf.take(99 * SECOND, 5)) == []
+    assert [each.alert for each in shelf.take(100 * SECOND, 5)] == [later]
+
+
 def test_critical_alerts_wait_too_when_the_channel_wants_it():
     strict = Manners(quiet=NIGHT.quiet, critical_passes=False)
     (made,) = routed(policy_of(soc=strict), At(MIDNIGHT, opened("A", 9.5)))
@@ -228,7 +255,7 @@ def test_no_two_alerts_have_one_key_and_each_is_routed_before_it_is_withdrawn(hi
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(histories())
-def test_nothing_but_critical_alerts_and_follow_ups_goes_out_in_quiet_hours(history):
+def test_what_waits_for_the_end_of_quiet_hours_ends_with_them_and_is_not_critical(history):
     quiet = NIGHT.quiet[0]
     for each in routed(policy_of(soc=NIGHT), *history):
         if isinstance(each, AlertRouted) and each.not_before:

@@ -13,9 +13,12 @@ import pytest
 
 from adapters.log import open_log
 from adapters.playbooks import SHIPPED
+from cli import suppress
 from domain.errors import MyrmidonError
+from domain.facts.assessment import Scope
 from domain.facts.threat import ThreatDetected
 from domain.journal import Draft
+from scheduler.exceptions import Preview
 from tests.act.world import ATTACKER, needs_kernel, wired
 from tests.e2e.swarm import Answer
 from tests.projections.story import detected, uid
@@ -205,3 +208,31 @@ def test_there_is_nothing_to_answer_where_nothing_is_proposed(tmp_path):
     threaten(place, entity="127.0.0.1")
     assert myrmidon(place, "responses", "approve", "abc").code == 1
     assert myrmidon(place, "workflows", "list").code == 0
+
+
+@pytest.mark.parametrize("group", ["alerts", "responses", "incidents", "workflows", "suppress"])
+def test_a_list_of_an_empty_home_looks_at_the_settings(tmp_path, group):
+    place = tmp_path / "home"
+    place.mkdir()
+    assert myrmidon(place, group, "list").json == []
+    (place / "config.toml").write_text('[alerts.channels.soc]\nkind = "slck"')
+    answer = myrmidon(place, group, "list")
+    assert (answer.code, answer.out) == (2, "")
+    assert "setting alerts.channels.soc" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        ({"covered": 0}, "it covers nothing so far: see how `myrmidon threats list` spells entities and kinds"),
+        ({"covered": 3, "confirmed": 1}, "make it narrower (add --kind, --peer or --rule)"),
+        ({"covered": 6}, "that is 60% of all threats: make it narrower"),
+        ({"covered": 3}, "make it: `myrmidon suppress add --entity 10.0.0.5 --rule 'Odd name' --for 7d --reason WHY`"),
+    ],
+)
+def test_a_preview_of_an_exception_says_what_to_do_with_it(found, said):
+    preview = Preview(**{"of": 10, "kinds": {}, "confirmed": 0, "incidents": [], "top": [], **found})
+    scope = Scope(entity="10.0.0.5", rule="Odd name")
+    lines = suppress.in_words(scope, preview, {"id": None}).split("\n")
+    assert lines[-2].startswith(said)
+    assert lines[-1] == "nothing was changed (--dry-run)"
