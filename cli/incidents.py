@@ -80,8 +80,14 @@ def show(ctx: typer.Context, incident: Annotated[str, typer.Argument(help="Its i
     with opened(ctx) as reading:
         _, row = one(reading, incident, ("incidents",))
         members = [reading.views.get("threats", threat) for threat in row["threats"]]
+        responses = reading.views.list_responses(incident=row["id"])
     threats = [threat for threat in members if threat is not None]
-    emit(ctx, document(row), lambda shown: describe(shown, threats))
+    brief = [{name: each[name] for name in RESPONSE} for each in responses]
+    emit(ctx, {**document(row), "responses": brief}, lambda shown: describe(shown, threats))
+
+
+RESPONSE: Final = ("id", "status", "level", "playbook", "entity", "expires_at")
+"""What is told of a response where an incident is shown."""
 
 
 def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:
@@ -106,6 +112,9 @@ def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:
     ]
     if incident["more_threats"]:
         lines.append(f"  and {incident['more_threats']:,} more")
+    if incident["responses"]:
+        lines += ["", "Responses (`myrmidon responses show ID`):"]
+        lines += [f"  {short(r['id'])}  {r['status']:<9}  {r['playbook']}" for r in incident["responses"]]
     if incident["notes"]:
         lines += ["", "Notes:"]
         lines += [f"  {when(n['at'])}  {n['by']}: {n['text']}" for n in incident["notes"]]

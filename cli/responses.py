@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import typer
 
-from cli.output import emit, note, short, table, when
+from cli.output import emit, note, plural, short, table, when
 from cli.reading import Entity, Limit, Since, Until, known_home, moment, nothing_yet, one, opened, there
 
 if TYPE_CHECKING:
@@ -89,10 +89,24 @@ def as_table(responses: list[dict[str, Any]], total: int) -> Any:
         return "no responses: no incident reached [response] min_level, or no playbook fits (`playbooks list`)"
     rows = [
         (short(r["id"]), r["status"], r["level"], r["playbook"], r["entity"], when(r["proposed_at"]), until_of(r),
-         short(r["incident"]), r["reason"])
+         short(r["incident"]), why_of(r))
         for r in responses
     ]  # fmt: skip
     return table(("ID", "STATUS", "LEVEL", "PLAYBOOK", "ENTITY", "PROPOSED", "UNTIL", "INCIDENT", "WHY"), rows)
+
+
+def why_of(response: dict[str, Any]) -> str:
+    """Why a response is in the state in which it is."""
+    errors = [action["error"] for action in response["actions"] if action["error"]]
+    match response["status"]:
+        case "proposed":
+            return f"waits for an answer: `responses approve {short(response['id'])}`, or reject"
+        case "failing" | "undoing" | "failed" | "refused" if errors:
+            return str(errors[-1])
+        case "undone":
+            return f"taken back: {response['undone_because']}"
+        case _:
+            return str(response["reason"])
 
 
 def until_of(response: dict[str, Any]) -> str:
@@ -270,7 +284,9 @@ def _told(document: dict[str, Any]) -> str:
     operators = document["operators"] or "nothing"
     said = f"the mode is {document['mode']} ([response] mode is {document['settings']}, operators said {operators})"
     still = (
-        f"; {document['in_force']:,} actions are still in force" if document["in_force"] else "; nothing is in force"
+        f"; {plural(document['in_force'], 'action')} still in force"
+        if document["in_force"]
+        else "; nothing is in force"
     )
     by = ", the running daemon goes on with it" if document.get("done_by") == "the running daemon" else ""
     return said + still + by
@@ -300,13 +316,14 @@ def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
         follow_views(parts)
         row = parts.views.get("responses", str(found))
     emit(ctx, {"done": what, "response": document_of(row) if row else None}, lambda shown: _answer(shown, found))
-    if what == "approved" and row and row["status"] == "refused":
+    if what == "approved" and row and row["status"] in {"refused", "failing", "failed"}:
         raise typer.Exit(1)
 
 
 def _answer(shown: dict[str, Any], found: UUID) -> str:
-    now = f"; it is {shown['response']['status']}" if shown["response"] else ""
-    errors = [each["error"] for each in shown["response"]["actions"] if each["state"] == "refused"] if now else []
+    response = shown["response"]
+    now = f"; it is {response['status']}" if response and response["status"] != shown["done"] else ""
+    errors = [each["error"] for each in response["actions"] if each["error"]] if now else []
     why = f" ({errors[0]})" if errors else ""
     return f"response {str(found)[:8]} {shown['done']}{now}{why}"
 

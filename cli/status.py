@@ -22,7 +22,7 @@ import typer
 from cli.context import context_of
 from cli.output import emit, plural, warming_up, when
 from cli.reading import nothing_yet
-from cli.troubles import RECENT, troubles_of, undelivered, unread, unreadable, unsettled, unsound
+from cli.troubles import RECENT, overdue, troubles_of, undelivered, unread, unreadable, unsettled, unsound
 from config.home import Home
 from domain.journal import JournalError
 from domain.moments import rfc3339
@@ -67,6 +67,7 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
         "evicted": {},
         "exceptions": 0,
         "dead_letters": 0,
+        "responses": {"waiting": 0, "in_force": 0},
     }
     try:
         mark = peek(home.log_location)
@@ -115,6 +116,9 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
             "SELECT r.id, r.status, r.actions, r.updated_at, i.status AS incident FROM responses r JOIN incidents i "
             "ON i.id = r.incident WHERE r.status IN ('failing', 'undoing', 'failed') ORDER BY r.position"
         )
+        standing = ask(
+            "SELECT status, expires_at FROM responses WHERE status IN ('proposed', 'in force', 'contained', 'failing')"
+        )
         stalled = ask("SELECT id FROM workflows WHERE status = 'stalled'")
         exceptions = ask(f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}")
     totals = {row["feed"]: totals_of(bytes(row["body"])) for row in cursors}
@@ -130,6 +134,7 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         *troubles_of(read, parts, parked, now, silent),
         *undelivered(dead),
         *unsettled(acting, stalled, now, tended="agent-responder" in held),
+        *overdue(standing, now, tended="agent-responder" in held),
     ]
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
@@ -139,6 +144,10 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         "agents": agents_of(end, followers, progress, held, has_parked=bool(parked)),
         "exceptions": len(exceptions),
         "dead_letters": sum(row["letters"] for row in dead),
+        "responses": {
+            "waiting": sum(row["status"] == "proposed" for row in standing),
+            "in_force": sum(row["status"] != "proposed" for row in standing),
+        },
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
         "reasons": [reason for _, reason in troubles],
     }
@@ -305,6 +314,13 @@ def render(document: dict[str, Any]) -> str:
     lines += [f"job    {job['name']:<14} {job['state']:<8} since {when(job['since'])}" for job in document["jobs"]]
     if document["exceptions"]:
         lines.append(f"except {plural(document['exceptions'], 'exception')} in force: see `myrmidon suppress list`")
+    if waiting := document["responses"]["waiting"]:
+        lines.append(
+            f"act    {plural(waiting, 'response')} {'waits' if waiting == 1 else 'wait'} for an answer: see "
+            "`myrmidon responses list --status proposed`"
+        )
+    if in_force := document["responses"]["in_force"]:
+        lines.append(f"act    {plural(in_force, 'response')} in force: see `myrmidon responses list`")
     if document["dead_letters"]:
         letters = plural(document["dead_letters"], "dead letter")
         lines.append(f"alerts {letters}: see `myrmidon alerts list --status dead`, then `myrmidon alerts retry ID`")

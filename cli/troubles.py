@@ -121,6 +121,17 @@ def unsettled(
         yield "degraded", f"{count}: see `myrmidon workflows list --status stalled`"
 
 
+def overdue(standing: list[dict[str, Any]], now: Micros, *, tended: bool) -> Iterator[tuple[str, str]]:
+    """Responses that should have been taken back by now, and that nobody takes back: no responder is running."""
+    late = [row for row in standing if row["expires_at"] and row["expires_at"] < now and row["status"] != "proposed"]
+    if late and not tended:
+        count = f"{plural(len(late), 'response')} should have been taken back by now"
+        yield (
+            "degraded",
+            f"{count}, and no responder is running: start `myrmidon run`, or take it back by `responses undo`",
+        )
+
+
 UNSETTLED: Final = {
     "undoing": ("cannot be taken back", "mend the actuator, {again}"),
     "failing": ("cannot be carried out", "mend the actuator, {again}"),

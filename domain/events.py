@@ -56,6 +56,7 @@ from domain.facts.operation import (
 )
 from domain.facts.response import (
     ActionFailed,
+    ActionRetried,
     ActionStarted,
     ActionSucceeded,
     ActionUndone,
@@ -121,6 +122,7 @@ Fact: TypeAlias = (
     | ResponseExpired
     | UndoRequested
     | ActionStarted
+    | ActionRetried
     | ActionSucceeded
     | ActionFailed
     | ActionVerified

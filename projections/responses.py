@@ -254,6 +254,7 @@ ON: Final[dict[str, Handler]] = {
     "response-expired": _answered("expired"),
     "undo-requested": _undo_requested,
     "action-started": _acted(_started),
+    "action-retried": _acted(lambda _fact, _recorded, _action: {}),
     "action-succeeded": _acted(_succeeded),
     "action-failed": _acted(_failed),
     "action-verified": _acted(_verified),

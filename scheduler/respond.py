@@ -3,7 +3,8 @@
 Rules:
     1. What follows from a fact is recorded with the position up to which was read, once (`Following`).
     2. An effect comes after the fact that it begins; its outcome is recorded on this thread alone.
-    3. What is to be done follows from the state: after a kill it is looked at, and done again under the same id.
+    3. What is to be done follows from the state: after a kill an attempt without an outcome is looked at, and made
+       again under the same id. One that is known to have sent nothing needs no look, and no undo.
     4. Time (what ends, who did not answer, what is tried again) is the wall clock that is passed in.
 """
 
@@ -18,7 +19,7 @@ from agents.responder import respond
 from agents.responder.due import Task, tasks
 from agents.responder.respond_commands import Expire, Report
 from agents.responder.respond_policy import ResponsePolicy
-from domain.facts.response import Action
+from domain.facts.response import Action, ActionRetried
 from domain.gate import last_look
 from domain.journal import Conflict, Journal
 from scheduler.effects import Hands
@@ -35,7 +36,7 @@ class Responses:
         self._policy = policy
         self._world = world
         self._following = Following(NAME, journal, lambda: ResponseMind(policy, world))
-        self._unsure = set(self.mind.state.live)
+        self._unsure = {action for action, held in self.mind.state.live.items() if held.under_way}
         """Actions that the process before this one may have carried out without a record."""
         self._under_way: dict[UUID, str] = {}
         self._came = Event()
@@ -151,11 +152,23 @@ class Responses:
             action = task.action.action
             if action in self._under_way:
                 continue
+            if self._outbox.full:
+                return
+            self._announce(task)
             self._under_way[action] = task.did
             job = replace(task, again=task.again or action in self._unsure)
             if not self._outbox.offer(job.action.actuator, action, job, urgency=job.urgency):
-                del self._under_way[action]
+                del self._under_way[action]  # it is closed
                 return
+
+    def _announce(self, task: Task) -> None:
+        """Record a further attempt before it begins, where it is known that nothing was sent by those before."""
+        held = self.mind.state.live[task.action.action]
+        if task.did == "do" and not (held.under_way or held.touched):
+            again = ActionRetried(response=task.response, action=task.action.action, attempt=held.tries + 1)
+            for draft in self.mind.follow_up(task.response, [again]):
+                self.mind.absorb(draft)
+                self._journal.append([draft])
 
     def _shared(self, action: Action) -> bool:
         held = self.mind.state.live.get(action.action)

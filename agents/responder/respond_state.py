@@ -19,6 +19,7 @@ from domain.facts.response import (
     UNSURE,
     Action,
     ActionFailed,
+    ActionRetried,
     ActionStarted,
     ActionSucceeded,
     ActionUndone,
@@ -45,6 +46,7 @@ ResponseEvent: TypeAlias = (
     | ResponseExpired
     | UndoRequested
     | ActionStarted
+    | ActionRetried
     | ActionSucceeded
     | ActionFailed
     | ActionVerified
@@ -58,6 +60,7 @@ RESPONSE_FACTS: Final = (
     ResponseExpired,
     UndoRequested,
     ActionStarted,
+    ActionRetried,
     ActionSucceeded,
     ActionFailed,
     ActionVerified,
@@ -70,7 +73,7 @@ CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
 REMEMBERED: Final = 20_000
 """Threats, incidents and levels of proposals that are kept at most; the oldest are forgotten first."""
 
-ActionEvent: TypeAlias = ActionStarted | ActionSucceeded | ActionFailed | ActionVerified | ActionUndone
+ActionEvent: TypeAlias = ActionStarted | ActionRetried | ActionSucceeded | ActionFailed | ActionVerified | ActionUndone
 Hold: TypeAlias = tuple[str, str, str, str]
 """(actuator, verb, target, owner): what actions share. What creates something of its own (a ticket) shares nothing."""
 
@@ -94,6 +97,7 @@ class Held:
     Attributes:
         tries: failed attempts to carry it out, and to take it back.
         failed_at: when the last attempt failed.
+        under_way: an attempt has begun, and nobody has recorded what came of it.
         touched: something may have been sent to the actuator; as long as it is not, nothing has to be taken back.
         undo: why it is to be taken back, once it is.
     """
@@ -105,6 +109,7 @@ class Held:
     tries: int = 0
     undo_tries: int = 0
     failed_at: Micros = 0
+    under_way: bool = False
     touched: bool = False
     undo: UndoReason | None = None
 
@@ -259,7 +264,7 @@ def _act(state: ResponseState, response: Response, event: ActionEvent, at: Micro
 
 
 def _started(state: ResponseState, held: Held, event: ActionStarted, at: Micros) -> None:
-    held.state, held.expires_at = "started", event.expires_at
+    held.state, held.expires_at, held.under_way = "started", event.expires_at, True
     state.live[event.action] = held
     state.holds.setdefault(hold_of(held.action), {})[event.action] = None
     state.started.append((at, event.target))
@@ -267,9 +272,14 @@ def _started(state: ResponseState, held: Held, event: ActionStarted, at: Micros)
         state.started.popleft()
 
 
+def _retried(_: ResponseState, held: Held, event: ActionRetried, at: Micros) -> None:
+    del event, at
+    held.under_way = True
+
+
 def _succeeded(_: ResponseState, held: Held, event: ActionSucceeded, at: Micros) -> None:
     del event, at
-    held.state, held.touched = "succeeded", True
+    held.state, held.touched, held.under_way = "succeeded", True, False
 
 
 def _verified(_: ResponseState, held: Held, event: ActionVerified, at: Micros) -> None:
@@ -287,6 +297,7 @@ def _failed(_: ResponseState, held: Held, event: ActionFailed, at: Micros) -> No
         held.undo_tries, held.failed_at = event.attempt, at
     else:
         held.tries, held.failed_at = event.attempt, at
+        held.under_way = held.under_way and event.phase == "gate"  # which comes before the first look
         held.touched = held.touched or event.phase in UNSURE
         held.undo = held.undo or ("failure" if event.phase == "gate" else None)
 
@@ -317,6 +328,7 @@ def _never_happened(state: ResponseState, target: str) -> None:
 
 _EVOLVE: Final[dict[type, Callable[[ResponseState, Held, Any, Micros], None]]] = {
     ActionStarted: _started,
+    ActionRetried: _retried,
     ActionSucceeded: _succeeded,
     ActionVerified: _verified,
     ActionFailed: _failed,

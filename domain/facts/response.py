@@ -159,6 +159,17 @@ class ActionStarted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRetried:
+    """A further attempt at an action of which nothing had been sent is about to take effect; recorded before that."""
+
+    kind: ClassVar[str] = "action-retried"
+    decided: ClassVar[bool] = False
+    response: UUID
+    action: UUID
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ActionSucceeded:
     """The actuator took the action; `receipt` is what it answered."""
 

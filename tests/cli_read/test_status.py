@@ -289,3 +289,27 @@ def test_one_stalled_workflow_is_told_as_one(tmp_path):
     prepared(home, drafts(detected("a"), opened("A", "a"), proposed(), stalled()))
     (reason,) = document_of(home, NOON + MINUTE)["reasons"]
     assert reason == "1 workflow is stalled: see `myrmidon workflows list --status stalled`"
+
+
+@pytest.mark.parametrize(
+    ("then", "counts", "line"),
+    [
+        ([], (1, 0), "act    1 response waits for an answer: see `myrmidon responses list --status proposed`"),
+        (["approved", "started", "verified"], (0, 1), "act    1 response in force: see `myrmidon responses list`"),
+    ],
+)
+def test_what_waits_for_an_answer_and_what_is_in_force_is_counted(tmp_path, then, counts, line):
+    home = Home(tmp_path, environ={})
+    prepared(home, drafts(detected("a"), opened("A", "a"), proposed(), *(acted(what) for what in then)))
+    found = document_of(home, NOON + MINUTE)
+    assert (found["health"], found["responses"]) == ("healthy", {"waiting": counts[0], "in_force": counts[1]})
+    assert line in render(found)
+
+
+def test_what_should_have_been_taken_back_is_told_where_no_responder_runs(tmp_path):
+    home = Home(tmp_path, environ={})
+    prepared(home, drafts(detected("a"), opened("A", "a"), proposed(), *ACTED, acted("verified")))
+    (reason,) = document_of(home, NOON + 16 * MINUTE)["reasons"]
+    assert reason.startswith("1 response should have been taken back by now, and no responder is running: start")
+    with take(home.log_location, "agent-responder"):
+        assert document_of(home, NOON + 16 * MINUTE)["reasons"] == []

@@ -353,6 +353,34 @@ def test_a_stop_ends_at_once_what_was_not_sent_yet():
     assert site.agent.mind.state.live == {}
 
 
+def test_after_a_restart_a_failure_that_sent_nothing_is_still_known_to_have_sent_nothing():
+    site = Site()
+    site.wall.broken = {"check", "effect", "undo"}
+    site.incident("a")
+    site.work()
+    site.start()
+    site.mode("observe")
+    site.work()
+    assert [fact.reason for fact in site.all("action-undone")] == ["stop"]
+    assert site.wall.count("undo") == site.wall.count("effect") == 0
+
+
+def test_a_further_attempt_is_recorded_before_it_is_made_so_that_a_kill_in_it_leaves_a_doubt():
+    site = Site()
+    site.wall.broken = {"check"}
+    site.incident("a")
+    site.work()
+    site.wall.broken = set()
+    site.agent._outbox.offer = lambda *_, **__: True  # the process dies after the record, before the effect
+    site.now += 10 * SECOND
+    site.agent.catch_up()
+    assert [fact.attempt for fact in site.all("action-retried")] == [2]
+    site.start()
+    site.work()
+    assert site.wall.calls[1][0] == "effect"
+    assert len(site.all("incident-contained")) == 1
+
+
 def test_after_a_restart_what_cannot_be_looked_at_is_taken_back():
     site = Site()
     site.incident("a")
