@@ -11,6 +11,7 @@ from cli.output import WIDTH, plural, short, when
 from cli.techniques import TECHNIQUES
 from domain.facts.assessment import ThreatAssessed
 from domain.facts.incident import IncidentContained, IncidentEscalated, IncidentReleased
+from domain.facts.response import ActionRetried
 from domain.facts.telemetry import BatchScored
 from domain.journal import Journal, Recorded
 from domain.moments import rfc3339
@@ -140,6 +141,7 @@ SPEAKING: Final = (
 
 SPOKEN: Final[dict[type, Callable[[Any], str]]] = {
     ThreatAssessed: lambda fact: f"risk {fact.risk:.2f} ({fact.level})",
+    ActionRetried: lambda fact: f"attempt {fact.attempt}",
     IncidentEscalated: lambda fact: f"risk {fact.risk:.1f} ({fact.level}); {fact.title}",
     IncidentContained: lambda fact: f"every action of response {short(str(fact.response))} is in force",
     IncidentReleased: lambda fact: f"response {short(str(fact.response))} was taken back ({fact.reason})",

@@ -16,22 +16,13 @@ if TYPE_CHECKING:
 
 StatusOption = Annotated[
     Literal[
-        "proposed",
-        "rejected",
-        "expired",
-        "approved",
-        "in force",
-        "contained",
-        "failing",
-        "undoing",
-        "undone",
-        "refused",
-        "failed",
+        "proposed", "rejected", "expired", "refused", "approved", "starting", "in force", "contained", "failing",
+        "undoing", "undone", "failed",
     ]
     | None,
     typer.Option(help="Only this status."),
-]
-LIVE_STATUS: Final = ("in force", "contained", "failing", "undoing")
+]  # fmt: skip
+LIVE_STATUS: Final = ("starting", "in force", "contained", "failing", "undoing")
 """States of a response that the world may feel."""
 
 Response = Annotated[str, typer.Argument(help="Its id, or how it begins.")]

@@ -117,7 +117,7 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
             "ON i.id = r.incident WHERE r.status IN ('failing', 'undoing', 'failed') ORDER BY r.position"
         )
         standing = ask(
-            "SELECT status, expires_at FROM responses WHERE status IN ('proposed', 'in force', 'contained', 'failing')"
+            "SELECT status, expires_at FROM responses WHERE status IN ('proposed', 'starting', 'in force', 'contained')"
         )
         stalled = ask("SELECT id FROM workflows WHERE status = 'stalled'")
         exceptions = ask(f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}")
@@ -127,14 +127,15 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
     names = [f"agent-{name}" for name in ("detector", "responder")] + [f"feed-{row['name']}" for row in feeds]
     held = holders(home.log_location, names)
     read = [feed for feed in feeds if f"feed-{feed['name']}" in held]
+    tended = "agent-responder" in held
     troubles = [
         *unread(feeds, held),
         *unreadable(feeds),
         *unsound(parts, home),
-        *troubles_of(read, parts, parked, now, silent),
+        *troubles_of(read, parts, parked, now, silent, tended=tended),
         *undelivered(dead),
-        *unsettled(acting, stalled, now, tended="agent-responder" in held),
-        *overdue(standing, now, tended="agent-responder" in held),
+        *unsettled(acting, stalled, now, tended=tended),
+        *overdue(standing, now, tended=tended),
     ]
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],

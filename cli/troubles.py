@@ -23,6 +23,9 @@ RECENT: Final = 7 * 24 * 3600 * SECOND
 KNOWN_HERE: Final = ("response ", "workflows ")
 """How reasons of a region begin that are asked of the views."""
 
+OF_THE_MOMENT: Final = ("actuator ", "channel ")
+"""How those begin that nobody knows any more when no responder is running."""
+
 
 def unread(feeds: list[dict[str, Any]], held: Collection[str]) -> Iterator[tuple[str, str]]:
     """Feeds that were not read to their end and that nobody reads on."""
@@ -64,13 +67,20 @@ def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]
 
 
 def troubles_of(
-    feeds: list[dict[str, Any]], parts: list[dict[str, Any]], parked: list[dict[str, Any]], now: Micros, silent: float
+    feeds: list[dict[str, Any]],
+    parts: list[dict[str, Any]],
+    parked: list[dict[str, Any]],
+    now: Micros,
+    silent: float,
+    *,
+    tended: bool = True,
 ) -> Iterator[tuple[str, str]]:
     """What is not well, and how grave it is."""
     for part in parts:
         detail = json.loads(part["detail"])
         if part["kind"] == "region" and part["state"] != "healthy":
-            reasons = [reason for reason in detail["reasons"] if not reason.startswith(KNOWN_HERE)]
+            stale = KNOWN_HERE if tended else KNOWN_HERE + OF_THE_MOMENT
+            reasons = [reason for reason in detail["reasons"] if not reason.startswith(stale)]
             if reasons or not detail["reasons"]:
                 yield part["state"], f"region {part['name']}: {', '.join(reasons) or part['state']}"
         elif part["kind"] == "follower":

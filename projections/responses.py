@@ -37,9 +37,10 @@ LIVE: Final = frozenset({"started", "succeeded", "in force", "not in force", "fa
 class Response(ViewTable, table=True):
     """A response. Times are microseconds; candidates, success, duration, cost and actions are JSON.
 
-    Status: proposed (waits for an answer), rejected, expired, refused (by the gate), approved, in force, contained (all
-    of its actions are in force and seen), failing (something does not work, and is tried again), undoing (something
-    is to be taken back), undone, failed (given up; what may have been done was taken back).
+    Status: proposed (waits for an answer), rejected, expired, refused (by the gate), approved, starting (nothing has
+    been heard of its effect yet), in force, contained (all of its actions are in force and seen), failing (something
+    does not work, and is tried again), undoing (something is to be taken back), undone, failed (given up; what may have
+    been done was taken back).
     """
 
     __tablename__ = "responses"
@@ -234,7 +235,8 @@ def _drawn(row: Row) -> Row:
             ("undoing" in live or (live and row["status"] == "undoing"), "undoing"),
             (bool(live & {"failing", "not in force"}), "failing"),
             (row["status"] == "contained" and live == {"in force"}, "contained"),
-            (bool(live), "in force"),
+            (bool(live - {"started"}), "in force"),
+            (bool(live), "starting"),
             (True, row["status"]),
         )
         if holds

@@ -275,7 +275,7 @@ ACTED = (acted("approved"), acted("started"))
 def test_what_the_responder_could_not_do_degrades_health_until_it_is_over(tmp_path, then, said):
     home = Home(tmp_path, environ={})
     facts = [done("A", what) if what == "resolved" else acted(what) for what in then]
-    stale = HealthReported(region="local", health="degraded", reasons=("response 12345678: cannot be taken back",))
+    stale = HealthReported(region="local", health="degraded", reasons=("response 12345678: stuck", "actuator x: no"))
     prepared(home, drafts(detected("a"), opened("A", "a"), proposed(), *ACTED, *facts, ("region/local", stale)))
     found = document_of(home, NOON + MINUTE)
     assert found["health"] == ("degraded" if said else "healthy")
