@@ -11,7 +11,8 @@ Rules:
        whose threats have it among theirs, or that calls the same outside peer.
     6. A threat that belongs to several bridges them: the younger are merged into the oldest.
     7. A resolved incident is reopened by its own entity within the reopen window; after that a new one opens.
-    8. An incident whose every threat was judged incorrect is resolved as a false alarm; the last verdict counts.
+    8. An incident whose every threat was judged incorrect is resolved as a false alarm; the last verdict counts. A threat
+       that was judged so opens, joins and moves nothing however it goes on, until another verdict says otherwise.
     9. Decisions fall in the order of the log; what is urgent goes first where things are carried out.
 """
 
@@ -137,6 +138,8 @@ def _take_in(policy: Policy, command: TakeIn, state: State, assets: Assets) -> l
     if held is None or _is_over(policy, held, command.at):
         return []
     events = _weigh(policy, held, state, assets)
+    if held.verdict == "incorrect":
+        return [*events]
     risk = events[0].risk if events else held.weight
     home = state.incident_of(command.threat)
     worked = home is not None and home.status != "resolved"

@@ -105,6 +105,15 @@ def test_an_incident_whose_every_threat_was_incorrect_is_a_false_alarm():
     assert isinstance(event, IncidentResolved)
 
 
+def test_a_threat_that_was_judged_incorrect_moves_nothing_however_it_goes_on_until_it_is_judged_otherwise():
+    first = threat("a", "10.0.0.1", risk=6.0)
+    desk = Desk().given(first)
+    desk.say(first, "incorrect")
+    more = replace(first, risk=9.5, last_seen=first.last_seen + HOUR, new=False)
+    assert desk.take(more) == []
+    assert [type(event) for event in desk.say(more, "correct")] == [IncidentReopened]
+
+
 def test_a_false_alarm_that_is_confirmed_after_all_is_opened_again():
     first = threat("a", "10.0.0.1")
     desk = Desk().given(first)
