@@ -9,7 +9,7 @@ Rules:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -137,3 +137,19 @@ def unpacked(kept: list[Kept]) -> Windows:
     """Kept windows as models read them."""
     vectors = np.frombuffer(b"".join(each.vector for each in kept), "<f4").reshape(len(kept), -1)
     return Windows(vectors.astype(np.float32), [each.letters for each in kept])
+
+
+def turns(keys: Iterable[Hashable]) -> list[list[int]]:
+    """Numbers in turns in which no key stands twice, each key in its order.
+
+    >>> turns("abacab")
+    [[0, 1, 3], [2, 5], [4]]
+    """
+    seen: Counter[Hashable] = Counter()
+    found: list[list[int]] = []
+    for number, key in enumerate(keys):
+        if seen[key] == len(found):
+            found.append([])
+        found[seen[key]].append(number)
+        seen[key] += 1
+    return found

@@ -16,6 +16,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import sqrt
 from statistics import NormalDist, median
 from typing import Final, NamedTuple
@@ -57,5 +58,6 @@ class Null(NamedTuple):
 THEORETICAL: Final = Null(0.0, 1.0)
 
 
+@lru_cache(1 << 16)  # p-values are fractions with few denominators
 def _quantile(p: float) -> float:
     return NORMAL.inv_cdf(min(max(p, CERTAIN), 1.0 - CERTAIN))
