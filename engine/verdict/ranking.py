@@ -33,12 +33,13 @@ class Sheet(NamedTuple):
     Attributes:
         below: of each new row, how many medians are at most its own, its own included.
         shares: of each new row, the p-value of each model; NaN where it abstained.
-        votes: numbers of one block of rows; `above`, `told` and `own` of one row.
+        votes, block: numbers of one block of rows; `above`, `told` and `own` of one row.
     """
 
     below: NDArray[np.int64]
     shares: NDArray[np.float64]
     votes: NDArray[np.int32]
+    block: NDArray[np.float64]
     above: NDArray[np.int64]
     told: NDArray[np.int64]
     own: NDArray[np.float64]
@@ -48,7 +49,7 @@ class Sheet(NamedTuple):
         """For so many new rows and models."""
         counts = np.empty((2, models), np.int64)
         return cls(
-            np.empty(rows, np.int64), np.empty((rows, models)), np.empty(BLOCK, np.int32), counts[0], counts[1],
+            np.empty(rows, np.int64), np.empty((rows, models)), np.empty(BLOCK, np.int32), np.empty((models, BLOCK)), counts[0], counts[1],
             np.empty(models),
         )  # fmt: skip
 
@@ -133,14 +134,34 @@ def by_median(t: Any, place: Any, row: Any, s: Any, share: Any) -> Any:
     for m in range(models):
         size = enter(s.own, size, share[m])
     new = median(s.own, size)
-    for i in range(used):
-        block, at, size = t.blocks[place, i // BLOCK], i % BLOCK, 0
+    for begin in range(0, used, BLOCK):
+        block, rows = t.blocks[place, begin // BLOCK], size_of(used, begin)
         for m in range(models):
-            score = t.known[block, m, at]
-            if not np.isnan(score):
-                size = enter(s.own, size, (t.counts[block, m, at] + (row[m] >= score)) / s.told[m])
-        below += median(s.own, size) <= new
+            known, counts, score, told = t.known[block, m], t.counts[block, m], row[m], s.told[m]
+            for i in range(rows):
+                s.block[m, i] = np.nan if np.isnan(known[i]) else (counts[i] + (score >= known[i])) / told
+        for i in range(rows):
+            below += at_most(s.block[:, i], s.own, new)
     return below
+
+
+@jit
+def at_most(shares: Any, own: Any, bound: Any) -> Any:
+    """Whether the median of p-values (NaN: none) is at most a bound; sorts them only where it must."""
+    told, low, total = 0, 0, 0.0
+    for m in range(len(shares)):
+        share = shares[m]
+        told += not np.isnan(share)
+        low += share <= bound
+        total += 0.0 if np.isnan(share) else share
+    if told % 2:
+        return 2 * low > told
+    if told == 2:
+        return 0.5 * total <= bound
+    size = 0
+    for m in range(len(shares)):
+        size = enter(own, size, shares[m])
+    return median(own, size) <= bound
 
 
 @jit
