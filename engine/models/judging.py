@@ -82,7 +82,8 @@ class Judge:
         found = self.pasts.consensus(places[own], group.scores[own])
         null = Null.of(found.p, self.limits.peers_least)
         level = self.state.tracker.level
-        ps = [telling(null.adjusted(p), level, group.windows[k]) for k, p in zip(own.tolist(), found.p, strict=True)]
+        pairs = zip(own.tolist(), null.all_adjusted(found.p), strict=True)
+        ps = [p if p > 2 * level else telling(p, group.windows[k]) for k, p in pairs]
         self.sensed.scores += ps
         for number, p in enumerate(ps):
             if p <= 2 * level:
@@ -106,7 +107,7 @@ class Judge:
         level = self.state.tracker.level
         judged = strangers if len(known) >= self.limits.min_host_windows else []
         ranked = zip(judged, p_values(scores[judged], known), strict=True)
-        found = [telling(rank, level, group.windows[k]) for k, rank in ranked]
+        found = [rank if rank > 2 * level else telling(rank, group.windows[k]) for k, rank in ranked]
         if judged:
             self.state.tally.add(peers.NAME, len(judged), sum(p <= level for p in found), 0)
         self.sensed.scores += found

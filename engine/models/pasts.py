@@ -70,7 +70,15 @@ class Pasts:
 
     def places(self, keys: Iterable[Key]) -> Places:
         """The places of hosts and profiles; these hosts are the warmest now."""
-        return np.array([self._place(host, profile) for host, profile in keys], np.intp)
+        found, hosts = [], self._hosts
+        for host, profile in keys:
+            held = hosts.pop(host, None)
+            if held is not None and profile in held:
+                hosts[host] = held
+                found.append(held[profile])
+            else:
+                found.append(self._fresh(host, profile, held))
+        return np.array(found, np.intp)
 
     def find(self, host: str) -> dict[str, int]:
         """The places of a host by profile, if it is known."""
@@ -174,18 +182,17 @@ class Pasts:
                 table.put(place, np.frombuffer(rows[at:end], "<f4").reshape(-1, table.width), turn)
                 at = end
 
-    def _place(self, host: str, profile: str) -> int:
-        held = self._hosts.pop(host, None)
+    def _fresh(self, host: str, profile: str, held: dict[str, int] | None) -> int:
+        """A place for a host that has none in this profile; `held` are those that it has, None: it is a new one."""
         if held is None:
             held = {}
             if len(self._hosts) >= self._max_hosts:
                 self._forget(next(iter(self._hosts)))
+        place = self._free.pop() if self._free else self._top
+        self._top = max(self._top, place + 1)
+        self._clear(place)
+        held[profile] = place
         self._hosts[host] = held
-        place = held.get(profile)
-        if place is None:
-            place = held[profile] = self._free.pop() if self._free else self._top
-            self._top = max(self._top, place + 1)
-            self._clear(place)
         return place
 
     def _forget(self, host: str) -> None:

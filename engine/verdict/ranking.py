@@ -47,11 +47,9 @@ class Sheet(NamedTuple):
     @classmethod
     def of(cls, rows: int, models: int) -> Sheet:
         """For so many new rows and models."""
-        counts = np.empty((2, models), np.int64)
-        return cls(
-            np.empty(rows, np.int64), np.empty((rows, models)), np.empty(BLOCK, np.int32), np.empty((models, BLOCK)), counts[0], counts[1],
-            np.empty(models),
-        )  # fmt: skip
+        counts, numbers = np.empty((2, models), np.int64), np.empty((models, BLOCK))
+        answer = np.empty(rows, np.int64), np.empty((rows, models))
+        return cls(*answer, np.empty(BLOCK, np.int32), numbers, counts[0], counts[1], np.empty(models))
 
 
 @jit
