@@ -187,9 +187,14 @@ class AnomalyDetector:
         teller.gone(self._state)
         group = Group(windows, profile, vectors, letters, scores)
         judge = Judge(self._limits, self._state, self._panel, self._pasts, sensed)
-        strangers = [begin + k for k in judge.against_pasts(group.since(begin))] if self._models else []
-        judge.against_peers(group, [*range(begin), *strangers])
-        self._follow(windows[begin:] or windows, profile, sensed)
+        if self._models:
+            strangers, places = judge.against_pasts(group.since(begin))
+            judge.against_peers(group, [*range(begin), *(begin + k for k in strangers)])
+            own = self._pasts.sizes(places).tolist()
+        else:
+            judge.against_peers(group, range(len(windows)))
+            own = [self._warm_up.waiting_of(window.host, profile) for window in windows]
+        self._follow(windows[-1], profile, own, sensed)
 
     def _warm(
         self, windows: list[ClosedWindow], profile: str, vectors: NDArray[np.float32], letters: list[bytes],
@@ -207,17 +212,13 @@ class AnomalyDetector:
         self._adopt(windows[due], sensed)
         return due
 
-    def _follow(self, group: list[ClosedWindow], profile: str, sensed: Sensed) -> None:
-        """How far the warm-up of this profile of working time is, after a group of its windows."""
+    def _follow(self, last: ClosedWindow, profile: str, own: list[int], sensed: Sensed) -> None:
+        """How far the warm-up of this profile of working time is; `own`: windows that each of its hosts has there."""
         progress = self._state.progress.get(profile)
         if progress is not None and progress.learned:
             return
         needed = self._limits.min_host_windows
-        if self._models:
-            own = self._pasts.sizes(self._pasts.places((window.host, profile) for window in group)).tolist()
-        else:
-            own = [self._warm_up.waiting_of(window.host, profile) for window in group]
-        teller = Teller(sensed, group[-1].row, group[-1].at)
+        teller = Teller(sensed, last.row, last.at)
         teller.warming(self._state, profile, max(own), needed, self._limits.peers_least)
         full = sum(count >= needed for count in own)
         if self._models and full:
@@ -237,9 +238,11 @@ class AnomalyDetector:
         self._pasts = Pasts(self._limits, len(self._models))
         waited = unpacked(warm_up.waiting)
         scores = self._scored(*waited)
-        for turn in turns((kept.host, kept.profile) for kept in warm_up.waiting):
-            places = self._pasts.places((warm_up.waiting[k].host, warm_up.waiting[k].profile) for k in turn)
-            self._pasts.learn(places, scores[turn], waited.vectors[turn])
+        for profile in sorted({kept.profile for kept in warm_up.waiting}):
+            own = [k for k, kept in enumerate(warm_up.waiting) if kept.profile == profile]
+            for turn in turns(own, lambda k: warm_up.waiting[k].host):
+                places = self._pasts.places([warm_up.waiting[k].host for k in turn], profile)
+                self._pasts.learn(places, scores[turn], waited.vectors[turn])
         self._warm_up.load(None)
 
     def _trained(self, model: Model, verdicts: int, row: int, at: Micros, sensed: Sensed) -> None:

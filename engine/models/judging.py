@@ -32,6 +32,7 @@ from engine.models.shown import Finding, report, telling
 from engine.models.state import State
 from engine.models.telling import CONSENSUS, Teller
 from engine.models.words import PROFILES
+from engine.rows import Places
 from engine.sensed import Sensed
 from engine.verdict.null import Null
 from engine.verdict.ranks import Found
@@ -74,9 +75,9 @@ class Judge:
     pasts: Pasts
     sensed: Sensed
 
-    def against_pasts(self, group: Group) -> list[int]:
-        """Judge and learn those whose hosts have a past; the numbers of the others, who learn only."""
-        places = self.pasts.places((window.host, group.profile) for window in group.windows)
+    def against_pasts(self, group: Group) -> tuple[list[int], Places]:
+        """Judge and learn those whose hosts have a past; the numbers of the others, who learn only, and all places."""
+        places = self.pasts.places([window.host for window in group.windows], group.profile)
         judged = self.pasts.sizes(places) >= self.limits.min_host_windows
         own = np.flatnonzero(judged)
         found = self.pasts.consensus(places[own], group.scores[own])
@@ -95,7 +96,7 @@ class Judge:
             self._flag(group, k, int(places[k]))
         self.pasts.learn(places[calm], group.scores[calm], group.vectors[calm])
         self._count(found, ps)
-        return np.flatnonzero(~judged).tolist()
+        return np.flatnonzero(~judged).tolist(), places
 
     def against_peers(self, group: Group, strangers: Sequence[int]) -> None:
         """Hold windows of a group against all of it."""

@@ -68,13 +68,13 @@ class Pasts:
         self._alarms: dict[int, Alarm] = {}
         self._accepted: dict[int, dict[str, Accepted]] = {}
 
-    def places(self, keys: Iterable[Key]) -> Places:
-        """The places of hosts and profiles; these hosts are the warmest now."""
-        found, hosts = [], self._hosts
-        for host, profile in keys:
-            held = hosts.pop(host, None)
+    def places(self, hosts: Iterable[str], profile: str) -> Places:
+        """The places of hosts in a profile; these hosts, in this order, are the warmest now."""
+        found, known = [], self._hosts
+        for host in hosts:
+            held = known.pop(host, None)
             if held is not None and profile in held:
-                hosts[host] = held
+                known[host] = held
                 found.append(held[profile])
             else:
                 found.append(self._fresh(host, profile, held))

@@ -9,7 +9,7 @@ Rules:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -139,17 +139,18 @@ def unpacked(kept: list[Kept]) -> Windows:
     return Windows(vectors.astype(np.float32), [each.letters for each in kept])
 
 
-def turns(keys: Iterable[Hashable]) -> list[list[int]]:
-    """Numbers in turns in which no key stands twice, each key in its order.
+def turns(numbers: Iterable[int], key: Callable[[int], str]) -> list[list[int]]:
+    """Numbers in turns in which no key stands twice, each key's in their order.
 
-    >>> turns("abacab")
+    >>> turns(range(6), "abacab".__getitem__)
     [[0, 1, 3], [2, 5], [4]]
     """
-    seen: Counter[Hashable] = Counter()
+    seen: Counter[str] = Counter()
     found: list[list[int]] = []
-    for number, key in enumerate(keys):
-        if seen[key] == len(found):
+    for number in numbers:
+        own = key(number)
+        if seen[own] == len(found):
             found.append([])
-        found[seen[key]].append(number)
-        seen[key] += 1
+        found[seen[own]].append(number)
+        seen[own] += 1
     return found

@@ -72,7 +72,7 @@ def rows(table) -> list[bytes]:
 def test_a_baseline_is_as_it_was_when_verdicts_are_taken_back(learned, confidence, seed, order):
     draw = np.random.default_rng(seed)
     pasts = Pasts(AnomalyLimits(calibration_windows=40, explain_windows=8), 3)
-    places = pasts.places([("10.0.0.1", "day")])
+    places = pasts.places(["10.0.0.1"], "day")
     [place] = places
     for row in draw.normal(size=(learned, 1, 3)):
         pasts.learn(places, row, draw.normal(size=(1, len(FEATURES))))
