@@ -5,7 +5,7 @@ Rules:
        beside the work. The models are adopted when the first host has a past of its own to be held against (or
        `waiting_windows` wait to be scored), so that the row at which they are adopted depends on the rows alone. The
        warm-up's begin and end are notices.
-    2. A host has a baseline in each profile of working time (`profiles`), see `past`. It is judged there from
+    2. A host has a baseline in each profile of working time (`profiles`), see `pasts`. It is judged there from
        `min_host_windows` scores on: every model gives a p-value among them, their consensus, against the empirical null
        of the hosts judged together (`engine.verdict.null`), is p, and p at or below the level is a vote. The level is
        the configured rate, tracked by verdicts (`engine.verdict.tracker`).
@@ -236,14 +236,19 @@ class AnomalyDetector:
             self._trained(model, 0, window.row, window.at, sensed)
         Teller(sensed, window.row, window.at).warmed(self._state, ALL_HOSTS, samples, hosts, self.version)
         self._pasts = Pasts(self._limits, len(self._models))
-        waited = unpacked(warm_up.waiting)
-        scores = self._scored(*waited)
-        for profile in sorted({kept.profile for kept in warm_up.waiting}):
-            own = [k for k, kept in enumerate(warm_up.waiting) if kept.profile == profile]
-            for turn in turns(own, lambda k: warm_up.waiting[k].host):
-                places = self._pasts.places([warm_up.waiting[k].host for k in turn], profile)
-                self._pasts.learn(places, scores[turn], waited.vectors[turn])
+        if warm_up.waiting:
+            self._learn_waiting(warm_up.waiting)
         self._warm_up.load(None)
+
+    def _learn_waiting(self, waiting: list[Kept]) -> None:
+        """Learn what waited for the models: of each host one window after the other."""
+        waited = unpacked(waiting)
+        scores = self._scored(*waited)
+        for profile in sorted({kept.profile for kept in waiting}):
+            own = [k for k, kept in enumerate(waiting) if kept.profile == profile]
+            for turn in turns(own, lambda k: waiting[k].host):
+                places = self._pasts.places([waiting[k].host for k in turn], profile)
+                self._pasts.learn(places, scores[turn], waited.vectors[turn])
 
     def _trained(self, model: Model, verdicts: int, row: int, at: Micros, sensed: Sensed) -> None:
         sensed.blobs.append(model.dump())
