@@ -12,7 +12,7 @@ Rules:
     6. A threat that belongs to several bridges them: the younger are merged into the oldest.
     7. A resolved incident is reopened by its own entity within the reopen window; after that a new one opens.
     8. An incident whose every threat was judged incorrect is resolved as a false alarm; the last verdict counts. A
-       threat that was judged so opens, joins and moves nothing however it goes on, until another verdict says otherwise.
+       threat that was judged so opens, joins and moves nothing, until another verdict says otherwise.
     9. Decisions fall in the order of the log; what is urgent goes first where things are carried out.
 """
 
