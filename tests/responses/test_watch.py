@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
+from adapters.log import open_log
 from adapters.own import own_infrastructure
 from adapters.playbooks import load_playbooks
 from adapters.views import Views
@@ -16,6 +17,9 @@ from agents.region.decide import Observe, decide
 from agents.responder.ports import ActuatorError
 from agents.responder.respond_state import Suspect
 from config.actuators import PlaybookSettings
+from config.home import Home
+from config.response import ResponseSettings
+from config.settings import Settings
 from domain.facts.assessment import ThreatSuppressed
 from domain.facts.incident import IncidentContained, IncidentResolved
 from domain.facts.response import ActionUndone, ResponseExpired
@@ -23,6 +27,7 @@ from domain.facts.threat import ThreatContinued, VerdictGiven
 from domain.gate import GatePolicy, admit
 from domain.values import HOUR, MINUTE, SECOND
 from scheduler.choosing import Selector
+from scheduler.crew import crew
 from scheduler.probes import Probes
 from scheduler.stalls import StallWatch
 from tests.projections.story import assessed, continued, proposed, uid
@@ -279,6 +284,20 @@ def test_an_actuator_that_cannot_work_is_told_at_the_start_and_no_more_when_it_w
     while probes.faults() and time.monotonic() < until:
         time.sleep(0.01)
     assert (probes.faults(), len(said)) == ([], 1)
+
+
+@pytest.mark.parametrize(("mode", "live", "told"), [("act", True, 1), ("observe", True, 0), ("act", False, 0)])
+def test_a_run_asks_the_actuators_and_a_command_or_who_only_observes_does_not(tmp_path, mode, live, told):
+    gone = {"firewall": {"type": "nftables", "program": "nft-that-is-not-there"}}
+    settings = Settings(response=ResponseSettings(mode=mode), actuators=gone)
+    said: list[str] = []
+    with ExitStack() as stack:
+        log = open_log("memory:", lambda: T0)
+        stack.callback(log.close)
+        agents = crew(log, settings, Home(tmp_path, environ={}), stack, lambda: T0, warn=said.append, live=live)
+        faults = [fault for agent in agents for fault in agent.faults()]
+    assert len(said) == len(faults) == told
+    assert all("actuator firewall does not work: firewall: nft-that-is-not-there is not there" in line for line in said)
 
 
 def outcome(
