@@ -17,7 +17,7 @@ from uuid import UUID
 
 from agents.responder import respond
 from agents.responder.due import Task, tasks
-from agents.responder.respond_commands import Expire, Report
+from agents.responder.respond_commands import Begin, Expire, Report
 from agents.responder.respond_policy import ResponsePolicy
 from domain.facts.response import Action, ActionRetried
 from domain.gate import last_look
@@ -74,6 +74,7 @@ class Responses:
         appended = self._following.catch_up()
         appended += self._collect()
         appended += self._expire()
+        appended += self._begin()
         self._hand_out()
         return appended
 
@@ -128,6 +129,20 @@ class Responses:
                 mind.absorb(each)
             drafts += [draft, *further]
         self._journal.append(drafts)
+        return len(drafts)
+
+    def _begin(self) -> int:
+        """Begin what was approved and had no room until now."""
+        mind, drafts = self.mind, []
+        for response in [each for each in mind.state.responses.values() if each.status == "approved"]:
+            begin = Begin(response=response.proposed.response)
+            for draft in mind.follow_up(
+                begin.response, respond.decide(self._policy, begin, mind.state, self._world.around())
+            ):
+                mind.absorb(draft)
+                drafts.append(draft)
+        if drafts:
+            self._journal.append(drafts)
         return len(drafts)
 
     def _expire(self) -> int:

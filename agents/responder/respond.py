@@ -3,7 +3,8 @@
 Rules:
     1. One response an incident, threat and level: its id is derived from the three, its actions' ids from it.
     2. What the gate refuses for every action is rejected at once; what it asks for waits for a person; the rest begins.
-    3. No answer in time is no action. An answer after that comes too late.
+    3. No answer in time is no action. An answer after that comes too late. What was approved and finds no room (blast
+       radius, rate) waits as long for it, and is then refused.
     4. An action is begun by a fact (`action-started`) that is recorded before its effect.
     5. What is to be done in the world follows from the state alone (`due.py`): a restart goes on where it stood.
     6. An action whose carrying out failed too often is taken back: nobody knows how far it went.
@@ -11,7 +12,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 from uuid import UUID, uuid5
@@ -223,13 +224,22 @@ def _answer(
     if isinstance(command, Reject):
         return [ResponseRejected(response=command.response, reason=command.reason)]
     rulings = [ruling for _, ruling in _rulings(policy, state, replace(waiting, consent=True), around)]
-    if rulings and all(ruling.outcome == "refuse" and ruling.check in PASSING for ruling in rulings):
+    if _no_room(rulings):
         name, until = str(command.response)[:8], rfc3339(waiting.proposed_at + policy.approval_timeout)
         raise NotPossible(
             f"response {name} cannot begin now ({rulings[0].check}: {rulings[0].reason}): it goes on waiting until "
             f"{until}; approve it again when other actions have ended, or undo one: `myrmidon responses list`"
         )
     return [ResponseApproved(response=command.response, reason=command.reason)]
+
+
+def _no_room(rulings: Sequence[Ruling]) -> bool:
+    """Whether all of a response is refused, by what passes by itself: it can wait."""
+    return bool(rulings) and all(ruling.outcome == "refuse" and ruling.check in PASSING for ruling in rulings)
+
+
+def _too_late(policy: ResponsePolicy, response: Response, now: Micros) -> bool:
+    return now - response.proposed_at >= policy.approval_timeout
 
 
 def _waiting(state: ResponseState, response: UUID) -> Response:
@@ -261,7 +271,10 @@ def _begin(
     if response is None or response.status != "approved" or response.begun:
         return []
     events: list[ResponseEvent] = []
-    for action, ruling in _rulings(policy, state, response, around):
+    rulings = list(_rulings(policy, state, response, around))
+    if _no_room([ruling for _, ruling in rulings]) and not _too_late(policy, response, around.now):
+        return []
+    for action, ruling in rulings:
         if ruling.outcome == "allow":
             events.append(
                 ActionStarted(
@@ -301,7 +314,7 @@ def _expire(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[R
     return [
         ResponseExpired(response=response.proposed.response)
         for response in state.responses.values()
-        if response.status == "proposed" and now - response.proposed_at >= policy.approval_timeout
+        if response.status == "proposed" and _too_late(policy, response, now)
     ]
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from agents.responder.playbook import Playbook
 from agents.responder.ports import ActuatorError, NotSent
 from agents.responder.respond_policy import ResponsePolicy
 from domain.facts.incident import IncidentMerged, IncidentResolved
@@ -110,6 +111,41 @@ def test_in_suggest_nothing_happens_until_an_operator_approves():
     assert site.wall.calls == []
     site.approve(site.responses()[0])
     assert "incident-contained" in kinds(site.work())
+
+
+def test_what_was_approved_and_finds_no_room_waits_for_it():
+    site = Site(gate(mode="suggest", max_targets=1))
+    site.incident("a")
+    site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
+    site.work()
+    first, second = site.responses()
+    site.approve(first)
+    site.approve(second)
+    site.work()
+    assert set(site.wall.blocked) == {"203.0.113.9/32"}
+    assert site.all("action-failed") == []
+    site.start()
+    site.undo(first)
+    site.work()
+    site.work()
+    assert set(site.wall.blocked) == {"203.0.113.20/32"}
+
+
+def test_what_was_approved_and_finds_no_room_in_time_is_refused():
+    site = Site(gate(mode="suggest", max_targets=1), long(2 * HOUR))
+    site.incident("a")
+    site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
+    site.work()
+    for response in site.responses():
+        site.approve(response)
+    site.work()
+    [refused] = site.later(HOUR)
+    assert (refused.response, refused.phase) == (site.responses()[1], "gate")
+    assert refused.error.startswith("blast-radius")
+
+
+def long(ttl: int) -> Playbook:
+    return replace(BLOCK, steps=tuple(replace(step, ttl=ttl) for step in BLOCK.steps))
 
 
 def test_an_answer_that_does_not_come_means_no_action():
