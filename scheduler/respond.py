@@ -134,11 +134,10 @@ class Responses:
     def _begin(self) -> int:
         """Begin what was approved and had no room until now."""
         mind, drafts = self.mind, []
-        for response in [each for each in mind.state.responses.values() if each.status == "approved"]:
-            begin = Begin(response=response.proposed.response)
-            for draft in mind.follow_up(
-                begin.response, respond.decide(self._policy, begin, mind.state, self._world.around())
-            ):
+        for each in [each for each in mind.state.responses.values() if each.status == "approved" and not each.begun]:
+            begin = Begin(response=each.proposed.response)
+            events = respond.decide(self._policy, begin, mind.state, self._world.around())
+            for draft in mind.follow_up(begin.response, events):
                 mind.absorb(draft)
                 drafts.append(draft)
         if drafts:
