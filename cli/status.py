@@ -96,6 +96,24 @@ def cut(home: Home, position: int) -> str:
     )
 
 
+def _questions(now: Micros) -> dict[str, str]:
+    """What is asked of the live views, by name."""
+    return {
+        "feeds": "SELECT * FROM feeds ORDER BY name",
+        "parts": "SELECT * FROM health ORDER BY part",
+        "parked": "SELECT * FROM parked ORDER BY position",
+        "progress": "SELECT position FROM progress",
+        "dead": f"SELECT channel, count(*) AS letters, sum(CASE WHEN updated_at > {now - RECENT:d} THEN 1 ELSE 0 END) "
+        "AS recent FROM alerts WHERE state = 'dead' GROUP BY channel ORDER BY channel",
+        "acting": "SELECT r.id, r.status, r.actions, r.updated_at, i.status AS incident FROM responses r "
+        "JOIN incidents i ON i.id = r.incident WHERE r.status IN ('failing', 'undoing', 'failed') ORDER BY r.position",
+        "standing": "SELECT status, expires_at FROM responses WHERE status IN ('proposed', 'starting', 'in force', "
+        "'contained')",
+        "stalled": "SELECT id FROM workflows WHERE status = 'stalled'",
+        "exceptions": f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}",
+    }
+
+
 def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
     """Fill the document from the tables of log and views, and from the leases."""
     from adapters.lease import holders
@@ -104,47 +122,21 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         tracked = ask("SELECT application_name AS name, notification_id AS position FROM tracking ORDER BY 1")
         cursors = ask("SELECT feed, body FROM cursors")
     with asking_views(home) as ask:
-        feeds = ask("SELECT * FROM feeds ORDER BY name")
-        parts = ask("SELECT * FROM health ORDER BY part")
-        parked = ask("SELECT * FROM parked ORDER BY position")
-        progress = ask("SELECT position FROM progress")
-        dead = ask(
-            f"SELECT channel, count(*) AS letters, sum(CASE WHEN updated_at > {now - RECENT:d} THEN 1 ELSE 0 END) "
-            "AS recent FROM alerts WHERE state = 'dead' GROUP BY channel ORDER BY channel"
-        )
-        acting = ask(
-            "SELECT r.id, r.status, r.actions, r.updated_at, i.status AS incident FROM responses r JOIN incidents i "
-            "ON i.id = r.incident WHERE r.status IN ('failing', 'undoing', 'failed') ORDER BY r.position"
-        )
-        standing = ask(
-            "SELECT status, expires_at FROM responses WHERE status IN ('proposed', 'starting', 'in force', 'contained')"
-        )
-        stalled = ask("SELECT id FROM workflows WHERE status = 'stalled'")
-        exceptions = ask(f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}")
+        found = {name: ask(question) for name, question in _questions(now).items()}
+    feeds, parts, standing = found["feeds"], found["parts"], found["standing"]
     totals = {row["feed"]: totals_of(bytes(row["body"])) for row in cursors}
-    silent = float(home.table("run").get("silent_after", SILENT_AFTER)) * SECOND
     followers = [row for row in tracked if not row["name"].startswith("__")]
     names = [f"agent-{name}" for name in ("detector", "responder")] + [f"feed-{row['name']}" for row in feeds]
     held = holders(home.log_location, names)
-    read = [feed for feed in feeds if f"feed-{feed['name']}" in held]
-    tended = "agent-responder" in held
-    troubles = [
-        *unread(feeds, held),
-        *unreadable(feeds),
-        *unsound(parts, home),
-        *troubles_of(read, parts, parked, now, silent, tended=tended),
-        *undelivered(dead),
-        *unsettled(acting, stalled, now, tended=tended),
-        *overdue(standing, now, tended=tended),
-    ]
+    troubles = list(_troubles(found, home, held, now))
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
         "jobs": [part_of(row) for row in parts if row["kind"] == "job"],
         "baselines": [baseline_of(row) for row in parts if row["kind"] == "baseline"],
         "evicted": {row["name"]: json.loads(row["detail"]) for row in parts if row["kind"] == "evicted"},
-        "agents": agents_of(end, followers, progress, held, has_parked=bool(parked)),
-        "exceptions": len(exceptions),
-        "dead_letters": sum(row["letters"] for row in dead),
+        "agents": agents_of(end, followers, found["progress"], held, has_parked=bool(found["parked"])),
+        "exceptions": len(found["exceptions"]),
+        "dead_letters": sum(row["letters"] for row in found["dead"]),
         "responses": {
             "waiting": sum(row["status"] == "proposed" for row in standing),
             "in_force": sum(row["status"] != "proposed" for row in standing),
@@ -152,6 +144,23 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
         "reasons": [reason for _, reason in troubles],
     }
+
+
+def _troubles(
+    found: dict[str, list[dict[str, Any]]], home: Home, held: Collection[str], now: Micros
+) -> Iterator[tuple[str, str]]:
+    """What is not well, from the answers of the views."""
+    feeds = found["feeds"]
+    silent = float(home.table("run").get("silent_after", SILENT_AFTER)) * SECOND
+    read = [feed for feed in feeds if f"feed-{feed['name']}" in held]
+    tended = "agent-responder" in held
+    yield from unread(feeds, held)
+    yield from unreadable(feeds)
+    yield from unsound(found["parts"], home)
+    yield from troubles_of(read, found["parts"], found["parked"], now, silent, tended=tended)
+    yield from undelivered(found["dead"])
+    yield from unsettled(found["acting"], found["stalled"], now, tended=tended)
+    yield from overdue(found["standing"], now, tended=tended)
 
 
 def agents_of(

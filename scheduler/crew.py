@@ -77,24 +77,10 @@ def crew(
         warn: told what an operator should know of responses.
         live: this is a run, not a command: the actuators are asked whether they work.
     """
-    assets = settings.assets.assets()
-    local_networks = tuple(settings.thresholds.local_networks)
-    actuators, playbooks = build_actuators(settings.actuators, home.path), load_playbooks(settings.playbooks)
-    probes = Probes(actuators if live and settings.response.mode != "observe" else {}, warn)
-    probes.begin()
-    world = World(
-        actuators=actuators,
-        chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators), local_networks),
-        classify=classes(assets, local_networks),
-        now=now,
-        hosts=settings.response.hosts,
-        rehearsed=frozenset(name for name, of in bound(settings.actuators).items() if of.get("type") == "dry-run"),
-        warn=once(warn),
-        faults=probes.faults,
-    )
+    world = _world(settings, home, now, warn, live=live)
     responses = Responses(journal, response_policy(settings, warn), world)
     stack.callback(responses.close)
-    made: list[Agent] = [intake(journal, settings.responder, assets), responses]
+    made: list[Agent] = [intake(journal, settings.responder, settings.assets.assets()), responses]
     if alerts is not None and settings.alerts.channels:
         for doubt in doubts(settings.alerts):
             alerts(f"alerts: {doubt}")
@@ -103,6 +89,26 @@ def crew(
         stack.callback(delivery.close)
         made.append(delivery)
     return made
+
+
+def _world(
+    settings: Settings, home: Home, now: Callable[[], Micros], warn: Callable[[str], None], *, live: bool
+) -> World:
+    """What the responder needs beside the log, as the settings say."""
+    local_networks = tuple(settings.thresholds.local_networks)
+    actuators, playbooks = build_actuators(settings.actuators, home.path), load_playbooks(settings.playbooks)
+    probes = Probes(actuators if live and settings.response.mode != "observe" else {}, warn)
+    probes.begin()
+    return World(
+        actuators=actuators,
+        chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators), local_networks),
+        classify=classes(settings.assets.assets(), local_networks),
+        now=now,
+        hosts=settings.response.hosts,
+        rehearsed=frozenset(name for name, of in bound(settings.actuators).items() if of.get("type") == "dry-run"),
+        warn=once(warn),
+        faults=probes.faults,
+    )
 
 
 def once(warn: Callable[[str], None]) -> Callable[[str, str], None]:
