@@ -21,7 +21,7 @@ from uuid import UUID
 from adapters.collector import collector_paused
 from adapters.log.chain import EMPTY, Row, Tail, seal
 from adapters.log.plan import Content, Heads, Known, Plan, check_expected, content_of, plan
-from adapters.log.reading import recorded_all
+from adapters.log.reading import Shown, recorded_all
 from adapters.log.watch import Watch
 from domain.journal import (
     Conflict,
@@ -96,13 +96,13 @@ class ChainedLog(ABC):
         """The end and all rows in order, as of one moment."""
 
     @abstractmethod
-    def _rows(self, after: int, limit: int, upto: int | None) -> Iterable[Row]: ...
+    def _rows(self, after: int, limit: int, upto: int | None) -> Iterable[Shown]: ...
 
     @abstractmethod
-    def _rows_of(self, stream: str, after: int) -> Iterable[Row]: ...
+    def _rows_of(self, stream: str, after: int) -> Iterable[Shown]: ...
 
     @abstractmethod
-    def _row(self, event_id: bytes) -> Row | None: ...
+    def _row(self, event_id: bytes) -> Shown | None: ...
 
     @abstractmethod
     def _tail(self) -> Tail: ...
