@@ -29,7 +29,9 @@ from projections.view import (
     at_least,
     facts_of,
     holds,
+    key_of,
     known,
+    named_by,
     plain,
     value_of,
 )
@@ -74,12 +76,12 @@ class Alert(ViewTable, table=True):
 
 def _row(fact: AlertRouted | AlertEscalated | AlertSuppressed, recorded: Recorded, state: str) -> Row:
     return {
-        "id": str(fact.alert),
+        "id": key_of(fact.alert),
         "state": state,
         "channel": plain(fact.channel),
         "route": plain(fact.route),
         "trigger": "",
-        "incident": str(fact.incident),
+        "incident": key_of(fact.incident),
         "level": fact.level,
         "risk": float(fact.risk),
         "title": plain(fact.title),
@@ -120,13 +122,13 @@ def _escalated(rows: Rows, fact: AlertEscalated, recorded: Recorded) -> Iterable
         "entities": fact.entities,
         "kinds": fact.kinds,
     }
-    before = rows.get(str(fact.after))
+    before = rows.get(key_of(fact.after))
     if before is not None:
-        yield {**before, "escalated_to": [*value_of(before, "escalated_to"), str(fact.alert)]}
+        yield {**before, "escalated_to": [*value_of(before, "escalated_to"), key_of(fact.alert)]}
 
 
 def _suppressed(rows: Rows, fact: AlertSuppressed, recorded: Recorded) -> Iterable[Row]:
-    row = rows.get(str(fact.alert))
+    row = rows.get(key_of(fact.alert))
     if row is None:
         yield {**_row(fact, recorded, "suppressed"), "reason": fact.reason}
     elif row["state"] != "delivered":
@@ -178,7 +180,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"entities", "kinds", "escalated_to"}),
-    named_by=("alert", "after"),
+    reads=named_by("alert", "after"),
     opens=frozenset({"alert-routed"}),
 )
 

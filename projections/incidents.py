@@ -37,9 +37,10 @@ from projections.view import (
     at_least,
     facts_of,
     holds,
-    ids,
     joined,
+    key_of,
     known,
+    named_by,
     plain,
     value_of,
 )
@@ -76,7 +77,7 @@ class Incident(ViewTable, table=True):
 
 def _opened(_: Rows, fact: IncidentOpened, recorded: Recorded) -> Iterable[Row]:
     yield {
-        "id": str(fact.incident),
+        "id": key_of(fact.incident),
         "status": "open",
         "level": fact.level,
         "risk": float(fact.risk),
@@ -89,7 +90,7 @@ def _opened(_: Rows, fact: IncidentOpened, recorded: Recorded) -> Iterable[Row]:
         "more_entities": 0,
         "more_threats": 0,
         "entities": fact.entities,
-        "threats": ids(fact.threat),
+        "threats": [key_of(fact.threat)],
         "notes": [],
         "timeline": [_entry(recorded, fact.title)],
     }
@@ -99,7 +100,7 @@ def _linked(rows: Rows, fact: ThreatLinked, recorded: Recorded) -> Iterable[Row]
     row = known(rows, fact.incident, "incident")
     yield {
         **_went_on(row, recorded, f"{fact.reason}: {fact.title}"),
-        **_listed(row, "threats", str(fact.threat)),
+        **_listed(row, "threats", key_of(fact.threat)),
         **_listed(row, "entities", fact.entity),
         "title": plain(fact.title) if fact.risk > row["risk"] else row["title"],
         "level": fact.level,
@@ -109,7 +110,7 @@ def _linked(rows: Rows, fact: ThreatLinked, recorded: Recorded) -> Iterable[Row]
 
 def _merged(rows: Rows, fact: IncidentMerged, recorded: Recorded) -> Iterable[Row]:
     row, older = known(rows, fact.incident, "incident"), known(rows, fact.into, "incident")
-    yield {**_went_on(row, recorded, f"into {fact.into}"), "status": "merged", "merged_into": str(fact.into)}
+    yield {**_went_on(row, recorded, f"into {fact.into}"), "status": "merged", "merged_into": key_of(fact.into)}
     yield {
         **_went_on(older, recorded, f"took in {fact.incident}"),
         **_listed(older, "threats", *value_of(row, "threats")),
@@ -139,7 +140,7 @@ def _resolved(rows: Rows, fact: IncidentResolved, recorded: Recorded) -> Iterabl
 
 def _reopened(rows: Rows, fact: IncidentReopened, recorded: Recorded) -> Iterable[Row]:
     row = _went_on(known(rows, fact.incident, "incident"), recorded, f"by threat {fact.threat}")
-    yield {**row, "status": "open", "resolution": None, **_listed(row, "threats", str(fact.threat))}
+    yield {**row, "status": "open", "resolution": None, **_listed(row, "threats", key_of(fact.threat))}
 
 
 def _noted(rows: Rows, fact: NoteAdded, recorded: Recorded) -> Iterable[Row]:
@@ -197,7 +198,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"entities", "threats", "notes", "timeline"}),
-    named_by=("incident", "into"),
+    reads=named_by("incident", "into"),
     opens=frozenset({"incident-opened"}),
     later={"more_entities": 0, "more_threats": 0},
 )

@@ -18,7 +18,21 @@ from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros, Verdict
-from projections.view import Handler, Row, Rows, View, ViewTable, at_least, facts_of, holds, known, plain, value_of
+from projections.view import (
+    Handler,
+    Row,
+    Rows,
+    View,
+    ViewTable,
+    at_least,
+    facts_of,
+    holds,
+    key_of,
+    known,
+    named_by,
+    plain,
+    value_of,
+)
 
 STATUS: Final[dict[Verdict, str]] = {"correct": "confirmed", "incorrect": "dismissed", "partial": "open"}
 """Status of a threat after its last verdict; before the first it is `open`, `merged` or `suppressed`."""
@@ -70,7 +84,7 @@ class Threat(ViewTable, table=True):
 def _detected(_: Rows, fact: ThreatDetected, recorded: Recorded) -> Iterable[Row]:
     yield {
         **_totals(fact),
-        "id": str(fact.threat),
+        "id": key_of(fact.threat),
         "feed": fact.feed,
         "status": "open",
         "detected_at": fact.detected_at,
@@ -133,7 +147,7 @@ def _judged(rows: Rows, fact: VerdictGiven, recorded: Recorded) -> Iterable[Row]
 def _belongs(rows: Rows, fact: IncidentOpened | ThreatLinked | IncidentReopened, _: Recorded) -> Iterable[Row]:
     row = known(rows, fact.threat, "threat")
     ended = {"status": "open", "suppression": None} if row["status"] == "suppressed" else {}
-    yield {**row, **ended, "incident": str(fact.incident)}
+    yield {**row, **ended, "incident": key_of(fact.incident)}
 
 
 def _assessed(rows: Rows, fact: ThreatAssessed, _: Recorded) -> Iterable[Row]:
@@ -144,14 +158,14 @@ def _assessed(rows: Rows, fact: ThreatAssessed, _: Recorded) -> Iterable[Row]:
 def _merged(rows: Rows, fact: ThreatMerged, _: Recorded) -> Iterable[Row]:
     row, other = known(rows, fact.threat, "threat"), known(rows, fact.into, "threat")
     status = "merged" if row["status"] == "open" else row["status"]
-    yield {**row, "status": status, "merged_into": str(fact.into)}
+    yield {**row, "status": status, "merged_into": key_of(fact.into)}
     yield {**other, "duplicates": fact.count}
 
 
 def _suppressed(rows: Rows, fact: ThreatSuppressed, _: Recorded) -> Iterable[Row]:
     row = known(rows, fact.threat, "threat")
     status = "suppressed" if row["status"] in {"open", "merged"} else row["status"]
-    yield {**row, "status": status, "suppression": str(fact.suppression)}
+    yield {**row, "status": status, "suppression": key_of(fact.suppression)}
 
 
 ON: Final[dict[str, Handler]] = {
@@ -186,7 +200,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"peers", "techniques", "rules", "votes", "features", "flows", "verdicts", "contributions"}),
-    named_by=("threat", "into"),
+    reads=named_by("threat", "into"),
     opens=frozenset({"threat-detected"}),
     later={"merged_into": None, "duplicates": 0, "suppression": None, "contributions": "[]"},
 )
