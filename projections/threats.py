@@ -49,7 +49,7 @@ class Threat(ViewTable, table=True):
 
     id: str = Field(primary_key=True)
     feed: str
-    entity: str = Field(index=True)
+    entity: str
     kind: str
     title: str
     status: str

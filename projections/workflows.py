@@ -82,7 +82,7 @@ class Workflow(ViewTable, table=True):
     incident: str | None = Field(index=True)
     started_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)
-    moved_at: int = Field(sa_type=BigInteger, index=True)
+    moved_at: int = Field(sa_type=BigInteger)
     ended_at: int | None = Field(sa_type=BigInteger)
     position: int = Field(sa_type=BigInteger)
     errors: int = Field(sa_type=BigInteger)
