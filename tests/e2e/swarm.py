@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PROGRAM = [sys.executable, "-c", "from cli.main import run_program; run_program()"]
+PROGRAM = [sys.executable, "-c", "from cli.start import run_program; run_program()"]
 
 
 @dataclass(frozen=True)
