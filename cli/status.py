@@ -84,16 +84,12 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
 
 def cut(home: Home, position: int) -> str:
     """What a log that ends before the home's newest checkpoint is told as; empty when it does not, or there is none."""
-    file = home.path / "checkpoints" / "latest.json"
-    try:
-        signed = int(json.loads(file.read_bytes())["position"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-    if position >= signed:
+    signed = home.signed().get("position")
+    if not isinstance(signed, int) or position >= signed:
         return ""
     return (
         f"the log ends at position {position:,}, its checkpoint was signed at {signed:,}: its tail was cut; keep it as "
-        f"it is and run `myrmidon audit verify --checkpoint {file}`"
+        f"it is and run `myrmidon audit verify --checkpoint {home.checkpoint}`"
     )
 
 

@@ -261,9 +261,8 @@ def _jobs(
     )
 
     def checkpoint() -> str:
-        file = parts.home.path / "checkpoints" / "latest.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        made = write_checkpoint(parts.journal, file, parts.home.keys / "checkpoint.key", now)
+        parts.home.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        made = write_checkpoint(parts.journal, parts.home.checkpoint, parts.home.signing_key, now)
         return f"position {made.position}"
 
     return [
