@@ -62,6 +62,13 @@ class Home:
                 return self._environ[name]
         return str(self.table("log").get("dsn", ""))
 
+    def has_settings(self) -> bool:
+        """Whether anything is set, beside where the log is: then it may be wrong."""
+        return self.config_file is not None or any(
+            name.upper().startswith("MYRMIDON_") and "__" in name and name.upper() not in DSN_VARIABLES
+            for name in self._environ
+        )
+
     def table(self, name: str) -> dict[str, Any]:
         """A table of the settings file as it stands there, unchecked.
 

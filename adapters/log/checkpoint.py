@@ -124,8 +124,8 @@ def _compare(found: Verification, mark: Fingerprint | None, told: dict[str, Any]
     if (mark.head, mark.digest, mark.events) == (told["head"], told["digest"], told["events"]):
         return found
     reason = (
-        f"the hash at position {position:,} is not the one that was {signed}: a fact at or before it was edited since and "
-        "all hashes after it were computed anew; an older checkpoint that fits says from where on"
+        f"the hash at position {position:,} is not the one that was {signed}: a fact at or before it was edited since "
+        "and all hashes after it were computed anew; an older checkpoint that fits says from where on"
     )
     return replace(found, ok=False, first_break=position, reason=reason)
 
