@@ -155,7 +155,8 @@ def explain(
     identity: Annotated[str, typer.Argument(metavar="ID", help="A threat or incident, or how its id begins.")],
 ) -> None:
     """What, who, when, why, how sure, decided by which versions, and the chain of causes."""
-    from cli.explain import describe, incident_story, threat_story
+    from cli.describe import describe
+    from cli.explain import incident_story, threat_story
 
     with opened(ctx) as reading:
         view, row = one(reading, identity, ("threats", "incidents"))

@@ -73,13 +73,13 @@ def as_table(incidents: list[dict[str, Any]], total: int, threats: int) -> Any:
 
 def show(ctx: typer.Context, incident: Annotated[str, typer.Argument(help="Its id, or how it begins.")]) -> None:
     """One incident: its threats, notes and timeline."""
-    from projections.incidents import document
+    from projections.incidents import current, document
 
     with opened(ctx) as reading:
         _, row = one(reading, incident, ("incidents",))
         members = [reading.views.get("threats", threat) for threat in row["threats"]]
     threats = [threat for threat in members if threat is not None]
-    emit(ctx, document(row), lambda shown: describe(shown, threats))
+    emit(ctx, document(current(row, threats)), lambda shown: describe(shown, threats))
 
 
 def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:

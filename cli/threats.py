@@ -66,7 +66,8 @@ def as_table(threats: list[dict[str, Any]], total: int) -> Any:
 
 def show(ctx: typer.Context, threat: Annotated[str, typer.Argument(help="Its id, or how it begins.")]) -> None:
     """One threat with all its evidence."""
-    from cli.explain import describe, threat_story
+    from cli.describe import describe
+    from cli.explain import threat_story
 
     with opened(ctx) as reading:
         _, row = one(reading, threat, ("threats",))

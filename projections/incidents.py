@@ -1,5 +1,8 @@
 """The incidents: one row each, with threats, notes and timeline. A merged one points to the older that took it in.
 
+A threat goes on without a word of its incident: title and time of the last activity are those of its threats as they
+stand, and are looked up when an incident is read (`current`).
+
 Of very large ones the first `LISTED` threats and entities are listed, and the others counted; which threats stand in an
 incident, the view of the threats knows.
 """
@@ -7,9 +10,10 @@ incident, the view of the threats knows.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Select, or_, select
+from sqlalchemy import BigInteger, Select, func, or_, select
 from sqlmodel import Field
 
 from domain.facts import alert, assessment, model, operation, response, telemetry, threat
@@ -220,7 +224,7 @@ def listing(
     at = VIEW.table.c
     query = select(VIEW.table).where(at.status != "merged" if status is None else at.status == status)
     if since is not None:
-        query = query.where(at.updated_at >= since)
+        query = query.where(or_(at.updated_at >= since, at.id.in_(_active(since))))
     if until is not None:
         query = query.where(at.opened_at <= until)
     if entity is not None:
@@ -228,6 +232,33 @@ def listing(
     if level is not None:
         query = query.where(at.level.in_(at_least(level)))
     return query.order_by(at.risk.desc(), at.updated_at.desc(), at.id).limit(limit)
+
+
+def _active(since: Micros) -> Select[Any]:
+    """Ids of the incidents with a threat that went on since then."""
+    threat = threats.VIEW.table.c
+    return select(threat.incident).where(threat.last_seen >= since, threat.incident.is_not(None))
+
+
+def members(incidents: Iterable[str]) -> Select[Any]:
+    """What the threats of incidents say now: `home` (the incident), title, risk, last_seen.
+
+    Those of an incident that was merged into one of them are among them.
+    """
+    threat, incident = threats.VIEW.table.c, VIEW.table.c
+    home = func.coalesce(incident.merged_into, incident.id).label("home")
+    query = select(home, threat.title, threat.risk, threat.last_seen).join(VIEW.table, incident.id == threat.incident)
+    return query.where(home.in_(list(incidents)))
+
+
+def current(row: Row, members: Iterable[Row]) -> Row:
+    """An incident as its threats stand: the title of the gravest, the time of the last activity."""
+    found = list(members)
+    if not found:
+        return row
+    gravest = max(found, key=itemgetter("risk", "last_seen", "title"))
+    latest = max(each["last_seen"] for each in found)
+    return {**row, "title": gravest["title"], "updated_at": max(row["updated_at"], latest)}
 
 
 def _against(entity: str) -> Select[Any]:

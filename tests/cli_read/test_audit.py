@@ -11,7 +11,7 @@ from adapters.log import open_log
 from cli.explain import reasons
 from domain.sighting import Feature
 from tests.cli_read.conftest import log_of
-from tests.projections.story import NOON, detected, drafts, feed_opened, story, uid
+from tests.projections.story import NOON, assessed, continued, detected, drafts, feed_opened, story, uid
 
 A = str(uid("a"))
 EVENTS = len(story())
@@ -205,6 +205,20 @@ def test_explain_an_incident_explains_its_threats(shell):
     assert "about 10.0.0.5, 10.0.0.6, from 2018-03-24 12:00:00Z to 2018-03-24 12:01:00Z (60 seconds)" in text
     assert "It holds 2 threats: 2 beacon." in text
     assert text.index("It holds 2 threats") < text.index("How it came about")
+
+
+def test_explain_says_that_a_risk_was_weighed_on_older_evidence(empty):
+    log = open_log(log_of(empty.home), lambda: NOON)
+    known = [replace(draft, correlation=uid("a")) for draft in drafts(detected("a"))]
+    log.append(known)
+    log.append([replace(draft, causation=known[0].event_id) for draft in drafts(assessed("a"), start=NOON + 5)])
+    assert "Weighed" not in empty.run("audit", "explain", A).stdout
+    log.append(drafts(continued("a"), continued("a"), start=NOON + 9))
+    log.close()
+    told = empty.json("audit", "explain", A)["how_sure"]["weighed"]
+    assert told == {"at": "2018-03-24T12:00:00.000005Z", "confidence": 0.7, "reports_since": 2}
+    said = " ".join(empty.run("audit", "explain", A).stdout.split())
+    assert "Weighed at 2018-03-24 12:00:00Z, 2 reports ago, when it was 70% sure; it is" in said
 
 
 def feature(name, value, baseline=None):
