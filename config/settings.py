@@ -35,6 +35,10 @@ PREFIX: Final = "MYRMIDON_"
 """How the names of the environment variables begin that set something."""
 
 
+HIDDEN: Final = frozenset({"dsn", "url"})
+"""Settings that may hold a password: no error shows their value."""
+
+
 class ConfigError(MyrmidonError):
     """A configuration file or setting that cannot be used."""
 
@@ -158,8 +162,9 @@ def _refusal(file: Path | None, error: ValidationError) -> str:
     first = error.errors()[0]
     path = [str(part) for part in first["loc"]]
     value = first["input"]
-    shown = f" is {value!r:.60}" if isinstance(value, str | int | float) and path[-1] != "dsn" else ""
-    return f"{_variable_of(path) or file or 'environment'}: setting {'.'.join(path)}{shown}: {first['msg']}"
+    tells = isinstance(value, str | int | float) and path[-1] not in HIDDEN
+    shown = f" (it is {value!r:.60})" if tells else ""
+    return f"{_variable_of(path) or file or 'environment'}: setting {'.'.join(path)}: {first['msg']}{shown}"
 
 
 def _variable_of(path: list[str]) -> str:

@@ -26,7 +26,9 @@ from projections.view import (
     Rows,
     View,
     ViewTable,
+    active,
     at_least,
+    equal,
     facts_of,
     holds,
     key_of,
@@ -198,21 +200,15 @@ def listing(
 ) -> Select[Any]:
     """Alerts of at least this level that fit, the latest first. The status `escalated` is that of unanswered ones."""
     at = VIEW.table.c
-    query = select(VIEW.table)
+    query = select(VIEW.table).where(
+        *active(at.created_at, at.updated_at, since, until),
+        *at_least(at.level, level),
+        *equal((at.channel, channel), (at.state, None if status == "escalated" else status)),
+    )
     if status == "escalated":
         query = query.where(at.escalated_to != "[]")
-    elif status is not None:
-        query = query.where(at.state == status)
-    if since is not None:
-        query = query.where(at.updated_at >= since)
-    if until is not None:
-        query = query.where(at.created_at <= until)
     if entity is not None:
         query = query.where(holds(at.entities, entity))
-    if level is not None:
-        query = query.where(at.level.in_(at_least(level)))
-    if channel is not None:
-        query = query.where(at.channel == channel)
     if incident is not None:
         query = query.where(at.incident.startswith(incident, autoescape=True))
     return query.order_by(at.created_at.desc(), at.id).limit(limit)

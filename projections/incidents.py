@@ -38,6 +38,7 @@ from projections.view import (
     Rows,
     View,
     ViewTable,
+    active,
     at_least,
     facts_of,
     holds,
@@ -222,19 +223,19 @@ def listing(
     Merged ones only when asked for by status. An entity fits as one of the incident's own, or as a peer of its threats.
     """
     at = VIEW.table.c
-    query = select(VIEW.table).where(at.status != "merged" if status is None else at.status == status)
+    query = select(VIEW.table).where(
+        at.status != "merged" if status is None else at.status == status,
+        *active(at.opened_at, at.updated_at, None, until),
+        *at_least(at.level, level),
+    )
     if since is not None:
-        query = query.where(or_(at.updated_at >= since, at.id.in_(_active(since))))
-    if until is not None:
-        query = query.where(at.opened_at <= until)
+        query = query.where(or_(at.updated_at >= since, at.id.in_(_went_on_since(since))))
     if entity is not None:
         query = query.where(or_(holds(at.entities, entity), at.id.in_(_against(entity))))
-    if level is not None:
-        query = query.where(at.level.in_(at_least(level)))
     return query.order_by(at.risk.desc(), at.updated_at.desc(), at.id).limit(limit)
 
 
-def _active(since: Micros) -> Select[Any]:
+def _went_on_since(since: Micros) -> Select[Any]:
     """Ids of the incidents with a threat that went on since then."""
     threat = threats.VIEW.table.c
     return select(threat.incident).where(threat.last_seen >= since, threat.incident.is_not(None))

@@ -26,7 +26,21 @@ from domain.facts.response import (
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros
-from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, key_of, known, named_by, plain, value_of
+from projections.view import (
+    Handler,
+    Row,
+    Rows,
+    View,
+    ViewTable,
+    active,
+    equal,
+    facts_of,
+    key_of,
+    known,
+    named_by,
+    plain,
+    value_of,
+)
 
 MOMENTS: Final = frozenset({"proposed_at", "updated_at", "contained_at", "expires_at"})
 LIVE: Final = frozenset({"started", "succeeded", "in force", "not in force", "failing", "undoing"})
@@ -270,14 +284,10 @@ def listing(
 ) -> Select[Any]:
     """Responses that were active in the span and fit, the latest first."""
     at = VIEW.table.c
-    query = select(VIEW.table)
-    if since is not None:
-        query = query.where(at.updated_at >= since)
-    if until is not None:
-        query = query.where(at.proposed_at <= until)
-    for column, wanted in ((at.entity, entity), (at.status, status), (at.incident, incident)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    query = select(VIEW.table).where(
+        *active(at.proposed_at, at.updated_at, since, until),
+        *equal((at.entity, entity), (at.status, status), (at.incident, incident)),
+    )
     return query.order_by(at.updated_at.desc(), at.id).limit(limit)
 
 

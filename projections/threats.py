@@ -24,7 +24,9 @@ from projections.view import (
     Rows,
     View,
     ViewTable,
+    active,
     at_least,
+    equal,
     facts_of,
     holds,
     key_of,
@@ -218,17 +220,13 @@ def listing(
 ) -> Select[Any]:
     """Threats of at least this level that were active in the span and fit, the gravest first."""
     at = VIEW.table.c
-    query = select(VIEW.table)
-    if since is not None:
-        query = query.where(at.last_seen >= since)
-    if until is not None:
-        query = query.where(at.first_seen <= until)
+    query = select(VIEW.table).where(
+        *active(at.first_seen, at.last_seen, since, until),
+        *at_least(at.level, level),
+        *equal((at.status, status), (at.incident, incident)),
+    )
     if entity is not None:
         query = query.where(or_(at.entity == entity, holds(at.peers, entity)))
-    if level is not None:
-        query = query.where(at.level.in_(at_least(level)))
-    equal = ((at.status, status), (at.incident, incident))
-    query = query.where(*(column == value for column, value in equal if value is not None))
     return query.order_by(at.risk.desc(), at.last_seen.desc(), at.id).limit(limit)
 
 

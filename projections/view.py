@@ -26,7 +26,7 @@ from sqlmodel import SQLModel
 
 from domain.events import FACTS
 from domain.journal import Recorded
-from domain.values import LEVELS
+from domain.values import LEVELS, Micros
 
 Row: TypeAlias = dict[str, Any]
 """A row by column name."""
@@ -182,14 +182,24 @@ def holds(column: Column[Any], member: str) -> ColumnElement[bool]:
     return column.contains(_text(member), autoescape=True)
 
 
-def at_least(level: str) -> list[str]:
-    """The level and the graver ones.
+Condition: TypeAlias = ColumnElement[bool]
 
-    >>> at_least("high")
-    ['critical', 'high']
-    """
+
+def active(begin: Column[Any], last: Column[Any], since: Micros | None, until: Micros | None) -> list[Condition]:
+    """Conditions of rows that were active in a span; an end that is None is open."""
+    after = [] if since is None else [last >= since]
+    return after if until is None else [*after, begin <= until]
+
+
+def equal(*asked: tuple[Column[Any], Any]) -> list[Condition]:
+    """Conditions of rows with these values; None asks for nothing."""
+    return [column == value for column, value in asked if value is not None]
+
+
+def at_least(column: Column[Any], level: str | None) -> list[Condition]:
+    """Conditions of rows of this level or a graver one; None asks for nothing."""
     names: list[str] = [name for _, name in LEVELS]
-    return [name for name in names if names.index(name) <= names.index(level)]
+    return [] if level is None else [column.in_(names[: names.index(level) + 1])]
 
 
 def plain(text: str) -> str:

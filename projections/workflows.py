@@ -22,7 +22,7 @@ from domain.facts import model, operation, telemetry
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros
-from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, key_of, plain, value_of
+from projections.view import Handler, Row, Rows, View, ViewTable, active, equal, facts_of, key_of, plain, value_of
 
 STEPS: Final = 200
 """Steps of a workflow that are shown at most: the first, and then the latest."""
@@ -204,13 +204,9 @@ def listing(
 ) -> Select[Any]:
     """Workflows that moved since then and fit, the latest first."""
     at = VIEW.table.c
-    query = select(VIEW.table)
-    if since is not None:
-        query = query.where(at.updated_at >= since)
-    if status is not None:
-        query = query.where(at.status == status)
-    if incident is not None:
-        query = query.where(at.incident == incident)
+    query = select(VIEW.table).where(
+        *active(at.started_at, at.updated_at, since, None), *equal((at.status, status), (at.incident, incident))
+    )
     return query.order_by(at.position.desc()).limit(limit)
 
 

@@ -108,14 +108,14 @@ def test_an_interrupted_command_ends_with_130(program, monkeypatch):
 @pytest.mark.parametrize(
     ("toml", "variables", "says"),
     [
-        ("[run]\nsilent_after = -1", {}, "config.toml: setting run.silent_after is -1: Input should be greater than 0"),
-        ("[run]\nsilent = 1", {}, "config.toml: setting run.silent is 1: "),
+        ("[run]\nsilent_after = -1", {}, "config.toml: setting run.silent_after: Input should be greater than 0 (it is -1)"),
+        ("[run]\nsilent = 1", {}, "config.toml: setting run.silent: "),
         ("[rnu]", {}, "config.toml: there is no setting [rnu]; known are actuators, alerts"),
         ("[run", {}, "config.toml: is not valid TOML"),
         (
             "[run]\nbatch_rows = 5",
             {"MYRMIDON_RUN__BATCH_ROWS": "many"},
-            "MYRMIDON_RUN__BATCH_ROWS: setting run.batch_rows is 'many': Input should be a valid integer",
+            "MYRMIDON_RUN__BATCH_ROWS: setting run.batch_rows: Input should be a valid integer",
         ),
         ("", {"MYRMIDON_RNU__BATCH_ROWS": "5"}, "MYRMIDON_RNU__BATCH_ROWS: there is no setting [rnu]; known are"),
         (
