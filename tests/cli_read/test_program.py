@@ -108,7 +108,7 @@ def test_an_interrupted_command_ends_with_130(program, monkeypatch):
 @pytest.mark.parametrize(
     ("toml", "variables", "says"),
     [
-        ("[run]\nsilent_after = -1", {}, "config.toml: setting run.silent_after: Input should be greater than 0 (it is -1)"),
+        ("[run]\nsilent_after = -1", {}, "setting run.silent_after: Input should be greater than 0 (it is -1)"),
         ("[run]\nsilent = 1", {}, "config.toml: setting run.silent: "),
         ("[rnu]", {}, "config.toml: there is no setting [rnu]; known are actuators, alerts"),
         ("[run", {}, "config.toml: is not valid TOML"),
