@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.context import context_of
-from cli.output import clean, emit, fail, table, when
+from cli.output import clean, emit, fail, say, table, when
 from cli.reading import moment, now, one, opened, opened_log
 from cli.rescore import rescore
 from domain.moments import rfc3339
@@ -221,7 +221,7 @@ def tail(
     try:
         for recorded in _endless(journal, facts, reached, fits):
             document = told(recorded)
-            print(json_text.dumps(document) if asked_json else clean(line(document)), flush=True)  # noqa: T201 - the answer
+            say(json_text.dumps(document) if asked_json else clean(line(document)))
     except KeyboardInterrupt:
         return
 
