@@ -44,7 +44,7 @@ WORKING = frozenset({"run", "demo"})
 def myrmidon(home: Path, *arguments: str, as_json: bool = True, timeout: float = 300, **settings: str) -> Answer:
     """What the program answers. A question is asked in this process: a process of its own costs a second of imports."""
     words = ["--home", str(home), *(["--json"] if as_json else []), *arguments]
-    answer = outside(words, timeout, settings) if settings or arguments[0] in WORKING else inside(words)
+    answer = outside(words, timeout, settings) if settings or WORKING.intersection(arguments) else inside(words)
     assert "Traceback" not in answer.err, answer.err
     assert "internal error" not in answer.err, answer.err
     return answer
