@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -78,3 +80,11 @@ def start(home: Path, *arguments: str, own_group: bool = False, **settings: str)
         env=environment(**settings),
         start_new_session=own_group,
     )
+
+
+def until(true: Callable[[], object], seconds: float = 150.0) -> None:
+    """Wait for something that a daemon does."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)
