@@ -43,7 +43,8 @@ def unreadable(feeds: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     for feed in feeds:
         fault = json.loads(feed["last_fault"]) or {}
         if fault.get("reason") == UNUSABLE:
-            yield "degraded", f"feed {feed['name']}: {UNUSABLE}: {fault['sample']}; run it again to see why"
+            alone = f"`myrmidon --home ANOTHER run --until-eof --feed {feed['source']}:PATH/{fault['sample']}`"
+            yield "degraded", f"feed {feed['name']}: {UNUSABLE}: {fault['sample']}; {alone} says what is wrong with it"
 
 
 def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,9 @@ from pydantic import ValidationError
 PREFIX: Final = "MYRMIDON_"
 """How the names of environment variables begin."""
 
+HIDDEN: Final = frozenset({"dsn", "url"})
+"""Settings that may hold a password: no error shows their value."""
+
 LONGEST: Final = 80
 """Characters of a wrong value that are shown."""
 
@@ -59,17 +62,17 @@ def complaint(error: ValidationError, file: Path | None = None, *, below: Sequen
         right = f"must be {TYPES[family]}"
     else:
         right = str(first["msg"])
-    shown = "" if kind in {"missing", "value_error"} else f" is {_shown(first['input'])}:"
+    silent = kind in {"missing", "value_error"} or place[-1] in HIDDEN
+    shown = "" if silent else f" is {_shown(first['input'])}:"
     return f"{origin(place, file)}: setting {'.'.join(place)}{shown or ':'} {right}"
 
 
 def origin(place: Sequence[str], file: Path | None) -> str:
     """Where a setting came from: an environment variable that names it (or what holds it) wins over the file."""
-    for length in range(len(place), 0, -1):
-        name = PREFIX + "__".join(place[:length]).upper()
-        if name in os.environ:
-            return f"environment variable {name}"
-    return str(file) if file is not None else "settings"
+    names = {name.upper(): name for name, value in os.environ.items() if value}
+    asked = (PREFIX + "__".join(place[:length]).upper() for length in range(len(place), 0, -1))
+    found = next((names[name] for name in asked if name in names), "")
+    return f"environment variable {found}" if found else str(file) if file is not None else "settings"
 
 
 def _bare(quoted: object) -> str:

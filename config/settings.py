@@ -10,7 +10,9 @@ Rules:
 from __future__ import annotations
 
 import json
+import os
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,7 +27,7 @@ from agents.responder.policy import Policy as ResponderPolicy
 from config.actuators import ActuatorTable, PlaybookSettings
 from config.alerts import AlertSettings
 from config.assets import AssetSettings
-from config.complaints import complaint
+from config.complaints import PREFIX, complaint
 from config.planning import PlanningSettings
 from config.response import ResponseSettings
 from domain.errors import MyrmidonError
@@ -89,7 +91,7 @@ class Settings(BaseSettings):
     """All settings, typed and checked."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MYRMIDON_", env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True
     )
 
     log: LogSettings = LogSettings()
@@ -150,27 +152,43 @@ def load_settings(file: Path | None) -> Settings:
         ConfigError: the file is missing, is not TOML, or holds a setting that does not exist or does not fit.
     """
     values = read_toml(file) if file is not None else {}
-    unknown = sorted(set(values) - set(Settings.model_fields))
-    if unknown:
-        known = ", ".join(sorted(Settings.model_fields))
-        raise ConfigError(f"{file}: there is no setting [{unknown[0]}]; known are {known}")
-    for section, part in values.items():
-        _known_only(file, section, part, Settings.model_fields[section].default)
+    _check_names(file, values)
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and "__" in name:
+            _check_names(name, _nested(name[len(PREFIX) :].lower().split("__")))
     try:
         return Settings(**values)
     except ValidationError as error:
         raise ConfigError(complaint(error, file)) from None
 
 
-def _known_only(file: Path | None, where: str, values: Any, default: Any) -> None:
+def _check_names(source: Path | str | None, values: Mapping[str, Any]) -> None:
+    """Refuse a section that does not exist, or a setting of one."""
+    for section, part in values.items():
+        if section not in Settings.model_fields:
+            known = ", ".join(sorted(Settings.model_fields))
+            raise ConfigError(f"{source}: there is no setting [{section}]; known are {known}")
+        _known_only(source, section, part, Settings.model_fields[section].default)
+
+
+def _nested(path: Sequence[str]) -> dict[str, Any]:
+    """The table that a setting is in.
+
+    >>> _nested(["run", "batch_rows"])
+    {'run': {'batch_rows': {}}}
+    """
+    return {path[0]: _nested(path[1:])} if path else {}
+
+
+def _known_only(source: Path | str | None, where: str, values: Any, default: Any) -> None:
     """Refuse a setting that does not exist: a typo that changes nothing would be worse than an error."""
     if not isinstance(values, dict) or not is_dataclass(default):
         return
     known = {f.name for f in fields(default)}
     for name, part in values.items():
         if name not in known:
-            raise ConfigError(f"{file}: there is no setting {where}.{name}; known are {', '.join(sorted(known))}")
-        _known_only(file, f"{where}.{name}", part, getattr(default, name))
+            raise ConfigError(f"{source}: there is no setting {where}.{name}; known are {', '.join(sorted(known))}")
+        _known_only(source, f"{where}.{name}", part, getattr(default, name))
 
 
 def read_toml(file: Path) -> dict[str, Any]:

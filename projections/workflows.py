@@ -11,6 +11,8 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,7 +25,7 @@ from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros
 from projections import incidents
-from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, plain, value_of
+from projections.view import Handler, Row, Rows, View, ViewTable, active, equal, facts_of, key_of, plain, value_of
 
 STEPS: Final = 200
 """Steps of a workflow that are shown at most: the first, and then the latest."""
@@ -83,7 +85,7 @@ class Workflow(ViewTable, table=True):
     incident: str | None = Field(index=True)
     started_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)
-    moved_at: int = Field(sa_type=BigInteger, index=True)
+    moved_at: int = Field(sa_type=BigInteger)
     ended_at: int | None = Field(sa_type=BigInteger)
     position: int = Field(sa_type=BigInteger)
     errors: int = Field(sa_type=BigInteger)
@@ -95,11 +97,12 @@ class Workflow(ViewTable, table=True):
 def _step(rows: Rows, fact: Any, recorded: Recorded) -> Iterable[Row]:
     if recorded.correlation is None:
         return
-    row = rows.get(str(recorded.correlation)) or _new(fact, recorded)
+    key = key_of(recorded.correlation)
+    row = rows.get(key) or _new(key, fact, recorded)
     waiting = _waiting(dict(value_of(row, "waiting")), fact)
     stalled = fact.kind == "workflow-stalled"
     ended_at = recorded.occurred_at if fact.kind in OVER else None if fact.kind in AGAIN else row["ended_at"]
-    incident = str(fact.incident) if getattr(fact, "incident", None) else row["incident"]
+    incident = key_of(fact.incident) if getattr(fact, "incident", None) else row["incident"]
     over = ended_at is not None or (incident is None and fact.kind != "threat-detected")
     steps = value_of(row, "steps")
     if len(steps) >= STEPS:
@@ -119,9 +122,9 @@ def _step(rows: Rows, fact: Any, recorded: Recorded) -> Iterable[Row]:
     }
 
 
-def _new(fact: Any, recorded: Recorded) -> Row:
+def _new(key: str, fact: Any, recorded: Recorded) -> Row:
     return {
-        "id": str(recorded.correlation),
+        "id": key,
         "status": "open",
         "title": plain(getattr(fact, "title", "")),
         "incident": None,
@@ -138,7 +141,7 @@ def _new(fact: Any, recorded: Recorded) -> Row:
 
 
 def _entry(fact: Any, recorded: Recorded, row: Row) -> Row:
-    said = [str(getattr(fact, name)) for name in SAYING if getattr(fact, name, "")]
+    said = [str(text) for name in _saying(fact.kind) if (text := getattr(fact, name))]
     return {
         "position": recorded.position,
         "what": fact.kind,
@@ -150,6 +153,13 @@ def _entry(fact: Any, recorded: Recorded, row: Row) -> Row:
         "result": "error" if fact.kind in ERRORS else "ok",
         "says": plain("; ".join(said))[:300],
     }
+
+
+@cache
+def _saying(kind: str) -> tuple[str, ...]:
+    """Those fields of its facts that say something to people."""
+    declared = {field.name for field in fields(FACTS[kind])}
+    return tuple(name for name in SAYING if name in declared)
 
 
 def _waiting(waiting: dict[str, str], fact: Any) -> dict[str, str]:
@@ -190,8 +200,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"steps", "waiting"}),
-    named_by=("threat",),
-    opens=frozenset({"threat-detected"}),
+    reads=lambda recorded: (recorded.correlation,),
 )
 
 
@@ -210,13 +219,11 @@ def listing(
     query = select(*(shown.label("status") if each.name == "status" else each for each in at)).select_from(
         VIEW.table.outerjoin(incidents.VIEW.table, of.id == at.incident)
     )
-    if since is not None:
-        query = query.where(at.updated_at >= since)
     if status is not None:
         query = query.where(shown == status)
-    for column, wanted in ((at.incident, incident), (at.id, workflow)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    query = query.where(
+        *active(at.started_at, at.updated_at, since, None), *equal((at.incident, incident), (at.id, workflow))
+    )
     return query.order_by(at.position.desc()).limit(limit)
 
 

@@ -33,6 +33,14 @@ def test_a_setting_that_cannot_be_is_named_with_its_value_and_what_is_allowed(te
     assert not any(jargon in str(raised.value) for jargon in ("Value error", "Input should", "\n", "Extra inputs"))
 
 
+def test_the_value_of_a_setting_that_may_hold_a_password_is_not_shown(tmp_path):
+    file = tmp_path / "config.toml"
+    file.write_text('[log]\ndsn = ["postgresql://u:secret@h/d"]')
+    with pytest.raises(ConfigError) as raised:
+        load_settings(file)
+    assert str(raised.value) == f"{file}: setting log.dsn: must be a text"
+
+
 def test_a_class_of_an_asset_of_ones_own_may_need_an_approval(tmp_path):
     file = tmp_path / "config.toml"
     file.write_text(
