@@ -75,7 +75,7 @@ def test_a_filter_that_says_nothing_is_wrong_usage(shell, words):
 @pytest.mark.parametrize("group", ["threats", "incidents"])
 def test_a_home_without_a_log_has_empty_lists_and_says_what_to_do(empty, group):
     assert empty.json(group, "list") == []
-    assert "myrmidon demo" in empty.run(group, "list").stdout
+    assert "myrmidon demo" in " ".join(empty.run(group, "list").stdout.split())
     assert not empty.home.exists()
 
 

@@ -68,7 +68,7 @@ def test_status_keeps_its_contract(shell):
 
 def test_status_of_nothing_says_what_to_do(empty):
     assert empty.json("status")["log"] == {"events": 0, "head": "", "digest": ""}
-    assert "myrmidon demo" in empty.run("status").stdout
+    assert "myrmidon demo" in " ".join(empty.run("status").stdout.split())
     assert not empty.home.exists()
 
 
