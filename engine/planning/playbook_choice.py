@@ -99,7 +99,7 @@ class Policy:
         spread: how far the truth may lie from the documents, by term.
     """
 
-    guard: float = 0.6
+    guard: float = 0.65
     explore: float = 0.15
     worth: float = 0.06
     uniform: float = 0.1

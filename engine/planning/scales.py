@@ -5,9 +5,9 @@ property of the house. Where the class of asset does not matter, to believe that
 where the documents are right, to look for something better costs more than it brings. So the two parts of the spread
 are multiplied by a factor each: every pair on a grid is weighed by how likely it makes the outcomes (the marginal
 likelihood, under the same one step of Fisher scoring as the posterior), and the squares are averaged by these weights.
-That the factors are not certain is answered by `WIDER`: too much belief in classes costs some exploration, too little
-costs what could have been learned. [Morris: Parametric empirical Bayes inference, JASA 1983; MacKay: Bayesian
-interpolation, Neural Computation 1992]
+The factor by class is sharpened (`SHARP`): while it is not certain whether classes matter, their average lies between,
+which is too much belief where they do not and too little where they do.
+[Morris: Parametric empirical Bayes inference, JASA 1983; MacKay: Bayesian interpolation, Neural Computation 1992]
 
     >>> told = {(kind, held, "block"): Cell(documented=0.7, trials=50, successes=35) for kind in "ab" for held in "xyz"}
     >>> weigh(told, Spread())[1] < 0.5                                 # no class differs: classes do not matter here
@@ -30,8 +30,8 @@ BY_KIND: Final = (0.35, 1.0, 2.0)
 BY_CLASS: Final = (0.05, 0.3, 0.6, 1.0)
 """Factors on how much the class of asset may matter (`on_class`, `cell`)."""
 
-WIDER: Final = 1.5
-"""What the factor by class is multiplied by, up to its largest; set on the seeds on which the priors were."""
+SHARP: Final = 2.5
+"""The square of the factor by class is multiplied by this, up to 1; set on the seeds on which the priors were."""
 
 
 def weigh(cells: Mapping[tuple[str, str, str], Cell], spread: Spread) -> tuple[float, float]:
@@ -50,7 +50,7 @@ def weigh(cells: Mapping[tuple[str, str, str], Cell], spread: Spread) -> tuple[f
     likelihood = _likelihood(counts, contexts, spreads)
     weights = np.exp(likelihood - likelihood.max())
     kind, held = np.sqrt(weights @ np.square(grid) / weights.sum()).tolist()
-    return round(kind, 6), round(min(max(BY_CLASS), WIDER * held), 6)
+    return round(kind, 6), round(min(1.0, SHARP * held**2), 6)
 
 
 def scaled(spread: Spread, by_kind: float, by_class: float) -> Spread:
