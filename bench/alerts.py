@@ -38,7 +38,7 @@ PROTOCOL: Final = (
     "sustained: threats of as many hosts are recorded 500 at a time and taken in, routed and delivered by one process "
     "as fast as it can; threats a minute by wall and by CPU time of that process (recording the threats included), and "
     "its resident memory after the first quarter and at the end. flood: as many threats are recorded within a minute, "
-    "one in a thousand critical, while they are taken in, routed and begun to be delivered by the same process; recorded is "
+    "one in a thousand critical, while the same process takes them in, routes them and begins to deliver; recorded is "
     "when the last one stood in the log, delivered when the last alert had arrived; lost is what was routed and never "
     "arrived, or never routed; the latency of critical ones as above. "
     "Wall-clock figures need an idle machine"
@@ -146,6 +146,7 @@ def flooded(folder: Path, *, threats: int) -> dict[str, float]:
         recorded, busy = time.perf_counter() - begun, time.process_time() - cpu
         delivery.drain(600.0)
         whole, all_busy = time.perf_counter() - begun, time.process_time() - cpu
+        peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
         came = arrivals(got)
         ordered = [each.fact for facts in follow(journal) for each in facts if isinstance(each.fact, AlertRouted)]
         figures = {
@@ -158,7 +159,7 @@ def flooded(folder: Path, *, threats: int) -> dict[str, float]:
             "flood_delivered_facts": sum(
                 isinstance(each.fact, AlertDelivered) for facts in follow(journal) for each in facts
             ),
-            "flood_peak_rss_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+            "flood_peak_rss_mib": peak,
         }
         return figures | _latencies("flood_critical", journal, came, lambda fact: fact.level == "critical")
 
