@@ -38,10 +38,6 @@ PIPE: Final = 1 << 20
 """Bytes that the pipe to the child holds, where the system lets us: some frames of 1,000 rows."""
 
 
-PIECE: Final = 1 << 20
-"""Bytes of a dumped part that are sent at once."""
-
-
 class Stopped(MyrmidonError):  # noqa: N818 - says what it is
     """The process beside us ended."""
 
@@ -96,11 +92,10 @@ class Beside:
         answer: Sensed = self._answer(Sensed)
         return answer
 
-    def dump(self, part: str) -> tuple[int, Iterator[bytes]]:
-        """One part of the state, its size and its pieces; everything that was begun is ended."""
+    def dump(self, part: str) -> Iterator[bytes]:
+        """One part of the state, piece by piece; everything that was begun is ended."""
         self._begin("dump", part)
-        size: int = self._answer(int)
-        return size, (self._answer(bytes) for _ in range(0, size, PIECE))
+        return iter(lambda: self._answer(bytes), b"")
 
     def load(self, parts: Parts) -> None:
         """Go on from these parts; those of others are passed over."""
@@ -186,7 +181,7 @@ def _open(thresholds: Thresholds, seed: int) -> Senses:
 
 
 def _answers(senses: Senses, verb: str, told: Any) -> Iterator[Any]:
-    """What the child says to a message: mostly one answer; of a part that is dumped its size, then its pieces."""
+    """What the child says to a message: mostly one answer; of a part that is dumped its pieces, the last one empty."""
     match verb:
         case "sense":
             yield senses.sense(unpack(told))
@@ -195,11 +190,9 @@ def _answers(senses: Senses, verb: str, told: Any) -> Iterator[Any]:
         case "finish":
             yield Sensed(sightings=senses.finish(*told), notices=senses.count(*told).notices)
         case "dump":
-            data = senses.dump(told)
-            yield len(data)
-            yield from (data[at : at + PIECE] for at in range(0, len(data), PIECE))
-            del data
+            yield from senses.dump(told)
             trim()
+            yield b""
         case _:
             senses.load(told)
             yield None

@@ -16,6 +16,7 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import ClassVar, NamedTuple
 
@@ -33,7 +34,7 @@ from engine.frame import Frame
 from engine.rules.ruleset import RuleSet
 from engine.rules.watch import RuleWatch
 from engine.sensed import Judged, Sensed
-from engine.senses import Anomaly, Parts, Senses, in_order
+from engine.senses import Anomaly, Senses, in_order
 
 
 class _Begun(NamedTuple):
@@ -185,16 +186,18 @@ class Pipeline:
         return b"".join(self.pieces())
 
     def pieces(self) -> Iterator[bytes]:
-        """`dump` piece by piece, as they come: MessagePack of (version of the rules, part by name)."""
+        """`dump` piece by piece: (version of the rules, names of the parts), then the pieces of each part in turn.
+
+        Each has its length in front; behind the last piece of a part stands an empty one.
+        """
         assert not self._begun, "what was begun is not part of the state"  # noqa: S101 - an invariant of the caller
-        encode = msgspec.msgpack.encode
         there = self._beside.parts if self._beside else ()
         names = sorted((*self._here.parts, *there))
-        yield b"\x92" + encode(self.rules_version) + b"\xde" + len(names).to_bytes(2, "big")
+        yield _framed(msgspec.msgpack.encode((self.rules_version, names)))
         for name in names:
-            size, pieces = self._beside.dump(name) if self._beside and name in there else _whole(self._here.dump(name))
-            yield encode(name) + b"\xc6" + size.to_bytes(4, "big")
-            yield from pieces
+            pieces = self._beside.dump(name) if self._beside and name in there else self._here.dump(name)
+            yield from map(_framed, pieces)
+            yield _framed(b"")
 
     def load(self, data: bytes) -> None:
         """Go on exactly where `dump` was called.
@@ -203,7 +206,8 @@ class Pipeline:
             StateRefused: the state is damaged or of another version of the rules.
         """
         try:
-            version, parts = msgspec.msgpack.decode(data, type=tuple[str, Parts])
+            frames = _frames(data)
+            version, names = msgspec.msgpack.decode(next(frames, b""), type=tuple[str, list[str]])
         except msgspec.MsgspecError as error:
             raise _unreadable() from error
         if version != self.rules_version:
@@ -211,6 +215,7 @@ class Pipeline:
                 f"working state: written by rules {version}, these are {self.rules_version}; "
                 "remove the snapshot to rebuild it from the feed"
             )
+        parts = {name: b"".join(iter(partial(next, frames, b""), b"")) for name in names}
         try:
             self._here.load(parts)
             if self._beside:
@@ -219,8 +224,16 @@ class Pipeline:
             raise _unreadable() from error
 
 
-def _whole(part: bytes) -> tuple[int, Iterator[bytes]]:
-    return len(part), iter((part,))
+def _framed(piece: bytes) -> bytes:
+    return len(piece).to_bytes(4, "big") + piece
+
+
+def _frames(data: bytes) -> Iterator[memoryview]:
+    """The pieces of a dump; where it is cut off they are cut off too."""
+    view, at = memoryview(data), 0
+    while at < len(view):
+        begin, at = at + 4, at + 4 + int.from_bytes(view[at : at + 4], "big")
+        yield view[begin:at]
 
 
 def _unreadable() -> StateRefused:

@@ -55,11 +55,11 @@ class Sensed:
     """What one frame gave.
 
     Attributes:
-        scores: pairs of a row number and a p-value.
+        scores: p-values.
         blobs: what notices and sightings name by SHA-256 (models, evidence): whoever records one stores its blob first.
     """
 
     sightings: list[Sighting] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
-    scores: list[tuple[int, float]] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
     blobs: list[bytes] = field(default_factory=list)

@@ -26,6 +26,9 @@ from engine.sensed import Judged, Sensed
 FAST: Final = 1
 """zlib level of a dump: it is written often and read seldom."""
 
+PIECE: Final = 1 << 20
+"""Bytes of a part that are compressed at once."""
+
 ANOMALY: Final = "anomaly"
 
 RANK: Final = {kind: rank for rank, kind in enumerate(KINDS)}
@@ -109,13 +112,22 @@ class Senses:
         """Names of the parts of a dump."""
         return (*(behaviour.name for behaviour in self._behaviours), *((ANOMALY,) if self._anomaly else ()))
 
-    def dump(self, part: str) -> bytes:
-        """One part of the working state: part by part, since the whole in plain would be the peak of the memory."""
+    def dump(self, part: str) -> Iterator[bytes]:
+        """One part of the working state, piece by piece: the whole at once would be the peak of the memory."""
+        packer = zlib.compressobj(FAST)
+        for piece in self._pieces(part):
+            packed = packer.compress(piece)
+            if packed:
+                yield packed
+        yield packer.flush()
+
+    def _pieces(self, part: str) -> Iterator[bytes]:
         if part == ANOMALY and self._anomaly:
-            packer = zlib.compressobj(FAST)
-            return b"".join([*map(packer.compress, self._anomaly.pieces()), packer.flush()])
+            yield from self._anomaly.pieces()
+            return
         [behaviour] = (behaviour for behaviour in self._behaviours if behaviour.name == part)
-        return zlib.compress(msgspec.msgpack.encode(behaviour.dump()), FAST)
+        data = msgspec.msgpack.encode(behaviour.dump())
+        yield from (data[at : at + PIECE] for at in range(0, len(data), PIECE))
 
     def load(self, parts: Parts) -> None:
         """Go on exactly where all parts were dumped; parts of others are passed over.

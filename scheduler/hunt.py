@@ -355,7 +355,7 @@ class Hunt:
         )
 
     def _sensed(self, frame: Frame, sensed: Sensed) -> list[Step]:
-        self.ledger.scores.extend(p for _, p in sensed.scores)
+        self.ledger.scores += sensed.scores
         first = frame.row[0]
         steps: list[Step] = []
         for item in in_row_order(sensed):

@@ -172,9 +172,11 @@ class Batch:
 
     def letters(self, numbers: Sequence[int]) -> list[bytes]:
         """The letters of windows."""
-        w = self.tables.windows[self.slots[list(numbers)]]
-        data, begins = w["letters"].tobytes(), range(0, LETTERS * len(w), LETTERS)
-        return [data[at : at + min(flows, LETTERS)] for at, flows in zip(begins, w["flows"].tolist(), strict=True)]
+        slots = self.slots[list(numbers)]
+        letters, flows = (self.tables.windows[name][slots] for name in ("letters", "flows"))
+        data, begins = letters.tobytes(), range(0, LETTERS * len(slots), LETTERS)
+        lengths = np.minimum(flows, LETTERS).tolist()
+        return [data[at : at + length] for at, length in zip(begins, lengths, strict=True)]
 
     def window(self, k: int) -> HostWindow:
         """What is shown of it."""

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.features.jit import jit
 from engine.features.lookup import insert
 from engine.features.tables import CALLERS, LIMITS, NONE, REGISTERS, SAMPLE, Array, Tables, empty, sizes_of
+from engine.jit import jit
 
 
 class Moved(NamedTuple):

@@ -10,11 +10,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from engine.features.jit import jit
 from engine.features.letters import ALPHABET, LETTERS
 from engine.features.lookup import find, insert, mix
 from engine.features.sketch import note
 from engine.features.tables import BINS, CALLERS, NONE, PEERS, PORTS, SAMPLE, SLICES, TEXT
+from engine.jit import jit
 
 DONE, CLOSE, GROW = 0, 1, 2
 CAP: Final = 1 << 60

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.features.jit import jit
+from engine.jit import jit
 
 
 @jit

@@ -14,13 +14,13 @@ from typing import Any, Final, get_args
 
 import numpy as np
 
-from engine.features.jit import jit
 from engine.features.lookup import find
 from engine.features.past import DAY_S, SECOND, Past, recall, second_of_day
 from engine.features.sketch import estimate
 from engine.features.table import FEATURES, Family
 from engine.features.tables import BINS, CALLERS, PEERS, PORTS, SLICES, Array, Tables
 from engine.features.topology import survey
+from engine.jit import jit
 
 
 def describe(t: Tables, past: Past, slots: Array) -> Array:

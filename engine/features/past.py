@@ -18,10 +18,10 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import numpy as np
 
-from engine.features.jit import jit
 from engine.features.lookup import carry_over, find, insert, mix, remove
 from engine.features.services import CLASSES
 from engine.features.tables import NONE, PEERS, PLACE, PORTS, Array
+from engine.jit import jit
 
 MEMORY: Final = 48
 """Windows over which a mean forgets: 4 hours of 5 minutes."""

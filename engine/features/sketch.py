@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.features.jit import jit
 from engine.features.lookup import mix
 from engine.features.tables import REGISTERS
+from engine.jit import jit
 
 
 @jit

@@ -13,8 +13,8 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from engine.features.inside import Inside
-from engine.features.jit import jit
 from engine.features.tables import Array
+from engine.jit import jit
 
 ASK: Final = 2
 """Not an IPv4 address: whether it is inside is for `Inside` to say."""

@@ -15,9 +15,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from engine.features.jit import jit
 from engine.features.lookup import find, mix
 from engine.features.tables import NONE, PEERS, Array, Tables
+from engine.jit import jit
 
 STEPS: Final = 4096
 """Second steps that are taken from one host."""

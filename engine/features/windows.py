@@ -91,6 +91,7 @@ class HostWindows:
         self._max_hosts = limits.max_hosts
         self._known, self._host_values = limits.max_known_peers, limits.max_host_peers
         self._tables, self._past = tables.empty(self._limits), self._new_past()
+        self._names: dict[int, str] = {}
 
     @property
     def counters(self) -> dict[str, int]:
@@ -159,10 +160,20 @@ class HostWindows:
     def _close_start(self, slots: Array, start: Micros, row: int, clock: Micros) -> list[ClosedWindow]:
         """Close the windows `slots`, which are those of one start."""
         t, most = self._tables, self._host_values
-        found = names_of(t, t.windows["text"][slots])
+        found = self._names_of(slots)
         order = sorted(range(len(found)), key=found.__getitem__)
         slots = slots[order]
         values = np.minimum(t.windows["exact"][slots], most).sum()
         self._past = self._pasts.roomy(self._past, len(slots), int(values))
         batch = Batch(t, slots, self._measures.describe(t, self._past, slots), start)
         return [ClosedWindow(row, clock, found[k], batch, number) for number, k in enumerate(order)]
+
+    def _names_of(self, slots: Array) -> list[str]:
+        """The hosts of windows; one that was named lately is the same text again, and not decoded anew."""
+        keys = self._tables.windows["host"][slots].tolist()
+        fresh = [number for number, key in enumerate(keys) if key not in self._names]
+        if len(self._names) + len(fresh) > self._max_hosts:
+            self._names, fresh = {}, list(range(len(keys)))
+        texts = names_of(self._tables, self._tables.windows["text"][slots[fresh]])
+        self._names.update(zip((keys[number] for number in fresh), texts, strict=True))
+        return [self._names[key] for key in keys]

@@ -33,22 +33,9 @@ def p_values(scores: ArrayLike, known: ArrayLike) -> list[float]:
     [0.5, 1.0]
     """
     ordered = np.sort(np.asarray(known), axis=None)
-    above = ordered.size - np.searchsorted(ordered, scores, "left")
-    return [round((1 + count) / (ordered.size + 1), 6) for count in above.tolist()]
-
-
-class Packed:
-    """Rows in single precision, packed once and cut from there.
-
-    >>> Packed(np.array([[1.0], [2.0]]))[1] == np.float32(2.0).tobytes()
-    True
-    """
-
-    def __init__(self, rows: NDArray[np.floating]) -> None:
-        self._data, self._step = np.asarray(rows, "<f4").tobytes(), 4 * rows.shape[1]
-
-    def __getitem__(self, place: int) -> bytes:
-        return self._data[place * self._step : (place + 1) * self._step]
+    above = (ordered.size - np.searchsorted(ordered, scores, "left")).tolist()
+    shares = {count: round((1 + count) / (ordered.size + 1), 6) for count in set(above)}
+    return [shares[count] for count in above]
 
 
 class Ring(msgspec.Struct, array_like=True):

@@ -45,9 +45,9 @@ class Finding(NamedTuple):
     against: tuple[str, int]
 
 
-def telling(p: float, level: float, closed: ClosedWindow) -> float:
-    """The p-value of a window; 1 when it would be a candidate and has too few flows to say anything."""
-    return 1.0 if p <= 2 * level and closed.flows < LEAST_RECORDS else p
+def telling(p: float, closed: ClosedWindow) -> float:
+    """The p-value of a window that would be a candidate; 1 when it has too few flows to say anything."""
+    return 1.0 if closed.flows < LEAST_RECORDS else p
 
 
 def report(closed: ClosedWindow, finding: Finding, sensed: Sensed) -> None:

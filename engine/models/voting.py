@@ -8,9 +8,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.verdict.consensus import DIGITS
 
 
 class Tally(msgspec.Struct):
@@ -24,26 +28,25 @@ class Tally(msgspec.Struct):
         self.add(voter, 1, int(vote), int(vote != consensus))
 
     def together(
-        self, consensus: str, p_values: Sequence[float], votes: Mapping[str, Sequence[float | None]], level: float
+        self, consensus: str, p_values: NDArray[np.float64], votes: Mapping[str, NDArray[np.float64]], level: float
     ) -> int:
         """Windows that were judged together; returns to how many the consensus was a vote.
 
         Args:
             consensus: the name that the consensus votes under.
             p_values: the consensus about each window.
-            votes: of each model the p-value of each window, None where it abstained.
+            votes: of each model the p-value of each window, NaN where it abstained.
             level: p-values at or below it are votes.
         """
-        consents = [p <= level for p in p_values]
-        if consents:
-            self.add(consensus, len(consents), sum(consents), 0)
+        consents = p_values <= level
+        if len(consents):
+            self.add(consensus, len(consents), int(consents.sum()), 0)
         for model, found in votes.items():
-            told = [(p <= level, consent) for p, consent in zip(found, consents, strict=True) if p is not None]
-            if told:
-                self.add(
-                    model, len(told), sum(vote for vote, _ in told), sum(vote != consent for vote, consent in told)
-                )
-        return sum(consents)
+            told = ~np.isnan(found)
+            vote = np.round(found[told], DIGITS) <= level
+            if len(vote):
+                self.add(model, len(vote), int(vote.sum()), int((vote != consents[told]).sum()))
+        return int(consents.sum())
 
     def add(self, voter: str, judged: int, votes: int, disagreements: int) -> None:
         """Several windows judged by one voter."""

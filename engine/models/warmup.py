@@ -9,7 +9,7 @@ Rules:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -137,3 +137,20 @@ def unpacked(kept: list[Kept]) -> Windows:
     """Kept windows as models read them."""
     vectors = np.frombuffer(b"".join(each.vector for each in kept), "<f4").reshape(len(kept), -1)
     return Windows(vectors.astype(np.float32), [each.letters for each in kept])
+
+
+def turns(numbers: Iterable[int], key: Callable[[int], str]) -> list[list[int]]:
+    """Numbers in turns in which no key stands twice, each key's in their order.
+
+    >>> turns(range(6), "abacab".__getitem__)
+    [[0, 1, 3], [2, 5], [4]]
+    """
+    seen: Counter[str] = Counter()
+    found: list[list[int]] = []
+    for number in numbers:
+        own = key(number)
+        if seen[own] == len(found):
+            found.append([])
+        found[seen[own]].append(number)
+        seen[own] += 1
+    return found

@@ -15,7 +15,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import sqrt
 from statistics import NormalDist, median
 from typing import Final, NamedTuple
@@ -40,12 +40,16 @@ class Null(NamedTuple):
         """The null of hosts that were judged together."""
         if len(p_values) < least:
             return THEORETICAL
-        quantiles = [_quantile(p) for p in p_values]
+        quantiles = _each(_quantile, p_values)
         middle = median(quantiles)
         spread = 1.4826 * median(abs(quantile - middle) for quantile in quantiles)
         root = sqrt(len(quantiles))
         shift = min(0.0, middle + 2.0 * MEDIAN_ERROR / root)
         return cls(round(shift, 6), round(max(1.0, spread - 2.0 * SPREAD_ERROR / root), 6))
+
+    def all_adjusted(self, p_values: Sequence[float]) -> list[float]:
+        """The p-values of hosts against this null."""
+        return list(p_values) if self == THEORETICAL else _each(self.adjusted, p_values)
 
     def adjusted(self, p: float) -> float:
         """A host's p-value against this null; never below its own."""
@@ -55,6 +59,12 @@ class Null(NamedTuple):
 
 
 THEORETICAL: Final = Null(0.0, 1.0)
+
+
+def _each(function: Callable[[float], float], values: Sequence[float]) -> list[float]:
+    """The function of each value: p-values of many hosts are few different numbers."""
+    known = {value: function(value) for value in set(values)}
+    return [known[value] for value in values]
 
 
 def _quantile(p: float) -> float:

@@ -6,13 +6,15 @@ import os
 import random
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from domain.anomaly_limits import AnomalyLimits
 from domain.values import SECOND
-from engine.features import jit, lookup, sketch, tables, texts
+from engine import jit
+from engine.features import lookup, sketch, tables, texts
 from engine.features.letters import ALPHABET, GAPS, OUTCOMES, SIZES, meaning
 from engine.features.table import FEATURES
 from engine.features.windows import HostWindows
@@ -122,5 +124,5 @@ def test_every_letter_has_a_meaning_of_its_own() -> None:
 
 def test_kernels_that_are_kept_on_disk_carry_the_stamp_of_the_whole_folder() -> None:
     cache = lookup.find._cache  # type: ignore[attr-defined]
-    assert cache._cache_file._source_stamp == jit._stamp()
-    assert any(name == "counting.py" for name, _, _ in jit._stamp())
+    assert cache._cache_file._source_stamp == jit._stamp(Path(lookup.__file__).parent)
+    assert any(name == "counting.py" for name, _, _ in jit._stamp(Path(lookup.__file__).parent))

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from domain.anomaly_limits import AnomalyLimits
 from engine.models.judgements import MOST, Judgements, Told
-from engine.models.past import Past
+from engine.models.pasts import Pasts
 from engine.models.reading import FEATURES
+from engine.sensed import Judged
 from engine.verdict.tracker import Tracker
 
 START = Tracker.at(0.01)
@@ -55,8 +56,12 @@ def test_what_is_no_longer_held_stays_taught():
     assert bounded.track(START) == every.track(START)
 
 
-def rows(ring) -> list[bytes]:
-    return sorted(row.tobytes() for row in ring.rows())
+def incorrect(threat: str, confidence: float) -> Judged:
+    return Judged(threat=threat, entity="10.0.0.1", verdict="incorrect", confidence=confidence)
+
+
+def rows(table) -> list[bytes]:
+    return sorted(row.tobytes() for row in table)
 
 
 @given(
@@ -65,17 +70,18 @@ def rows(ring) -> list[bytes]:
 )  # fmt: skip
 @settings(max_examples=60, deadline=None)
 def test_a_baseline_is_as_it_was_when_verdicts_are_taken_back(learned, confidence, seed, order):
-    limits = AnomalyLimits(calibration_windows=40, explain_windows=8)
     draw = np.random.default_rng(seed)
-    past = Past.empty(limits, 3)
-    for row in draw.normal(size=(learned, 3)):
-        past.learn(row, draw.normal(size=len(FEATURES)))
-    before = rows(past.scores), rows(past.vectors)
+    pasts = Pasts(AnomalyLimits(calibration_windows=40, explain_windows=8), 3)
+    places = pasts.places(["10.0.0.1"], "day")
+    [place] = places
+    for row in draw.normal(size=(learned, 1, 3)):
+        pasts.learn(places, row, draw.normal(size=(1, len(FEATURES))))
+    before = rows(pasts.scores(place)), rows(pasts.vectors(place))
     times = {
-        threat: past.accept(threat, np.full(3, k), np.full(len(FEATURES), k), 0.05, confidence)
+        threat: pasts.accept(place, incorrect(threat, confidence), np.full(3, k), np.full(len(FEATURES), k), 0.05)
         for k, threat in enumerate("ab", 1)
     }
     for threat in order:
-        assert past.take_back(threat) == times[threat]
-    assert (rows(past.scores), rows(past.vectors)) == before
-    assert past.take_back("a") == 0
+        assert pasts.take_back(place, threat) == times[threat]
+    assert (rows(pasts.scores(place)), rows(pasts.vectors(place))) == before
+    assert pasts.take_back(place, "a") == 0

@@ -71,7 +71,7 @@ def test_votes_of_the_peers_come_at_the_promised_rate():
     detector = AnomalyDetector(AnomalyLimits(warmup_windows=10**6), LOCAL, 7)
     sensed = detector.judge(list(stationary(40, 200, 9, together=True)))
     assert len(sensed.scores) > 7_000
-    assert np.mean([p <= 0.01 for _, p in sensed.scores]) <= 0.013
+    assert np.mean([p <= 0.01 for p in sensed.scores]) <= 0.013
 
 
 def test_an_anomaly_alone_never_reaches_medium_risk(detector):
@@ -247,7 +247,7 @@ def test_traffic_that_nobody_flagged_and_nobody_judged_does_not_move_a_full_base
     before = detector.judge([nearly]).scores
     for k, window in enumerate(windows):  # a slow poisoning: every window a little nearer
         detector.judge([closed(1000 + k, "10.0.1.0", np.array(window.vector) + 0.3 * k / 200, last)])
-    assert [p for _, p in detector.judge([nearly]).scores] == [p for _, p in before]
+    assert detector.judge([nearly]).scores == before
 
 
 def test_votes_on_a_generated_harmless_day_stay_at_the_promised_rate(tmp_path):
@@ -258,4 +258,4 @@ def test_votes_on_a_generated_harmless_day_stay_at_the_promised_rate(tmp_path):
     voters = {sighting.votes[0].model for sighting in sensed.sightings}
     assert voters == {"consensus", "peers"}
     assert len(sensed.scores) > 2_000
-    assert np.mean([p <= 0.01 for _, p in sensed.scores]) <= 0.013
+    assert np.mean([p <= 0.01 for p in sensed.scores]) <= 0.013
