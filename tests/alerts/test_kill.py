@@ -95,4 +95,4 @@ def test_five_kills_lose_no_alert_and_make_none_twice(tmp_path):
 
 @pytest.mark.faults
 def test_a_hundred_kills_lose_no_alert_and_make_none_twice(tmp_path):
-    campaign(tmp_path, kills=100, number=5_000, seed=12)
+    campaign(tmp_path, kills=100, number=1_000, seed=12)
