@@ -16,7 +16,7 @@ test: env                      ## all tests, real PostgreSQL included (from a wh
 	$(V)/python -m pytest -q -m "not faults" -n auto --maxprocesses 4 --dist loadfile
 
 faults: env                    ## the long kill -9 campaign: 50 random moments on each store
-	$(V)/python -m pytest -q -m faults
+	$(V)/python -m pytest -q -m faults --timeout 0
 
 lint: env                      ## style, unused and undeclared dependencies
 	$(V)/ruff check .

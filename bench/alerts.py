@@ -93,7 +93,7 @@ def live_latency(folder: Path, *, incidents: int) -> dict[str, float]:
     with receiver(got) as url:
         config.write_text(f'[alerts.channels.hook]\nkind = "webhook"\nurl = "{url}"\nsecret_env = "BENCH_HOOK"\n')
         daemon = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-c", "from cli.main import run_program; run_program()", "--home", str(folder / "home"),
+            [sys.executable, "-c", "from cli.start import run_program; run_program()", "--home", str(folder / "home"),
              "--config", str(config), "run", "--feed", f"zeek:{log}"],
             stdout=subprocess.DEVNULL,
             env={**os.environ, "BENCH_HOOK": "secret"},

@@ -72,7 +72,7 @@ def _accused(home: Path, feed: str, **settings: str) -> set[str]:
 
 
 def _myrmidon(home: Path, *arguments: str, **settings: str) -> Any:
-    command = [sys.executable, "-c", "from cli.main import run_program; run_program()"]
+    command = [sys.executable, "-c", "from cli.start import run_program; run_program()"]
     done = subprocess.run(  # noqa: S603 - our own program
         [*command, "--home", str(home), "--json", *arguments], capture_output=True, text=True, check=False,
         env={**os.environ, **settings},

@@ -17,6 +17,7 @@ from statistics import median
 from time import perf_counter
 from uuid import UUID, uuid5
 
+from adapters.collector import collector_paused
 from adapters.log.base import ChainedLog
 from adapters.log.chain import Row
 from adapters.log.memory import MemoryLog
@@ -156,10 +157,11 @@ def _median(rates: Iterable[Rate]) -> Rate:
 
 def _drain(log: ChainedLog, evolve: Callable[[int, Fact], int] | None) -> None:
     state = 0
-    for facts in follow(log):
-        if evolve:
-            for fact in facts:
-                state = evolve(state, fact.fact)
+    with collector_paused():  # as every follower of the house reads
+        for facts in follow(log):
+            if evolve:
+                for fact in facts:
+                    state = evolve(state, fact.fact)
 
 
 def _verify(log: ChainedLog) -> None:

@@ -53,7 +53,7 @@ def measure(folder: Path, *, sizes: tuple[int, ...], seed: int, postgres_dsn: st
 
 
 def _myrmidon(home: Path, *arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-c", "from cli.main import run_program; run_program()"]
+    command = [sys.executable, "-c", "from cli.start import run_program; run_program()"]
     done = subprocess.run(  # noqa: S603 - our own program
         [*command, "--home", str(home), "--json", *arguments], capture_output=True, text=True, check=False
     )

@@ -11,7 +11,7 @@ import typer
 
 from cli.context import context_of
 from cli.output import emit, fail, short, table, when
-from cli.reading import Entity, LevelOption, Limit, Since, Until, moment, nothing_yet, now, one, opened, there
+from cli.reading import Entity, LevelOption, Limit, Since, Until, answer_list, now, one, opened
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -46,29 +46,26 @@ def list_alerts(
     limit: Limit = 100,
 ) -> None:
     """Alerts, the latest first."""
-    filters = {
-        "since": moment(since, "--since"),
-        "until": moment(until, "--until"),
-        "entity": entity,
-        "level": level,
-        "status": status,
-        "channel": channel,
-        "incident": incident,
-        "limit": limit,
-    }
-    if not there(ctx):
-        emit(ctx, [], lambda _: nothing_yet(ctx))
-        return
-    with opened(ctx) as reading:
-        document = reading.views.list_alerts(**filters)
-        total = reading.views.count("alerts")
-    emit(ctx, document, lambda alerts: as_table(alerts, total))
+    answer_list(
+        ctx,
+        "alerts",
+        lambda views: views.list_alerts,
+        as_table,
+        since=since,
+        until=until,
+        entity=entity,
+        level=level,
+        status=status,
+        channel=channel,
+        incident=incident,
+        limit=limit,
+    )
 
 
-def as_table(alerts: list[dict[str, Any]], total: int) -> Any:
+def as_table(alerts: list[dict[str, Any]], totals: dict[str, int]) -> Any:
     """The list for people."""
     if not alerts:
-        if total:
+        if total := totals["alerts"]:
             return f"none of the {total:,} alerts fits: loosen the options"
         return "no alerts: nobody was to be told; channels and routes are set in [alerts], see docs/alerts.md"
     rows = [

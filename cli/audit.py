@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.context import context_of
-from cli.output import clean, emit, fail, table, when
+from cli.output import clean, emit, fail, say, table, when
 from cli.reading import moment, now, one, opened, opened_log
 from cli.rescore import rescore
 from domain.moments import rfc3339
@@ -20,9 +20,11 @@ from domain.moments import rfc3339
 if TYPE_CHECKING:
     from domain.journal import Journal, Recorded
 
-KEY = "checkpoint.key"
-"""Name of the Ed25519 key in the home's keys."""
-
+REMEDY = (
+    "What to do: stop the daemon, keep the home as it is (it is evidence), restore a backup of it into another folder, "
+    "and go on there (--home) once `myrmidon audit verify --checkpoint` accepts it."
+)
+"""What is said of every log that does not verify."""
 
 MOMENTS = frozenset({"first_seen", "last_seen", "watermark", "ts", "at"})
 """Fields of facts that are moments, beside those that end in `_at`."""
@@ -51,17 +53,23 @@ def verify(
         Path | None, typer.Option(help="Public key of the checkpoint (default: the home's, keys/checkpoint.key.pub).")
     ] = None,
 ) -> None:
-    """Walk the chain over all stored bytes; exit code 1 names the first position that does not fit."""
+    """Walk the chain over all stored bytes; exit code 1 names the first position that does not fit.
+
+    Without --checkpoint the one that the daemon signed last is taken, when it is of this log.
+    """
     if key and not checkpoint:
         raise typer.BadParameter("a key is only needed with --checkpoint FILE", param_hint="--key")
+    home = context_of(ctx).where()
     with opened_log(ctx) as journal:
-        if checkpoint is None:
+        own = home.checkpoint if home.signed().get("log_id") == journal.log_id else None
+        file = checkpoint or own
+        if file is None:
             found = journal.verify()
         else:
             from adapters.log.checkpoint import verify_checkpoint
 
-            found = verify_checkpoint(journal, checkpoint, context_of(ctx).where().keys / KEY, key)
-    emit(ctx, asdict(found), verified)
+            found = verify_checkpoint(journal, file, home.signing_key, key)
+    emit(ctx, {**asdict(found), "checkpoint": file and str(file)}, verified)
     if not found.ok:
         raise typer.Exit(1)
 
@@ -69,9 +77,10 @@ def verify(
 def verified(found: dict[str, Any]) -> str:
     """The verdict on the chain in words."""
     if found["ok"]:
-        return f"the chain of {found['events']:,} events is whole; head {found['head']}"
-    where = "" if found["first_break"] is None else f" at position {found['first_break']}"
-    return f"the chain is BROKEN{where}: {found['reason']}"
+        held = f"; it holds all that was signed in {found['checkpoint']}" if found["checkpoint"] else ""
+        return f"the chain of {found['events']:,} events is whole; head {found['head']}{held}"
+    where = "" if found["first_break"] is None else f", first at position {found['first_break']:,}"
+    return f"the log does NOT verify{where}: {found['reason']}\n{REMEDY}"
 
 
 def checkpoint(
@@ -81,7 +90,7 @@ def checkpoint(
     from adapters.log.checkpoint import write_checkpoint
 
     with opened_log(ctx) as journal:
-        mark = write_checkpoint(journal, file, context_of(ctx).where().keys / KEY, now)
+        mark = write_checkpoint(journal, file, context_of(ctx).where().signing_key, now)
     document = {"file": str(file), **asdict(mark)}
     emit(
         ctx,
@@ -146,7 +155,8 @@ def explain(
     identity: Annotated[str, typer.Argument(metavar="ID", help="A threat or incident, or how its id begins.")],
 ) -> None:
     """What, who, when, why, how sure, decided by which versions, and the chain of causes."""
-    from cli.explain import describe, incident_story, threat_story
+    from cli.describe import describe
+    from cli.explain import incident_story, threat_story
 
     with opened(ctx) as reading:
         view, row = one(reading, identity, ("threats", "incidents"))
@@ -211,7 +221,7 @@ def tail(
     try:
         for recorded in _endless(journal, facts, reached, fits):
             document = told(recorded)
-            print(json_text.dumps(document) if asked_json else clean(line(document)), flush=True)  # noqa: T201 - the answer
+            say(json_text.dumps(document) if asked_json else clean(line(document)))
     except KeyboardInterrupt:
         return
 

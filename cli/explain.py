@@ -1,13 +1,12 @@
-"""Why: a threat or an incident told from the log, as a structure and as an analyst's note."""
+"""Why: a threat or an incident told from the log, as a structure (`cli.describe` puts it in words)."""
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from cli.output import WIDTH, plural, short, when
+from cli.output import when
 from cli.techniques import TECHNIQUES
 from domain.facts.assessment import ThreatAssessed
 from domain.facts.telemetry import BatchScored
@@ -36,6 +35,7 @@ def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
             "level": row["level"],
             "votes": row["votes"],
             "contributions": row["contributions"],
+            "weighed": weighed(journal, row["id"]),
         },
         "versions": {
             name.removesuffix("_version"): row[name] for name in ("model_version", "rules_version", "settings_version")
@@ -58,6 +58,7 @@ def incident_story(
     streams = [f"incident/{row['id']}", *(f"response/{each['id']}" for each in responses)]
     facts = sorted((r for stream in streams for r in journal.read_stream(stream)), key=lambda r: r.position)
     members = list(threats)
+    row = incident_view.current(row, members)
     return {
         "kind": "incident",
         "id": row["id"],
@@ -103,6 +104,21 @@ def threat_chain(journal: Journal, row: dict[str, Any]) -> list[tuple[Recorded, 
     for stream in (f"assessment/{threat}", f"verdict/{threat}"):
         chain += [(r, spoken(r)) for r in journal.read_stream(stream)]
     return sorted(chain, key=lambda pair: pair[0].position)
+
+
+def weighed(journal: Journal, threat: str) -> dict[str, Any] | None:
+    """What was known when the risk was last weighed, and how many reports came after that; None before the first."""
+    told = [r for r in journal.read_stream(f"assessment/{threat}") if isinstance(r.fact, ThreatAssessed)]
+    if not told:
+        return None
+    reports = journal.read_stream(f"threat/{threat}")
+    caused = [r for r in reports if r.event_id == told[-1].causation]
+    known = (caused or [r for r in reports if r.position < told[-1].position])[-1]
+    return {
+        "at": rfc3339(told[-1].occurred_at),
+        "confidence": known.fact.confidence,  # type: ignore[union-attr]  # only reports are in this stream
+        "reports_since": sum(r.position > known.position for r in reports),
+    }
 
 
 def covering(journal: Journal, feed: str, row: int) -> Recorded | None:
@@ -193,20 +209,6 @@ def compared(value: float, baseline: float) -> str:
     return ", just reached" if times < 1.05 else f", {times:,.3g} times that"
 
 
-def volume(size: int) -> str:
-    """Bytes for people, in decimal units.
-
-    >>> volume(0), volume(999), volume(35_345_278)
-    ('0 B', '999 B', '35.3 MB')
-    """
-    value, unit = float(size), "B"
-    for bigger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, bigger
-    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
-
-
 def number(value: float) -> str:
     """A number for reading.
 
@@ -227,141 +229,3 @@ def lasted(first: Micros, last: Micros) -> str:
         if span > 1.5 * unit:
             return f"{round(span / unit):,} {name}"
     return "a second" if span >= SECOND else "less than a second"
-
-
-def describe(story: dict[str, Any]) -> str:
-    """The note on a threat or an incident."""
-    return _incident_note(story) if story["kind"] == "incident" else _threat_note(story)
-
-
-def _threat_note(story: dict[str, Any]) -> str:
-    threat = story["threat"]
-    sections = [
-        [
-            f"Threat {threat['id']}",
-            f"{threat['level'].upper()} {threat['risk']:.1f}  {threat['kind']}  {threat['status']}",
-        ],
-        ["What", *_wrapped(threat["title"])],
-        ["Who", *_wrapped(_who(threat))],
-        ["When", *_wrapped(_when(threat))],
-        ["Why", *(line for why in story["why"] if why["value"] or why["needed"] for line in _item(why["says"]))],
-        ["How sure", *_wrapped(_sure(threat)), *(_vote(vote) for vote in threat["votes"])],
-        ["How grave", *(_part(part) for part in threat["contributions"])],
-        ["Set aside", *_set_aside(threat)],
-        ["Decided by", *_wrapped("; ".join(f"{name} {version or '-'}" for name, version in story["versions"].items()))],
-        ["Rules", *(line for hit in story["rules"] for line in _wrapped(_rule(hit)))],
-        ["ATT&CK", *(f"  {known['id']:<10} {known['name']}" for known in story["techniques"])],
-        [f"Flows that show it ({len(threat['flows'])} of {threat['flow_count']:,})", *map(_flow, threat["flows"])],
-        ["How it came about", *map(_link, story["chain"])],
-        ["Operators said", *map(_verdict, threat["verdicts"])],
-    ]
-    return "\n\n".join("\n".join(section) for section in sections if len(section) > 1)
-
-
-def _rule(hit: dict[str, Any]) -> str:
-    written = f"by {hit['author'] or 'an unnamed author'}" + (f", {hit['licence']}" if hit["licence"] else "")
-    return f"{hit['title']} ({hit['level']}), {written}; {hit['id']} {hit['version']} {hit['reference']}".rstrip()
-
-
-def _incident_note(story: dict[str, Any]) -> str:
-    incident, threats = story["incident"], story["threats"]
-    head = [
-        f"Incident {incident['id']}",
-        f"{incident['level'].upper()} {incident['risk']:.1f}  {incident['status']}",
-        "",
-        *_wrapped(story["what"]),
-    ]
-    chain = ["How it came about", *map(_link, story["chain"])]
-    done = ["Responses", *(line for response in story["responses"] for line in _response(response))]
-    parts = ["\n".join(head), "\n".join(chain)]
-    if len(done) > 1:
-        parts.insert(1, "\n".join(done))
-    notes = (f"{'-' * WIDTH}\n{_threat_note(threat)}" for threat in threats)
-    return "\n\n".join([*parts, *notes])
-
-
-def _response(response: dict[str, Any]) -> Iterator[str]:
-    """A response and its actions."""
-    chosen = f"{response['playbook']}, chosen with probability {response['propensity']:.3f}"
-    said = f"{response['decided_by']}: {response['reason']}" if response["decided_by"] else "waits for an answer"
-    yield from _wrapped(f"{response['id'][:8]}  {response['status']}: {chosen}; {said}")
-    for action in response["actions"]:
-        ends = f", until {when(action['expires_at'])}" if action["expires_at"] and not action["ended_at"] else ""
-        told = action["error"] or action["evidence"]
-        yield from _wrapped(
-            f"  - {action['verb']} {action['target']} by {action['actuator']}: {action['state']}{ends}. {told}"
-        )
-
-
-def _item(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH - 4, initial_indent="  - ", subsequent_indent="    ")
-
-
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH - 4, initial_indent="  ", subsequent_indent="  ")
-
-
-def _who(threat: dict[str, Any]) -> str:
-    peers = threat["peers"]
-    shown = ", ".join(peers[:8]) + (f" and {len(peers) - 8} more" if len(peers) > 8 else "")
-    return f"{threat['entity']}, seen in feed {threat['feed']}" + (f"; on the other side: {shown}" if peers else "")
-
-
-def _when(threat: dict[str, Any]) -> str:
-    span = lasted(_micros(threat["first_seen"]), _micros(threat["last_seen"]))
-    return (
-        f"from {when(threat['first_seen'])} to {when(threat['last_seen'])} ({span}), detected at "
-        f"{when(threat['detected_at'])} of the feed's clock"
-    )
-
-
-def _micros(text: str) -> Micros:
-    from domain.moments import to_moment
-
-    return to_moment(text, 0)
-
-
-def _sure(threat: dict[str, Any]) -> str:
-    return (
-        f"{threat['confidence']:.0%}: the evidence is {threat['score']:.3g} times what a decision needs. Risk "
-        f"{threat['risk']:.1f} of 10 is {threat['level']}."
-    )
-
-
-def _part(part: dict[str, Any]) -> str:
-    return f"  {part['points']:+6.2f}  {part['name']}: {part['says']}"
-
-
-def _set_aside(threat: dict[str, Any]) -> list[str]:
-    """Why nobody was bothered with it."""
-    lines = []
-    if threat["suppression"]:
-        lines.append(f"  covered by exception {short(threat['suppression'])}: see `myrmidon suppress list --all`")
-    if threat["merged_into"]:
-        lines.append(f"  repeats threat {short(threat['merged_into'])}, which is worked in its place")
-    if threat["duplicates"]:
-        repeats = plural(threat["duplicates"], "threat that repeats it was", "threats that repeat it were")
-        lines.append(f"  {repeats} merged into it")
-    return lines
-
-
-def _vote(vote: dict[str, Any]) -> str:
-    p = "" if vote["p"] is None else f", p = {vote['p']:.4g}"
-    return f"  - {vote['model']} ({vote['version']}) voted {'yes' if vote['vote'] else 'no'}{p}"
-
-
-def _flow(flow: dict[str, Any]) -> str:
-    ends = f"{flow['src_ip']}:{flow['src_port']} -> {flow['dst_ip']}:{flow['dst_port']}/{flow['proto']}"
-    size = f"{volume(flow['bytes_out'])} out, {volume(flow['bytes_in'])} in"
-    return f"  {flow['ts'][:23]:<23}  {ends}  {size}  {flow['note']}".rstrip()
-
-
-def _link(link: dict[str, Any]) -> str:
-    return f"  {link['position']:>8}  {when(link['at'])}  {link['kind']:<21}  {link['by']}: {link['says']}"
-
-
-def _verdict(verdict: dict[str, Any]) -> str:
-    corrected = f": {verdict['correction']}" if verdict["correction"] else ""
-    return (
-        f"  {when(verdict['at'])}  {verdict['by']}: {verdict['verdict']} ({verdict['confidence']:.0%} sure){corrected}"
-    )

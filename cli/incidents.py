@@ -8,7 +8,7 @@ import typer
 
 from cli import plan, working
 from cli.output import emit, plural, short, table, when
-from cli.reading import Entity, LevelOption, Limit, Since, Until, moment, nothing_yet, one, opened, there
+from cli.reading import Entity, LevelOption, Limit, Since, Until, answer_list, one, opened
 
 StatusOption = Annotated[
     Literal["open", "acknowledged", "resolved", "merged"] | None,
@@ -37,28 +37,26 @@ def list_incidents(
     limit: Limit = 100,
 ) -> None:
     """Incidents, the gravest first."""
-    filters = {
-        "since": moment(since, "--since"),
-        "until": moment(until, "--until"),
-        "entity": entity,
-        "level": level,
-        "status": status,
-        "limit": limit,
-    }
-    if not there(ctx):
-        emit(ctx, [], lambda _: nothing_yet(ctx))
-        return
-    with opened(ctx) as reading:
-        document = reading.views.list_incidents(**filters)
-        total, threats = reading.views.count("incidents"), reading.views.count("threats")
-    emit(ctx, document, lambda incidents: as_table(incidents, total, threats))
+    answer_list(
+        ctx,
+        "incidents",
+        lambda views: views.list_incidents,
+        as_table,
+        since=since,
+        until=until,
+        entity=entity,
+        level=level,
+        status=status,
+        limit=limit,
+    )
 
 
-def as_table(incidents: list[dict[str, Any]], total: int, threats: int) -> Any:
+def as_table(incidents: list[dict[str, Any]], totals: dict[str, int]) -> Any:
     """The list for people."""
     if not incidents:
-        if total:
+        if total := totals["incidents"]:
             return f"none of the {total:,} incidents fits: loosen --since, --until, --entity, --level or --status"
+        threats = totals["threats"]
         seen = (
             f"{plural(threats, 'threat')} of low level: see `myrmidon threats list`" if threats else "no threats either"
         )
@@ -73,13 +71,13 @@ def as_table(incidents: list[dict[str, Any]], total: int, threats: int) -> Any:
 
 def show(ctx: typer.Context, incident: Annotated[str, typer.Argument(help="Its id, or how it begins.")]) -> None:
     """One incident: its threats, notes and timeline."""
-    from projections.incidents import document
+    from projections.incidents import current, document
 
     with opened(ctx) as reading:
         _, row = one(reading, incident, ("incidents",))
         members = [reading.views.get("threats", threat) for threat in row["threats"]]
     threats = [threat for threat in members if threat is not None]
-    emit(ctx, document(row), lambda shown: describe(shown, threats))
+    emit(ctx, document(current(row, threats)), lambda shown: describe(shown, threats))
 
 
 def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:

@@ -28,6 +28,7 @@ from cli import (
     workflows,
 )
 from cli.context import Context
+from cli.output import note, say
 from domain.errors import MyrmidonError
 
 app = typer.Typer(
@@ -56,7 +57,7 @@ def tell_version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        print(f"myrmidon {version('myrmidon')}")  # noqa: T201 - the answer
+        say(f"myrmidon {version('myrmidon')}")
         raise typer.Exit
 
 
@@ -87,7 +88,7 @@ def tell_usage(error: Any) -> None:
         return
     said = " ".join(error.format_message().split()).removeprefix("Invalid value: ").removesuffix(".")
     command = error.ctx.command_path if error.ctx else "myrmidon"
-    print(f"myrmidon: {said[:1].lower()}{said[1:]} (see `{command} --help`)", file=sys.stderr)  # noqa: T201 - the one line
+    note(f"myrmidon: {said[:1].lower()}{said[1:]} (see `{command} --help`)")
 
 
 def run_program() -> None:
@@ -100,7 +101,7 @@ def run_program() -> None:
     except typer.Abort:
         raise SystemExit(1) from None
     except MyrmidonError as error:
-        print(f"myrmidon: {error}", file=sys.stderr)  # noqa: T201 - the one line
+        note(f"myrmidon: {' '.join(str(error).split())}")
         raise SystemExit(error.exit_code) from None
     except BrokenPipeError:
         sys.stderr.close()
@@ -109,5 +110,5 @@ def run_program() -> None:
         if os.environ.get("MYRMIDON_TRACEBACK"):
             raise
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        print(f"myrmidon: internal error: {what} (MYRMIDON_TRACEBACK=1 shows where)", file=sys.stderr)  # noqa: T201
+        note(f"myrmidon: internal error: {what} (MYRMIDON_TRACEBACK=1 shows where)")
         raise SystemExit(1) from None

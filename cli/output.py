@@ -27,11 +27,11 @@ UNBROKEN: Final = 100_000
 def emit(ctx: typer.Context, document: Any, render: Callable[[Any], Any]) -> None:
     """Print a document: as JSON when that is asked for, else what `render` makes of it (text or rich renderables)."""
     if context_of(ctx).json:
-        print(json.dumps(document, indent=2, allow_nan=False))  # noqa: T201 - the one document
+        say(json.dumps(document, indent=2, allow_nan=False))
         return
     shown = render(document)
     if isinstance(shown, str):
-        print("\n".join(fit(clean(line)) for line in shown.split("\n")))  # noqa: T201 - the answer in words
+        say("\n".join(fit(clean(line)) for line in shown.split("\n")))
         return
     from rich.console import Console
 
@@ -41,9 +41,16 @@ def emit(ctx: typer.Context, document: Any, render: Callable[[Any], Any]) -> Non
     console.print(shown)
 
 
+def say(answer: str) -> None:
+    """Print the answer, or a part of it that others wait for, on standard output."""
+    sys.stdout.write(f"{answer}\n")
+    sys.stdout.flush()
+
+
 def note(message: str) -> None:
     """Say something beside the answer, on standard error."""
-    print(clean(message), file=sys.stderr)  # noqa: T201 - logs go there
+    sys.stderr.write(f"{clean(message)}\n")
+    sys.stderr.flush()
 
 
 def fail(message: str, code: int = 1) -> NoReturn:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from cli.context import context_of
-from cli.output import fail, short
+from cli.output import emit, fail, short
 from domain.moments import to_moment
 from domain.values import Micros
 
@@ -98,6 +98,39 @@ def opened(ctx: typer.Context) -> Iterator[Reading]:
         views = stack.enter_context(Views.open(context_of(ctx).where().views_location, journal))
         views.catch_up(journal)
         yield Reading(journal=journal, views=views)
+
+
+def answer_list(
+    ctx: typer.Context,
+    view: str,
+    rows: Callable[[Views], Callable[..., list[dict[str, Any]]]],
+    as_table: Callable[[list[dict[str, Any]], dict[str, int]], Any],
+    *,
+    since: str | None,
+    until: str | None = None,
+    **filters: Any,
+) -> None:
+    """Print what of a view fits, or what to do where there is no log.
+
+    Args:
+        ctx: of the command.
+        view: its name.
+        rows: what asks the views for its rows.
+        as_table: the rows for people; it is also given how many the view, and that of the threats, hold in all.
+        since: as the option says it.
+        until: as the option says it.
+        filters: the others, which the view's `listing` explains.
+    """
+    filters["since"] = moment(since, "--since")
+    if until is not None:
+        filters["until"] = moment(until, "--until")
+    if not there(ctx):
+        emit(ctx, [], lambda _: nothing_yet(ctx))
+        return
+    with opened(ctx) as reading:
+        document = rows(reading.views)(**filters)
+        totals = {name: reading.views.count(name) for name in (view, "threats")}
+    emit(ctx, document, lambda shown: as_table(shown, totals))
 
 
 def one(reading: Reading, prefix: str, views: tuple[str, ...]) -> tuple[str, dict[str, Any]]:

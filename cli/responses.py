@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import typer
 
 from cli.output import emit, note, short, table, when
-from cli.reading import Entity, Limit, Since, Until, known_home, moment, nothing_yet, one, opened, there
+from cli.reading import Entity, Limit, Since, Until, answer_list, known_home, one, opened
 
 if TYPE_CHECKING:
     from scheduler.bootstrap import Parts
@@ -52,26 +52,23 @@ def list_responses(
     limit: Limit = 100,
 ) -> None:
     """Responses, the latest first."""
-    filters = {
-        "since": moment(since, "--since"),
-        "until": moment(until, "--until"),
-        "entity": entity,
-        "status": status,
-        "limit": limit,
-    }
-    if not there(ctx):
-        emit(ctx, [], lambda _: nothing_yet(ctx))
-        return
-    with opened(ctx) as reading:
-        document = reading.views.list_responses(**filters)
-        total = reading.views.count("responses")
-    emit(ctx, document, lambda responses: as_table(responses, total))
+    answer_list(
+        ctx,
+        "responses",
+        lambda views: views.list_responses,
+        as_table,
+        since=since,
+        until=until,
+        entity=entity,
+        status=status,
+        limit=limit,
+    )
 
 
-def as_table(responses: list[dict[str, Any]], total: int) -> Any:
+def as_table(responses: list[dict[str, Any]], totals: dict[str, int]) -> Any:
     """The list for people."""
     if not responses:
-        if total:
+        if total := totals["responses"]:
             return f"none of the {total:,} responses fits: loosen --since, --until, --entity or --status"
         return "no responses: no incident reached [response] min_level, or no playbook fits (`playbooks list`)"
     rows = [

@@ -1,7 +1,8 @@
 """`myrmidon status`: how everything is, in a blink.
 
 Rules:
-    1. Standard library only (and psycopg when the log is on PostgreSQL): no view is followed, no library is started.
+    1. Standard library only (psycopg too when the log is on PostgreSQL, pydantic when there are settings to check): no
+       view is followed, no library is started.
     2. It shows the views as they stand, and how far behind the log they are.
     3. It writes nothing.
     4. What runs is told by the leases, never by what the tables say: a dead daemon cannot correct its last words.
@@ -49,7 +50,12 @@ def register(app: typer.Typer) -> None:
 
 def status(ctx: typer.Context) -> None:
     """Health, agents, feeds, log and jobs."""
-    document = document_of(context_of(ctx).where(), time.time_ns() // 1000)
+    home = context_of(ctx).where()
+    if home.has_settings():
+        from config.settings import load_settings
+
+        load_settings(home.config_file)  # a wrong one is told, with exit code 2, whether it matters here or not
+    document = document_of(home, time.time_ns() // 1000)
     nothing = not document["log"]["events"] and not document["reasons"]
     emit(ctx, document, lambda shown: nothing_yet(ctx) if nothing else render(shown))
 
@@ -84,16 +90,12 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
 
 def cut(home: Home, position: int) -> str:
     """What a log that ends before the home's newest checkpoint is told as; empty when it does not, or there is none."""
-    file = home.path / "checkpoints" / "latest.json"
-    try:
-        signed = int(json.loads(file.read_bytes())["position"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
-    if position >= signed:
+    signed = home.signed().get("position")
+    if not isinstance(signed, int) or position >= signed:
         return ""
     return (
         f"the log ends at position {position:,}, its checkpoint was signed at {signed:,}: its tail was cut; keep it as "
-        f"it is and run `myrmidon audit verify --checkpoint {file}`"
+        f"it is and run `myrmidon audit verify --checkpoint {home.checkpoint}`"
     )
 
 
@@ -182,7 +184,8 @@ def unreadable(feeds: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     for feed in feeds:
         fault = json.loads(feed["last_fault"]) or {}
         if fault.get("reason") == UNUSABLE:
-            yield "degraded", f"feed {feed['name']}: {UNUSABLE}: {fault['sample']}; run it again to see why"
+            alone = f"`myrmidon --home ANOTHER run --until-eof --feed {feed['source']}:PATH/{fault['sample']}`"
+            yield "degraded", f"feed {feed['name']}: {UNUSABLE}: {fault['sample']}; {alone} says what is wrong with it"
 
 
 def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cli.output import emit, short, table, when
-from cli.reading import Entity, LevelOption, Limit, Since, Until, moment, nothing_yet, one, opened, there
+from cli.reading import Entity, LevelOption, Limit, Since, Until, answer_list, one, opened
 
 StatusOption = Annotated[
     Literal["open", "confirmed", "dismissed", "suppressed", "merged"] | None, typer.Option(help="Only this status.")
@@ -33,27 +33,24 @@ def list_threats(
     limit: Limit = 100,
 ) -> None:
     """Threats, the gravest first."""
-    filters = {
-        "since": moment(since, "--since"),
-        "until": moment(until, "--until"),
-        "entity": entity,
-        "level": level,
-        "status": status,
-        "limit": limit,
-    }
-    if not there(ctx):
-        emit(ctx, [], lambda _: nothing_yet(ctx))
-        return
-    with opened(ctx) as reading:
-        document = reading.views.list_threats(**filters)
-        total = reading.views.count("threats")
-    emit(ctx, document, lambda threats: as_table(threats, total))
+    answer_list(
+        ctx,
+        "threats",
+        lambda views: views.list_threats,
+        as_table,
+        since=since,
+        until=until,
+        entity=entity,
+        level=level,
+        status=status,
+        limit=limit,
+    )
 
 
-def as_table(threats: list[dict[str, Any]], total: int) -> Any:
+def as_table(threats: list[dict[str, Any]], totals: dict[str, int]) -> Any:
     """The list for people."""
     if not threats:
-        if total:
+        if total := totals["threats"]:
             return f"none of the {total:,} threats fits: loosen --since, --until, --entity, --level or --status"
         return "no threats: nothing that was read reached a threshold; see what was read with `myrmidon status`"
     rows = [
@@ -66,7 +63,8 @@ def as_table(threats: list[dict[str, Any]], total: int) -> Any:
 
 def show(ctx: typer.Context, threat: Annotated[str, typer.Argument(help="Its id, or how it begins.")]) -> None:
     """One threat with all its evidence."""
-    from cli.explain import describe, threat_story
+    from cli.describe import describe
+    from cli.explain import threat_story
 
     with opened(ctx) as reading:
         _, row = one(reading, threat, ("threats",))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from cli.output import emit, short, table, when
-from cli.reading import Limit, Since, moment, nothing_yet, one, opened, there
+from cli.reading import Limit, Since, answer_list, one, opened
 
 StatusOption = Annotated[Literal["open", "waiting", "stalled", "done"] | None, typer.Option(help="Only this status.")]
 
@@ -22,15 +22,10 @@ def register(app: typer.Typer) -> None:
 
 def list_workflows(ctx: typer.Context, *, since: Since = None, status: StatusOption = None, limit: Limit = 100) -> None:
     """Workflows, the latest first."""
-    if not there(ctx):
-        emit(ctx, [], lambda _: nothing_yet(ctx))
-        return
-    with opened(ctx) as reading:
-        document = reading.views.list_workflows(since=moment(since, "--since"), status=status, limit=limit)
-    emit(ctx, document, as_table)
+    answer_list(ctx, "workflows", lambda views: views.list_workflows, as_table, since=since, status=status, limit=limit)
 
 
-def as_table(workflows: list[dict[str, Any]]) -> Any:
+def as_table(workflows: list[dict[str, Any]], _: dict[str, int]) -> Any:
     """The list for people."""
     if not workflows:
         return "no workflow fits: loosen --since or --status, or see what was detected with `myrmidon threats list`"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from functools import cached_property
@@ -61,6 +62,13 @@ class Home:
                 return self._environ[name]
         return str(self.table("log").get("dsn", ""))
 
+    def has_settings(self) -> bool:
+        """Whether anything is set, beside where the log is: then it may be wrong."""
+        return self.config_file is not None or any(
+            name.upper().startswith("MYRMIDON_") and "__" in name and name.upper() not in DSN_VARIABLES
+            for name in self._environ
+        )
+
     def table(self, name: str) -> dict[str, Any]:
         """A table of the settings file as it stands there, unchecked.
 
@@ -108,6 +116,24 @@ class Home:
     def keys(self) -> Path:
         """Folder of the signing keys."""
         return self.path / "keys"
+
+    @property
+    def signing_key(self) -> Path:
+        """The Ed25519 key that checkpoints are signed with; its public half ends in `.pub`."""
+        return self.keys / "checkpoint.key"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The checkpoint that the daemon signed last."""
+        return self.path / "checkpoints" / "latest.json"
+
+    def signed(self) -> dict[str, Any]:
+        """What that checkpoint says, unchecked; empty when there is none that can be read."""
+        try:
+            told = json.loads(self.checkpoint.read_bytes())
+        except (OSError, ValueError):
+            return {}
+        return told if isinstance(told, dict) else {}
 
     def snapshot(self, feed: str) -> Path:
         """The file that holds the working state of a feed."""

@@ -10,11 +10,13 @@ Rules:
 from __future__ import annotations
 
 import json
+import os
 import tomllib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, fields, is_dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -28,6 +30,13 @@ from config.planning import PlanningSettings
 from config.response import ResponseSettings
 from domain.errors import MyrmidonError
 from domain.thresholds import Thresholds
+
+PREFIX: Final = "MYRMIDON_"
+"""How the names of the environment variables begin that set something."""
+
+
+HIDDEN: Final = frozenset({"dsn", "url"})
+"""Settings that may hold a password: no error shows their value."""
 
 
 class ConfigError(MyrmidonError):
@@ -87,7 +96,7 @@ class Settings(BaseSettings):
     """All settings, typed and checked."""
 
     model_config = SettingsConfigDict(
-        env_prefix="MYRMIDON_", env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True
     )
 
     log: LogSettings = LogSettings()
@@ -138,29 +147,60 @@ def load_settings(file: Path | None) -> Settings:
         ConfigError: the file is missing, is not TOML, or holds a setting that does not exist or does not fit.
     """
     values = read_toml(file) if file is not None else {}
-    unknown = sorted(set(values) - set(Settings.model_fields))
-    if unknown:
-        known = ", ".join(sorted(Settings.model_fields))
-        raise ConfigError(f"{file}: there is no setting [{unknown[0]}]; known are {known}")
-    for section, part in values.items():
-        _known_only(file, section, part, Settings.model_fields[section].default)
+    _check_names(file, values)
+    for name in sorted(os.environ):
+        if name.upper().startswith(PREFIX) and "__" in name:
+            _check_names(name, _nested(name[len(PREFIX) :].lower().split("__")))
     try:
         return Settings(**values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{file or 'environment'}: setting {where}: {first['msg']}") from None
+        raise ConfigError(_refusal(file, error)) from None
 
 
-def _known_only(file: Path | None, where: str, values: Any, default: Any) -> None:
+def _refusal(file: Path | None, error: ValidationError) -> str:
+    """Which setting is wrong, where it is set, what it is, and what is allowed."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"]]
+    value = first["input"]
+    tells = isinstance(value, str | int | float) and path[-1] not in HIDDEN
+    shown = f" (it is {value!r:.60})" if tells else ""
+    return f"{_variable_of(path) or file or 'environment'}: setting {'.'.join(path)}: {first['msg']}{shown}"
+
+
+def _variable_of(path: list[str]) -> str:
+    """The environment variable that sets this setting, or a whole table that it is in; empty when none does."""
+    names = {name.upper(): name for name in os.environ}
+    asked = (PREFIX + "__".join(path[:depth]).upper() for depth in range(len(path), 0, -1))
+    return next((names[name] for name in asked if names.get(name) and os.environ[names[name]]), "")
+
+
+def _check_names(source: Path | str | None, values: Mapping[str, Any]) -> None:
+    """Refuse a section that does not exist, or a setting of one."""
+    for section, part in values.items():
+        if section not in Settings.model_fields:
+            known = ", ".join(sorted(Settings.model_fields))
+            raise ConfigError(f"{source}: there is no setting [{section}]; known are {known}")
+        _known_only(source, section, part, Settings.model_fields[section].default)
+
+
+def _nested(path: Sequence[str]) -> dict[str, Any]:
+    """The table that a setting is in.
+
+    >>> _nested(["run", "batch_rows"])
+    {'run': {'batch_rows': {}}}
+    """
+    return {path[0]: _nested(path[1:])} if path else {}
+
+
+def _known_only(source: Path | str | None, where: str, values: Any, default: Any) -> None:
     """Refuse a setting that does not exist: a typo that changes nothing would be worse than an error."""
     if not isinstance(values, dict) or not is_dataclass(default):
         return
     known = {f.name for f in fields(default)}
     for name, part in values.items():
         if name not in known:
-            raise ConfigError(f"{file}: there is no setting {where}.{name}; known are {', '.join(sorted(known))}")
-        _known_only(file, f"{where}.{name}", part, getattr(default, name))
+            raise ConfigError(f"{source}: there is no setting {where}.{name}; known are {', '.join(sorted(known))}")
+        _known_only(source, f"{where}.{name}", part, getattr(default, name))
 
 
 def read_toml(file: Path) -> dict[str, Any]:

@@ -76,13 +76,19 @@ class Fingerprint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
-    """Answer of a walk over the chain. `first_break` is the first position that does not fit, or None."""
+    """Answer of a walk over the chain.
+
+    Attributes:
+        first_break: the first position that does not fit, or None.
+        missing: first and last of the positions that were recorded and are not there any more, or None.
+    """
 
     ok: bool
     events: int
     head: str
     first_break: int | None
     reason: str = ""
+    missing: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

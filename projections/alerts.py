@@ -26,10 +26,14 @@ from projections.view import (
     Rows,
     View,
     ViewTable,
+    active,
     at_least,
+    equal,
     facts_of,
     holds,
+    key_of,
     known,
+    named_by,
     plain,
     value_of,
 )
@@ -74,12 +78,12 @@ class Alert(ViewTable, table=True):
 
 def _row(fact: AlertRouted | AlertEscalated | AlertSuppressed, recorded: Recorded, state: str) -> Row:
     return {
-        "id": str(fact.alert),
+        "id": key_of(fact.alert),
         "state": state,
         "channel": plain(fact.channel),
         "route": plain(fact.route),
         "trigger": "",
-        "incident": str(fact.incident),
+        "incident": key_of(fact.incident),
         "level": fact.level,
         "risk": float(fact.risk),
         "title": plain(fact.title),
@@ -120,13 +124,13 @@ def _escalated(rows: Rows, fact: AlertEscalated, recorded: Recorded) -> Iterable
         "entities": fact.entities,
         "kinds": fact.kinds,
     }
-    before = rows.get(str(fact.after))
+    before = rows.get(key_of(fact.after))
     if before is not None:
-        yield {**before, "escalated_to": [*value_of(before, "escalated_to"), str(fact.alert)]}
+        yield {**before, "escalated_to": [*value_of(before, "escalated_to"), key_of(fact.alert)]}
 
 
 def _suppressed(rows: Rows, fact: AlertSuppressed, recorded: Recorded) -> Iterable[Row]:
-    row = rows.get(str(fact.alert))
+    row = rows.get(key_of(fact.alert))
     if row is None:
         yield {**_row(fact, recorded, "suppressed"), "reason": fact.reason}
     elif row["state"] != "delivered":
@@ -178,7 +182,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"entities", "kinds", "escalated_to"}),
-    named_by=("alert", "after"),
+    reads=named_by("alert", "after"),
     opens=frozenset({"alert-routed"}),
 )
 
@@ -196,21 +200,15 @@ def listing(
 ) -> Select[Any]:
     """Alerts of at least this level that fit, the latest first. The status `escalated` is that of unanswered ones."""
     at = VIEW.table.c
-    query = select(VIEW.table)
+    query = select(VIEW.table).where(
+        *active(at.created_at, at.updated_at, since, until),
+        *at_least(at.level, level),
+        *equal((at.channel, channel), (at.state, None if status == "escalated" else status)),
+    )
     if status == "escalated":
         query = query.where(at.escalated_to != "[]")
-    elif status is not None:
-        query = query.where(at.state == status)
-    if since is not None:
-        query = query.where(at.updated_at >= since)
-    if until is not None:
-        query = query.where(at.created_at <= until)
     if entity is not None:
         query = query.where(holds(at.entities, entity))
-    if level is not None:
-        query = query.where(at.level.in_(at_least(level)))
-    if channel is not None:
-        query = query.where(at.channel == channel)
     if incident is not None:
         query = query.where(at.incident.startswith(incident, autoescape=True))
     return query.order_by(at.created_at.desc(), at.id).limit(limit)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
+from domain.events import FACTS
 from domain.journal import Recorded
 from domain.values import Micros
 from projections import alerts, feeds, health, incidents, responses, suppressions, threats, workflows
@@ -39,12 +40,25 @@ DOCUMENTS: Final[dict[str, Callable[[Row], dict[str, Any]]]] = {
 """What makes of a row of a view the document that other tools read."""
 
 
+_CONCERNED: Final = {kind: tuple(name for name, view in VIEWS.items() if kind in view.on) for kind in FACTS}
+"""Kind of fact -> the views that handle it."""
+
+
+def shares(facts: Iterable[Recorded]) -> dict[str, list[Recorded]]:
+    """Which of these facts each view handles, in their order."""
+    found: dict[str, list[Recorded]] = {name: [] for name in VIEWS}
+    for recorded in facts:
+        for name in _CONCERNED[recorded.fact.kind]:
+            found[name].append(recorded)
+    return found
+
+
 def replay(batches: Iterable[Sequence[Recorded]], into: dict[str, Memory] | None = None) -> dict[str, Memory]:
     """All views folded in memory, from zero or on from `into`."""
     memories = {name: Memory() for name in VIEWS} if into is None else into
     for batch in batches:
-        for name, view in VIEWS.items():
-            fold(view, memories[name].rows, memories[name].parked, batch)
+        for name, facts in shares(batch).items():
+            fold(VIEWS[name], memories[name].rows, memories[name].parked, facts)
     return memories
 
 

@@ -12,7 +12,7 @@ from domain.facts import alert, assessment, incident, model, operation, response
 from domain.facts.telemetry import BatchScored, FeedClosed, FeedFault, FeedOpened, LogReleased
 from domain.journal import Recorded
 from domain.moments import rfc3339
-from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, joined, known, plain, value_of
+from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, joined, known, named_by, plain, value_of
 
 
 class Feed(ViewTable, table=True):
@@ -129,7 +129,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"skipped_by", "released", "last_fault"}),
-    named_by=("feed",),
+    reads=named_by("feed"),
     opens=frozenset({"feed-opened"}),
 )
 

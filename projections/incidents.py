@@ -1,5 +1,8 @@
 """The incidents: one row each, with threats, notes and timeline. A merged one points to the older that took it in.
 
+A threat goes on without a word of its incident: title and time of the last activity are those of its threats as they
+stand, and are looked up when an incident is read (`current`).
+
 Of very large ones the first `LISTED` threats and entities are listed, and the others counted; which threats stand in an
 incident, the view of the threats knows.
 """
@@ -7,9 +10,10 @@ incident, the view of the threats knows.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, Select, or_, select
+from sqlalchemy import BigInteger, Select, func, or_, select
 from sqlmodel import Field
 
 from domain.facts import alert, assessment, model, operation, response, telemetry, threat
@@ -34,12 +38,14 @@ from projections.view import (
     Rows,
     View,
     ViewTable,
+    active,
     at_least,
     facts_of,
     holds,
-    ids,
     joined,
+    key_of,
     known,
+    named_by,
     plain,
     value_of,
 )
@@ -76,7 +82,7 @@ class Incident(ViewTable, table=True):
 
 def _opened(_: Rows, fact: IncidentOpened, recorded: Recorded) -> Iterable[Row]:
     yield {
-        "id": str(fact.incident),
+        "id": key_of(fact.incident),
         "status": "open",
         "level": fact.level,
         "risk": float(fact.risk),
@@ -89,7 +95,7 @@ def _opened(_: Rows, fact: IncidentOpened, recorded: Recorded) -> Iterable[Row]:
         "more_entities": 0,
         "more_threats": 0,
         "entities": fact.entities,
-        "threats": ids(fact.threat),
+        "threats": [key_of(fact.threat)],
         "notes": [],
         "timeline": [_entry(recorded, fact.title)],
     }
@@ -99,7 +105,7 @@ def _linked(rows: Rows, fact: ThreatLinked, recorded: Recorded) -> Iterable[Row]
     row = known(rows, fact.incident, "incident")
     yield {
         **_went_on(row, recorded, f"{fact.reason}: {fact.title}"),
-        **_listed(row, "threats", str(fact.threat)),
+        **_listed(row, "threats", key_of(fact.threat)),
         **_listed(row, "entities", fact.entity),
         "title": plain(fact.title) if fact.risk > row["risk"] else row["title"],
         "level": fact.level,
@@ -109,7 +115,7 @@ def _linked(rows: Rows, fact: ThreatLinked, recorded: Recorded) -> Iterable[Row]
 
 def _merged(rows: Rows, fact: IncidentMerged, recorded: Recorded) -> Iterable[Row]:
     row, older = known(rows, fact.incident, "incident"), known(rows, fact.into, "incident")
-    yield {**_went_on(row, recorded, f"into {fact.into}"), "status": "merged", "merged_into": str(fact.into)}
+    yield {**_went_on(row, recorded, f"into {fact.into}"), "status": "merged", "merged_into": key_of(fact.into)}
     yield {
         **_went_on(older, recorded, f"took in {fact.incident}"),
         **_listed(older, "threats", *value_of(row, "threats")),
@@ -139,7 +145,7 @@ def _resolved(rows: Rows, fact: IncidentResolved, recorded: Recorded) -> Iterabl
 
 def _reopened(rows: Rows, fact: IncidentReopened, recorded: Recorded) -> Iterable[Row]:
     row = _went_on(known(rows, fact.incident, "incident"), recorded, f"by threat {fact.threat}")
-    yield {**row, "status": "open", "resolution": None, **_listed(row, "threats", str(fact.threat))}
+    yield {**row, "status": "open", "resolution": None, **_listed(row, "threats", key_of(fact.threat))}
 
 
 def _noted(rows: Rows, fact: NoteAdded, recorded: Recorded) -> Iterable[Row]:
@@ -197,7 +203,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"entities", "threats", "notes", "timeline"}),
-    named_by=("incident", "into"),
+    reads=named_by("incident", "into"),
     opens=frozenset({"incident-opened"}),
     later={"more_entities": 0, "more_threats": 0},
 )
@@ -217,16 +223,43 @@ def listing(
     Merged ones only when asked for by status. An entity fits as one of the incident's own, or as a peer of its threats.
     """
     at = VIEW.table.c
-    query = select(VIEW.table).where(at.status != "merged" if status is None else at.status == status)
+    query = select(VIEW.table).where(
+        at.status != "merged" if status is None else at.status == status,
+        *active(at.opened_at, at.updated_at, None, until),
+        *at_least(at.level, level),
+    )
     if since is not None:
-        query = query.where(at.updated_at >= since)
-    if until is not None:
-        query = query.where(at.opened_at <= until)
+        query = query.where(or_(at.updated_at >= since, at.id.in_(_went_on_since(since))))
     if entity is not None:
         query = query.where(or_(holds(at.entities, entity), at.id.in_(_against(entity))))
-    if level is not None:
-        query = query.where(at.level.in_(at_least(level)))
     return query.order_by(at.risk.desc(), at.updated_at.desc(), at.id).limit(limit)
+
+
+def _went_on_since(since: Micros) -> Select[Any]:
+    """Ids of the incidents with a threat that went on since then."""
+    threat = threats.VIEW.table.c
+    return select(threat.incident).where(threat.last_seen >= since, threat.incident.is_not(None))
+
+
+def members(incidents: Iterable[str]) -> Select[Any]:
+    """What the threats of incidents say now: `home` (the incident), title, risk, last_seen.
+
+    Those of an incident that was merged into one of them are among them.
+    """
+    threat, incident = threats.VIEW.table.c, VIEW.table.c
+    home = func.coalesce(incident.merged_into, incident.id).label("home")
+    query = select(home, threat.title, threat.risk, threat.last_seen).join(VIEW.table, incident.id == threat.incident)
+    return query.where(home.in_(list(incidents)))
+
+
+def current(row: Row, members: Iterable[Row]) -> Row:
+    """An incident as its threats stand: the title of the gravest, the time of the last activity."""
+    found = list(members)
+    if not found:
+        return row
+    gravest = max(found, key=itemgetter("risk", "last_seen", "title"))
+    latest = max(each["last_seen"] for each in found)
+    return {**row, "title": gravest["title"], "updated_at": max(row["updated_at"], latest)}
 
 
 def _against(entity: str) -> Select[Any]:

@@ -26,7 +26,21 @@ from domain.facts.response import (
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros
-from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, known, plain, value_of
+from projections.view import (
+    Handler,
+    Row,
+    Rows,
+    View,
+    ViewTable,
+    active,
+    equal,
+    facts_of,
+    key_of,
+    known,
+    named_by,
+    plain,
+    value_of,
+)
 
 MOMENTS: Final = frozenset({"proposed_at", "updated_at", "contained_at", "expires_at"})
 LIVE: Final = frozenset({"started", "succeeded", "in force", "not in force", "failing", "undoing"})
@@ -73,10 +87,10 @@ class Response(ViewTable, table=True):
 def _proposed(_: Rows, fact: ResponseProposed, recorded: Recorded) -> Iterable[Row]:
     asking = set(fact.asking)
     yield {
-        "id": str(fact.response),
+        "id": key_of(fact.response),
         "status": "proposed",
-        "incident": str(fact.incident),
-        "threat": str(fact.threat),
+        "incident": key_of(fact.incident),
+        "threat": key_of(fact.threat),
         "threat_kind": fact.threat_kind,
         "level": fact.level,
         "entity": plain(fact.entity),
@@ -93,7 +107,7 @@ def _proposed(_: Rows, fact: ResponseProposed, recorded: Recorded) -> Iterable[R
         "expires_at": None,
         "undone_because": None,
         "position": recorded.position,
-        "workflow": str(recorded.correlation) if recorded.correlation else None,
+        "workflow": key_of(recorded.correlation) if recorded.correlation else None,
         "candidates": fact.candidates,
         "success": asdict(fact.success),
         "duration": asdict(fact.duration),
@@ -149,7 +163,7 @@ def _acted(change: Callable[[Any, Recorded, Row], Row]) -> Handler:
     def handle(rows: Rows, fact: Any, recorded: Recorded) -> Iterable[Row]:
         row = known(rows, fact.response, "response")
         actions = [
-            {**each, **change(fact, recorded, each)} if each["id"] == str(fact.action) else each
+            {**each, **change(fact, recorded, each)} if each["id"] == key_of(fact.action) else each
             for each in value_of(row, "actions")
         ]
         yield _drawn({**_went_on(row, recorded), "actions": actions})
@@ -254,7 +268,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"candidates", "success", "duration", "cost", "actions"}),
-    named_by=("response",),
+    reads=named_by("response"),
     opens=frozenset({"response-proposed"}),
 )
 
@@ -270,14 +284,10 @@ def listing(
 ) -> Select[Any]:
     """Responses that were active in the span and fit, the latest first."""
     at = VIEW.table.c
-    query = select(VIEW.table)
-    if since is not None:
-        query = query.where(at.updated_at >= since)
-    if until is not None:
-        query = query.where(at.proposed_at <= until)
-    for column, wanted in ((at.entity, entity), (at.status, status), (at.incident, incident)):
-        if wanted is not None:
-            query = query.where(column == wanted)
+    query = select(VIEW.table).where(
+        *active(at.proposed_at, at.updated_at, since, until),
+        *equal((at.entity, entity), (at.status, status), (at.incident, incident)),
+    )
     return query.order_by(at.updated_at.desc(), at.id).limit(limit)
 
 

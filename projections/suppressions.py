@@ -12,7 +12,7 @@ from domain.facts import alert, incident, model, operation, response, telemetry,
 from domain.facts.assessment import SuppressionAdded, SuppressionRemoved, ThreatSuppressed
 from domain.journal import Recorded
 from domain.moments import rfc3339
-from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, ids, known, plain, value_of
+from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, key_of, known, named_by, plain, value_of
 
 TIMES: Final = ("added_at", "expires_at", "last_silenced_at", "removed_at")
 
@@ -46,7 +46,7 @@ class Suppression(ViewTable, table=True):
 
 def _added(_: Rows, fact: SuppressionAdded, recorded: Recorded) -> Iterable[Row]:
     yield {
-        "id": str(fact.suppression),
+        "id": key_of(fact.suppression),
         "entity": plain(fact.scope.entity),
         "peer": plain(fact.scope.peer),
         "network": plain(fact.scope.network),
@@ -77,7 +77,7 @@ def _removed(rows: Rows, fact: SuppressionRemoved, recorded: Recorded) -> Iterab
 
 def _silenced(rows: Rows, fact: ThreatSuppressed, recorded: Recorded) -> Iterable[Row]:
     row = known(rows, fact.suppression, "exception")
-    latest = [*value_of(row, "threats"), *ids(fact.threat)][-LATEST:]
+    latest = [*value_of(row, "threats"), key_of(fact.threat)][-LATEST:]
     yield {**row, "silenced": row["silenced"] + 1, "last_silenced_at": recorded.occurred_at, "threats": latest}
 
 
@@ -98,7 +98,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"threats"}),
-    named_by=("suppression",),
+    reads=named_by("suppression"),
     opens=frozenset({"suppression-added"}),
 )
 

@@ -18,7 +18,23 @@ from domain.facts.threat import ThreatContinued, ThreatDetected, VerdictGiven
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros, Verdict
-from projections.view import Handler, Row, Rows, View, ViewTable, at_least, facts_of, holds, known, plain, value_of
+from projections.view import (
+    Handler,
+    Row,
+    Rows,
+    View,
+    ViewTable,
+    active,
+    at_least,
+    equal,
+    facts_of,
+    holds,
+    key_of,
+    known,
+    named_by,
+    plain,
+    value_of,
+)
 
 STATUS: Final[dict[Verdict, str]] = {"correct": "confirmed", "incorrect": "dismissed", "partial": "open"}
 """Status of a threat after its last verdict; before the first it is `open`, `merged` or `suppressed`."""
@@ -35,7 +51,7 @@ class Threat(ViewTable, table=True):
 
     id: str = Field(primary_key=True)
     feed: str
-    entity: str = Field(index=True)
+    entity: str
     kind: str
     title: str
     status: str
@@ -70,7 +86,7 @@ class Threat(ViewTable, table=True):
 def _detected(_: Rows, fact: ThreatDetected, recorded: Recorded) -> Iterable[Row]:
     yield {
         **_totals(fact),
-        "id": str(fact.threat),
+        "id": key_of(fact.threat),
         "feed": fact.feed,
         "status": "open",
         "detected_at": fact.detected_at,
@@ -133,7 +149,7 @@ def _judged(rows: Rows, fact: VerdictGiven, recorded: Recorded) -> Iterable[Row]
 def _belongs(rows: Rows, fact: IncidentOpened | ThreatLinked | IncidentReopened, _: Recorded) -> Iterable[Row]:
     row = known(rows, fact.threat, "threat")
     ended = {"status": "open", "suppression": None} if row["status"] == "suppressed" else {}
-    yield {**row, **ended, "incident": str(fact.incident)}
+    yield {**row, **ended, "incident": key_of(fact.incident)}
 
 
 def _assessed(rows: Rows, fact: ThreatAssessed, _: Recorded) -> Iterable[Row]:
@@ -144,14 +160,14 @@ def _assessed(rows: Rows, fact: ThreatAssessed, _: Recorded) -> Iterable[Row]:
 def _merged(rows: Rows, fact: ThreatMerged, _: Recorded) -> Iterable[Row]:
     row, other = known(rows, fact.threat, "threat"), known(rows, fact.into, "threat")
     status = "merged" if row["status"] == "open" else row["status"]
-    yield {**row, "status": status, "merged_into": str(fact.into)}
+    yield {**row, "status": status, "merged_into": key_of(fact.into)}
     yield {**other, "duplicates": fact.count}
 
 
 def _suppressed(rows: Rows, fact: ThreatSuppressed, _: Recorded) -> Iterable[Row]:
     row = known(rows, fact.threat, "threat")
     status = "suppressed" if row["status"] in {"open", "merged"} else row["status"]
-    yield {**row, "status": status, "suppression": str(fact.suppression)}
+    yield {**row, "status": status, "suppression": key_of(fact.suppression)}
 
 
 ON: Final[dict[str, Handler]] = {
@@ -186,7 +202,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"peers", "techniques", "rules", "votes", "features", "flows", "verdicts", "contributions"}),
-    named_by=("threat", "into"),
+    reads=named_by("threat", "into"),
     opens=frozenset({"threat-detected"}),
     later={"merged_into": None, "duplicates": 0, "suppression": None, "contributions": "[]"},
 )
@@ -204,17 +220,13 @@ def listing(
 ) -> Select[Any]:
     """Threats of at least this level that were active in the span and fit, the gravest first."""
     at = VIEW.table.c
-    query = select(VIEW.table)
-    if since is not None:
-        query = query.where(at.last_seen >= since)
-    if until is not None:
-        query = query.where(at.first_seen <= until)
+    query = select(VIEW.table).where(
+        *active(at.first_seen, at.last_seen, since, until),
+        *at_least(at.level, level),
+        *equal((at.status, status), (at.incident, incident)),
+    )
     if entity is not None:
         query = query.where(or_(at.entity == entity, holds(at.peers, entity)))
-    if level is not None:
-        query = query.where(at.level.in_(at_least(level)))
-    equal = ((at.status, status), (at.incident, incident))
-    query = query.where(*(column == value for column, value in equal if value is not None))
     return query.order_by(at.risk.desc(), at.last_seen.desc(), at.id).limit(limit)
 
 

@@ -9,6 +9,8 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
+from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,7 +22,7 @@ from domain.facts import model, operation, telemetry
 from domain.journal import Recorded
 from domain.moments import rfc3339
 from domain.values import Micros
-from projections.view import Handler, Row, Rows, View, ViewTable, facts_of, plain, value_of
+from projections.view import Handler, Row, Rows, View, ViewTable, active, equal, facts_of, key_of, plain, value_of
 
 STEPS: Final = 200
 """Steps of a workflow that are shown at most: the first, and then the latest."""
@@ -80,7 +82,7 @@ class Workflow(ViewTable, table=True):
     incident: str | None = Field(index=True)
     started_at: int = Field(sa_type=BigInteger)
     updated_at: int = Field(sa_type=BigInteger)
-    moved_at: int = Field(sa_type=BigInteger, index=True)
+    moved_at: int = Field(sa_type=BigInteger)
     ended_at: int | None = Field(sa_type=BigInteger)
     position: int = Field(sa_type=BigInteger)
     errors: int = Field(sa_type=BigInteger)
@@ -92,7 +94,8 @@ class Workflow(ViewTable, table=True):
 def _step(rows: Rows, fact: Any, recorded: Recorded) -> Iterable[Row]:
     if recorded.correlation is None:
         return
-    row = rows.get(str(recorded.correlation)) or _new(fact, recorded)
+    key = key_of(recorded.correlation)
+    row = rows.get(key) or _new(key, fact, recorded)
     waiting = _waiting(dict(value_of(row, "waiting")), fact)
     stalled = fact.kind == "workflow-stalled"
     ended_at = recorded.occurred_at if fact.kind in OVER else None if fact.kind in AGAIN else row["ended_at"]
@@ -102,7 +105,7 @@ def _step(rows: Rows, fact: Any, recorded: Recorded) -> Iterable[Row]:
     yield {
         **row,
         "status": "stalled" if stalled else "waiting" if waiting else "open" if ended_at is None else "done",
-        "incident": str(fact.incident) if getattr(fact, "incident", None) else row["incident"],
+        "incident": key_of(fact.incident) if getattr(fact, "incident", None) else row["incident"],
         "updated_at": max(row["updated_at"], recorded.occurred_at),
         "moved_at": row["moved_at"] if stalled else recorded.recorded_at,
         "ended_at": ended_at,
@@ -114,9 +117,9 @@ def _step(rows: Rows, fact: Any, recorded: Recorded) -> Iterable[Row]:
     }
 
 
-def _new(fact: Any, recorded: Recorded) -> Row:
+def _new(key: str, fact: Any, recorded: Recorded) -> Row:
     return {
-        "id": str(recorded.correlation),
+        "id": key,
         "status": "open",
         "title": plain(getattr(fact, "title", "")),
         "incident": None,
@@ -133,7 +136,7 @@ def _new(fact: Any, recorded: Recorded) -> Row:
 
 
 def _entry(fact: Any, recorded: Recorded, row: Row) -> Row:
-    said = [str(getattr(fact, name)) for name in SAYING if getattr(fact, name, "")]
+    said = [str(text) for name in _saying(fact.kind) if (text := getattr(fact, name))]
     return {
         "position": recorded.position,
         "what": fact.kind,
@@ -145,6 +148,13 @@ def _entry(fact: Any, recorded: Recorded, row: Row) -> Row:
         "result": "error" if fact.kind in ERRORS else "ok",
         "says": plain("; ".join(said))[:300],
     }
+
+
+@cache
+def _saying(kind: str) -> tuple[str, ...]:
+    """Those fields of its facts that say something to people."""
+    declared = {field.name for field in fields(FACTS[kind])}
+    return tuple(name for name in SAYING if name in declared)
 
 
 def _waiting(waiting: dict[str, str], fact: Any) -> dict[str, str]:
@@ -185,8 +195,7 @@ VIEW: Final = View(
     on=ON,
     ignored=IGNORED,
     json=frozenset({"steps", "waiting"}),
-    named_by=("threat",),
-    opens=frozenset({"threat-detected"}),
+    reads=lambda recorded: (recorded.correlation,),
 )
 
 
@@ -195,13 +204,9 @@ def listing(
 ) -> Select[Any]:
     """Workflows that moved since then and fit, the latest first."""
     at = VIEW.table.c
-    query = select(VIEW.table)
-    if since is not None:
-        query = query.where(at.updated_at >= since)
-    if status is not None:
-        query = query.where(at.status == status)
-    if incident is not None:
-        query = query.where(at.incident == incident)
+    query = select(VIEW.table).where(
+        *active(at.started_at, at.updated_at, since, None), *equal((at.status, status), (at.incident, incident))
+    )
     return query.order_by(at.position.desc()).limit(limit)
 
 

@@ -47,7 +47,7 @@ def wall_clock() -> Micros:
 
 def to_stderr(line: str) -> None:
     """Tell an operator who waits for a command."""
-    print(line, file=sys.stderr)  # noqa: T201 - what is said beside the answer goes there
+    sys.stderr.write(f"{line}\n")
 
 
 def settle(parts: Parts, patience: float = 30.0, warn: Callable[[str], None] = to_stderr) -> bool:
@@ -113,58 +113,27 @@ def running(
     """A runner over the feeds, holding the locks of everything it runs."""
     tame()
     home, settings, journal = parts.home, parts.settings, parts.journal
-    artifacts = Artifacts(home.artifacts)
     with ExitStack() as stack:
         for name in [*(f"agent-{agent}" for agent in agents), *(f"feed-{spec.name}" for spec in specs)]:
             stack.enter_context(take(home.log_location, name))
-        beside = {spec.name: new_beside(settings) for spec in specs}
-        for each in beside.values():
-            stack.callback(each.close)
-        known = histories(journal, [spec.name for spec in specs])
-        verdicts = Verdicts(journal, artifacts, warn)
-        book = Rulebook(settings.rules.dir, shipped=settings.rules.shipped)
-        rules = book.load()
-        tell_errors(rules, warn)
-        hunts = {
-            spec.name: Hunt(
-                spec.name,
-                spec.kind,
-                settings,
-                artifacts,
-                rules=rules,
-                beside=beside[spec.name],
-                verdicts=verdicts.between,
-                warn=warn,
-            )
-            for spec in specs
-        }
-        recorded = {spec.name: Recorded.of(spec.name, journal.cursor(spec.name)) for spec in specs}
-        for spec in specs:
-            _same_kind(spec, known[spec.name])
-        gaps = {
-            spec.name: restore(hunts[spec.name], spec, home.snapshot(spec.name), recorded[spec.name], known[spec.name])
-            for spec in specs
-        }
-        take_stock(journal, artifacts, known, now=now, warn=warn)
-        orders = {spec.name: OrderBook(order_path(home.snapshot(spec.name))) for spec in specs}
-        for order in orders.values():
-            stack.callback(order.close)
-        telemetry = _reading(specs, settings, recorded, until_eof=until_eof)
+        begun = _begun(parts, specs, stack, now=now, warn=warn)
+        telemetry = _reading(specs, settings, begun.recorded, until_eof=until_eof)
         stack.callback(telemetry.close)
         workers = crew(journal, settings, home, stack, now, alerts=warn, warn=warn) if RESPONDER in agents else []
-        idle = lambda: None  # noqa: E731 - the empty clockwork of a run that ends with its feeds
+        idle, new_rules = _nothing, _no_rules
         if not until_eof:
             jobs = _jobs(parts, telemetry, specs, now, workers)
             idle = stack.enter_context(Clockwork(jobs, journal, now)).drain
+            new_rules = _now_and_then(lambda: reloaded(begun.book, warn), settings.rules.reload_every)
         yield Runner(
             journal=journal,
             until_eof=until_eof,
             telemetry=telemetry,
-            hunts=hunts,
-            known=frozenset(name for name, history in known.items() if history.opened),
-            gaps=gaps,
-            orders=orders,
-            verdicts=verdicts,
+            hunts=begun.hunts,
+            known=frozenset(name for name, history in begun.known.items() if history.opened),
+            gaps=begun.gaps,
+            orders=begun.orders,
+            verdicts=begun.verdicts,
             agents=workers,
             views=_ViewsFollower(parts),
             pace=Pace(snapshot_rows=settings.run.snapshot_rows, view_rows=settings.run.view_rows),
@@ -172,10 +141,76 @@ def running(
             idle=idle,
             tell=tell,
             warn=warn,
-            new_rules=_now_and_then(lambda: reloaded(book, warn), settings.rules.reload_every)
-            if not until_eof
-            else lambda: None,
+            new_rules=new_rules,
         )
+
+
+def _nothing() -> None:
+    """The jobs of a run that ends with its feeds."""
+
+
+def _no_rules() -> RuleSet | None:
+    """The rules of a run that ends with its feeds do not change."""
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Begun:
+    """The hunts of a run, each where the log says that it stood, and what it needs to go on from there."""
+
+    hunts: dict[str, Hunt]
+    known: dict[str, History]
+    recorded: dict[str, Recorded]
+    gaps: dict[str, int]
+    orders: dict[str, OrderBook]
+    verdicts: Verdicts
+    book: Rulebook
+
+
+def _begun(
+    parts: Parts,
+    specs: Sequence[FeedSpec],
+    stack: ExitStack,
+    *,
+    now: Callable[[], Micros],
+    warn: Callable[[str], None],
+) -> _Begun:
+    """Hunts that go on from where the last run stood; what they hold is let go of with the stack."""
+    home, settings, journal = parts.home, parts.settings, parts.journal
+    artifacts = Artifacts(home.artifacts)
+    beside = {spec.name: new_beside(settings) for spec in specs}
+    for each in beside.values():
+        stack.callback(each.close)
+    known = histories(journal, [spec.name for spec in specs])
+    for spec in specs:
+        _same_kind(spec, known[spec.name])
+    verdicts = Verdicts(journal, artifacts, warn)
+    book = Rulebook(settings.rules.dir, shipped=settings.rules.shipped)
+    rules = book.load()
+    tell_errors(rules, warn)
+    hunts = {
+        spec.name: Hunt(
+            spec.name,
+            spec.kind,
+            settings,
+            artifacts,
+            rules=rules,
+            beside=beside[spec.name],
+            verdicts=verdicts.between,
+            warn=warn,
+        )
+        for spec in specs
+    }
+    recorded = {spec.name: Recorded.of(spec.name, journal.cursor(spec.name)) for spec in specs}
+    gaps = {
+        spec.name: restore(hunts[spec.name], spec, home.snapshot(spec.name), recorded[spec.name], known[spec.name])
+        for spec in specs
+    }
+    take_stock(journal, artifacts, known, now=now, warn=warn)
+    orders = {spec.name: OrderBook(order_path(home.snapshot(spec.name))) for spec in specs}
+    for order in orders.values():
+        stack.callback(order.close)
+    return _Begun(hunts=hunts, known=known, recorded=recorded, gaps=gaps, orders=orders, verdicts=verdicts, book=book)
 
 
 def _reading(
@@ -261,9 +296,8 @@ def _jobs(
     )
 
     def checkpoint() -> str:
-        file = parts.home.path / "checkpoints" / "latest.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        made = write_checkpoint(parts.journal, file, parts.home.keys / "checkpoint.key", now)
+        parts.home.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        made = write_checkpoint(parts.journal, parts.home.checkpoint, parts.home.signing_key, now)
         return f"position {made.position}"
 
     return [

@@ -1,7 +1,8 @@
 """The loop that runs the swarm in one process: feeds in, decisions recorded, followers moved on.
 
 Rules:
-    1. All drafts of a pulse and the cursors behind it are one transaction.
+    1. All drafts of a pulse and the cursors behind it are one transaction. While more pulses wait, ledger entries that
+       nobody waits for go into the transaction of a later one, `TOGETHER` pulses at most: a commit waits for the disk.
     2. While the process beside judges the rows of one pulse, the next are begun already; pulses end in their order.
     3. A snapshot is written only after its cursor is recorded, so it is never ahead of the log, and when nothing is
        under way.
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from adapters.feeds import Problem, Read, ReadAhead
-from domain.facts.telemetry import FeedFault, LogReleased
+from domain.facts.telemetry import BatchScored, FeedFault, LogReleased
 from domain.journal import Cursor, Journal, Progress
 from engine.frame import Frame
 from engine.heap import trim
@@ -33,6 +34,9 @@ from scheduler.verdicts import Verdicts
 
 DEPTH: Final = 2
 """Pulses under way at most while more come: so many that neither process waits for the other's longest step."""
+
+TOGETHER: Final = 4
+"""Pulses that are recorded in one transaction at most."""
 
 OVERLAP: Final = 0.01
 """Seconds to wait for a further pulse before the one under way is ended."""
@@ -101,6 +105,10 @@ class Runner:
     stats: Stats = field(default_factory=Stats)
     stopped: bool = False
     _under_way: deque[Read] = field(default_factory=deque)
+    _waiting: list[Step] = field(default_factory=list)
+    """What ended pulses decided and is not recorded yet."""
+    _pulses: int = 0
+    """Pulses that ended since something was recorded."""
     _cursor: dict[str, Cursor] = field(default_factory=dict)
     _since_snapshot: int = 0
     _since_views: int = 0
@@ -141,6 +149,8 @@ class Runner:
             self._begin(read)
         while len(self._under_way) > (DEPTH if read is not None and read.pulse.frames else 0):
             self._end(self._under_way.popleft())
+        if self._waiting and not self._under_way:
+            self._tell_agents()
 
     def _begin(self, read: Read) -> None:
         if self._since_snapshot >= self.pace.snapshot_rows:
@@ -165,9 +175,11 @@ class Runner:
         self._since_snapshot += rows
         self._since_views += rows
         self._since_record += rows
-        if steps:
-            self._record(steps)
-        if steps or self._nudged():
+        self._waiting += steps
+        self._pulses += 1
+        if self._awaited(steps) or (self._waiting and self._pulses >= TOGETHER):
+            self._tell_agents()
+        elif self._nudged():
             self._respond()
         self._now_and_then(busy=rows > 0)
         self.tell(self.stats)
@@ -179,11 +191,22 @@ class Runner:
         self.stats.threats = sum(each.threats for each in self.hunts.values())
         return steps
 
-    def _record(self, steps: list[Step]) -> None:
+    @staticmethod
+    def _awaited(steps: Sequence[Step]) -> bool:
+        """Whether somebody waits for one of these facts: for all but an entry of the ledger."""
+        return any(not isinstance(step.draft.fact, BatchScored) for step in steps)
+
+    def _tell_agents(self) -> None:
+        self._record([])
+        self._respond()
+
+    def _record(self, steps: Sequence[Step]) -> None:
+        """Record these steps, behind those that wait, and how far the feeds are."""
+        steps = [*self._waiting, *steps]
         # the order of the merge, whatever feed a draft came from: sorting is stable, so a feed's own order stays
         drafts = [step.draft for step in sorted(steps, key=lambda step: step.order)]
         self.journal.append(drafts, progress=Progress(cursors=self._cursors()))
-        self._since_record = 0
+        self._waiting, self._pulses, self._since_record = [], 0, 0
 
     def _cursors(self) -> dict[str, Cursor]:
         return {feed: hunt.recorded(self._cursor[feed].body).to_cursor() for feed, hunt in self.hunts.items()}

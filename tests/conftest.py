@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import warnings
@@ -13,6 +14,9 @@ from urllib.parse import quote
 import pytest
 
 _numbers = count(1)
+
+# the tests start the program some hundred times: it need not be compiled anew each time
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")

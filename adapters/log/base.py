@@ -21,7 +21,7 @@ from uuid import UUID
 from adapters.collector import collector_paused
 from adapters.log.chain import EMPTY, Row, Tail, seal
 from adapters.log.plan import Content, Heads, Known, Plan, check_expected, content_of, plan
-from adapters.log.reading import recorded_all
+from adapters.log.reading import Shown, recorded_all
 from adapters.log.watch import Watch
 from domain.journal import (
     Conflict,
@@ -97,13 +97,13 @@ class ChainedLog(ABC):
         """The end and all rows in order, as of one moment."""
 
     @abstractmethod
-    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Row]: ...
+    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Shown]: ...
 
     @abstractmethod
-    def _rows_of(self, stream: str, after: int) -> Iterable[Row]: ...
+    def _rows_of(self, stream: str, after: int) -> Iterable[Shown]: ...
 
     @abstractmethod
-    def _row(self, event_id: bytes) -> Row | None: ...
+    def _row(self, event_id: bytes) -> Shown | None: ...
 
     @abstractmethod
     def _tail(self) -> Tail: ...
@@ -222,7 +222,7 @@ class ChainedLog(ABC):
                 for row in rows:
                     digest, leaf = seal(seen.head, row[:-1])
                     if digest != row[-1] or row[0] != seen.position + 1:
-                        reason = "the row does not fit its hash or its place in the chain"
+                        reason = _misfit(row[0], seen.position + 1)
                         break
                     seen = seen.extended(row, leaf)
                     if seen.position == at:
@@ -249,14 +249,43 @@ def _advance(transaction: Transaction, progress: Progress) -> None:
             raise Conflict(f"feed {feed} has been read beyond row {cursor.rows} already: is it running twice?")
 
 
+def _misfit(position: int, due: int) -> str:
+    if position > due:
+        return f"{positions(due, position - 1)} missing, or moved, in the middle of the log"
+    return "the row does not fit its hash or its place in the chain: it was changed after it was recorded"
+
+
+def positions(first: int, last: int) -> str:
+    """Positions as the subject of a sentence.
+
+    >>> positions(4, 4), positions(1000, 2001)
+    ('position 4 is', 'positions 1,000 to 2,001 (1,002 facts) are')
+    """
+    return (
+        f"position {first:,} is"
+        if first == last
+        else f"positions {first:,} to {last:,} ({last - first + 1:,} facts) are"
+    )
+
+
 def _verdict(seen: Tail, tail: Tail, reason: str) -> Verification:
     first_break: int | None = seen.position + 1 if reason and seen != tail else None
+    missing = None
     if not reason and seen.position < tail.position:
-        reason, first_break = f"the log recorded {tail.position} positions: its end is cut off", seen.position + 1
+        first_break = seen.position + 1
+        missing = first_break, tail.position
+        reason = f"{positions(*missing)} missing: the end of the log was cut off after it was recorded"
     elif not reason and seen.position > tail.position:
         reason, first_break = f"rows were added behind the recorded end {tail.position}", tail.position + 1
     elif not reason and seen.head != tail.head:
         reason, first_break = "the recorded head is not the hash of the last row", seen.position
     elif not reason and seen != tail:
         reason = "the recorded count or digest is not that of the rows"
-    return Verification(ok=not reason, events=seen.events, head=seen.head.hex(), first_break=first_break, reason=reason)
+    return Verification(
+        ok=not reason,
+        events=seen.events,
+        head=seen.head.hex(),
+        first_break=first_break,
+        reason=reason,
+        missing=missing,
+    )

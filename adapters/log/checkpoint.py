@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,8 +24,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from adapters.artifacts import write_whole
-from adapters.log.base import ChainedLog
+from adapters.log.base import ChainedLog, positions
 from domain.journal import Fingerprint, JournalError, Verification
+from domain.moments import rfc3339
 from domain.values import Micros
 
 FORMAT: Final = "myrmidon-checkpoint-1"
@@ -112,19 +114,20 @@ def verify_checkpoint(
 
 
 def _compare(found: Verification, mark: Fingerprint | None, told: dict[str, Any]) -> Verification:
-    position = told["position"]
+    position, signed = told["position"], f"signed at position {told['position']:,} on {rfc3339(told['made_at'])[:19]}Z"
     if not found.ok or position == 0:
         return found
     if mark is None:
-        reason, first = f"the log ends before the checkpoint's position {position}: its tail was cut", found.events + 1
-    elif (mark.head, mark.digest, mark.events) != (told["head"], told["digest"], told["events"]):
-        reason = (
-            f"the hash at position {position} is not the checkpoint's: it or a row before it was edited and hashed anew"
-        )
-        first = position
-    else:
+        lost = found.events + 1, position
+        reason = f"{positions(*lost)} missing: the checkpoint was {signed}, the log's tail was cut since"
+        return replace(found, ok=False, first_break=lost[0], reason=reason, missing=lost)
+    if (mark.head, mark.digest, mark.events) == (told["head"], told["digest"], told["events"]):
         return found
-    return Verification(ok=False, events=found.events, head=found.head, first_break=first, reason=reason)
+    reason = (
+        f"the hash at position {position:,} is not the one that was {signed}: a fact at or before it was edited since "
+        "and all hashes after it were computed anew; an older checkpoint that fits says from where on"
+    )
+    return replace(found, ok=False, first_break=position, reason=reason)
 
 
 def _load(file: Path) -> dict[str, Any]:

@@ -92,12 +92,12 @@ def decode(kind: str, version: int, body: bytes) -> Fact:
 
 def decode_all(kinds: Sequence[str], versions: Sequence[int], bodies: Sequence[bytes]) -> list[Fact]:
     """`decode` of many: what reads a kind in a version is looked up once, not once a body."""
-    named = list(zip(kinds, versions, strict=True))
-    if any(VERSIONS.get(kind) != version for kind, version in set(named)):
+    found = set(zip(kinds, versions, strict=True))
+    if any(VERSIONS.get(kind) != version for kind, version in found):
         return list(map(decode, kinds, versions, bodies))
-    readers = {pair: _decoder(pair[0]).decode for pair in set(named)}
+    readers = {kind: _decoder(kind).decode for kind, _ in found}
     try:
-        return [readers[pair](body) for pair, body in zip(named, bodies, strict=True)]
+        return [readers[kind](body) for kind, body in zip(kinds, bodies, strict=True)]
     except (msgspec.DecodeError, UnicodeError):
         return list(map(decode, kinds, versions, bodies))  # names the one that does not fit
 

@@ -12,6 +12,7 @@ from uuid import uuid4
 from adapters.log.base import ChainedLog, Repeated
 from adapters.log.chain import EMPTY, Row, Tail
 from adapters.log.plan import Heads, Known, content_in
+from adapters.log.reading import Shown, shown
 from adapters.log.watch import Watch
 from domain.journal import Cursor, Wanted
 from domain.values import Micros
@@ -54,20 +55,22 @@ class MemoryLog(ChainedLog):
             end, rows = self._end, list(self._all)
         yield end, iter(rows)
 
-    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Row]:
+    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Shown]:
         with self._lock:
             start = bisect_right(self._all, after, key=lambda row: row[0])
             stop = len(self._all) if upto is None else bisect_right(self._all, upto, key=lambda row: row[0])
             if wanted is None:
-                return self._all[start : min(stop, start + limit)]
-            return list(islice((row for row in islice(self._all, start, stop) if _fits(row, wanted)), limit))
+                return list(map(shown, self._all[start : min(stop, start + limit)]))
+            found = (shown(row) for row in islice(self._all, start, stop) if _fits(row, wanted))
+            return list(islice(found, limit))
 
-    def _rows_of(self, stream: str, after: int) -> Iterable[Row]:
+    def _rows_of(self, stream: str, after: int) -> Iterable[Shown]:
         with self._lock:
-            return [row for row in self._streams.get(stream, []) if row[1] > after]
+            return [shown(row) for row in self._streams.get(stream, []) if row[1] > after]
 
-    def _row(self, event_id: bytes) -> Row | None:
-        return self._ids.get(event_id)
+    def _row(self, event_id: bytes) -> Shown | None:
+        row = self._ids.get(event_id)
+        return None if row is None else shown(row)
 
     def _heads_of(self, streams: Sequence[str]) -> Heads:
         with self._lock:

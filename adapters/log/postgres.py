@@ -34,6 +34,7 @@ from psycopg.sql import SQL, Composed, Identifier
 from adapters.log.base import FORMAT, ChainedLog, Repeated, Unreadable, identity
 from adapters.log.chain import COLUMNS, GENESIS, NAMES, Row, Tail
 from adapters.log.plan import Content, Heads, Known, content_in
+from adapters.log.reading import SHOWN, Shown
 from adapters.log.recorder import WatchSubscription, adopt
 from adapters.log.watch import Watch
 from domain.journal import Cursor, JournalError, Progress, Wanted
@@ -70,6 +71,7 @@ TABLES: Final = (
 
 COPY: Final = f"COPY {{schema}}.events ({NAMES}) FROM STDIN (FORMAT BINARY)"
 _SELECT: Final = f"SELECT {NAMES} FROM {{schema}}.events"
+_READ: Final = f"SELECT {SHOWN} FROM {{schema}}.events"
 _TAIL: Final = "SELECT position, events, head, digest FROM {schema}.log"
 _UPDATE: Final = "UPDATE {schema}.log SET position = %s, events = %s, head = %s, digest = %s"
 _HEADS: Final = (
@@ -312,7 +314,7 @@ class PostgresLog(ChainedLog):
         except psycopg.Error as error:
             raise Unreadable(str(error)) from error
 
-    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Row]:
+    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Shown]:
         last = (1 << 62) if upto is None else upto
         where = " WHERE position > %s AND position <= %s"
         values: list[Any] = [after, last]
@@ -320,13 +322,13 @@ class PostgresLog(ChainedLog):
             where, values = f"{where} AND actor <> %s", [*values, wanted.but_of]
         if wanted is not None and wanted.kinds is not None:
             where, values = f"{where} AND kind = ANY(%s)", [*values, sorted(wanted.kinds)]
-        return self._all(f"{_SELECT}{where} ORDER BY position LIMIT %s", *values, limit)
+        return self._all(f"{_READ}{where} ORDER BY position LIMIT %s", *values, limit)
 
-    def _rows_of(self, stream: str, after: int) -> Iterable[Row]:
-        return self._all(f"{_SELECT} WHERE stream = %s AND version > %s ORDER BY version", stream, after)
+    def _rows_of(self, stream: str, after: int) -> Iterable[Shown]:
+        return self._all(f"{_READ} WHERE stream = %s AND version > %s ORDER BY version", stream, after)
 
-    def _row(self, event_id: bytes) -> Row | None:
-        return next(iter(self._all(f"{_SELECT} WHERE event_id = %s", event_id)), None)
+    def _row(self, event_id: bytes) -> Shown | None:
+        return next(iter(self._all(f"{_READ} WHERE event_id = %s", event_id)), None)
 
     def _tail(self) -> Tail:
         return _tail_in(self._all(_TAIL)[0])

@@ -3,6 +3,7 @@
 Rules:
     1. Rows are turned column by column, a page at a time: so that the loops run in C, not in the interpreter.
     2. What was recorded is what comes back; a row that cannot be one is a `CodecError`, never a guess.
+    3. A store is asked for the columns that facts are made of (`SHOWN`), not for those of the chain.
 """
 
 from __future__ import annotations
@@ -11,14 +12,27 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from itertools import repeat
-from typing import Final
+from operator import itemgetter
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import msgspec
 
-from adapters.log.chain import Row
+from adapters.log.chain import COLUMNS
 from adapters.log.codec import CodecError, decode_all, decode_tags
 from domain.journal import Recorded
+
+Shown: TypeAlias = tuple[int, int, int, int, int, bytes, str, str, str, bytes, bytes, str, str, bytes]
+"""The part of a stored row that a fact is made of."""
+
+_HIDDEN: Final = frozenset({"rank", "clock", "hash"})
+_PLACES: Final = [place for place, (name, _) in enumerate(COLUMNS) if name not in _HIDDEN]
+
+SHOWN: Final = ", ".join(COLUMNS[place][0] for place in _PLACES)
+"""Names of these columns, in order."""
+
+shown: Final = itemgetter(*_PLACES)
+"""That part of a whole row."""
 
 _SLOTS: Final = {field.name: vars(Recorded)[field.name].__set__ for field in fields(Recorded)}
 """What fills a field of a fact without the slow `__init__` of a frozen dataclass."""
@@ -28,7 +42,7 @@ _ID: Final = b"\xc4\x10"
 _ids: Final = msgspec.msgpack.Decoder(list[UUID])
 
 
-def recorded_all(rows: Iterable[Row]) -> list[Recorded]:
+def recorded_all(rows: Iterable[Shown]) -> list[Recorded]:
     """Stored rows as recorded facts, in the same order.
 
     Raises:
@@ -37,8 +51,8 @@ def recorded_all(rows: Iterable[Row]) -> list[Recorded]:
     page = list(rows)
     if not page:
         return []
-    (position, version, _, schema, occurred, recorded, event_id, stream, kind, actor, causation, correlation, region, _,
-     tags, body, _) = zip(*page, strict=True)  # fmt: skip
+    (position, version, schema, occurred, recorded, event_id, stream, kind, actor, causation, correlation, region,
+     tags, body) = zip(*page, strict=True)  # fmt: skip
     columns = {
         "position": position,
         "event_id": ids_of(event_id),
@@ -65,7 +79,7 @@ def ids_of(column: Sequence[bytes]) -> list[UUID]:
     >>> ids_of([bytes(15) + b"a"])
     [UUID('00000000-0000-0000-0000-000000000061')]
     """
-    packed = b"\xdd" + len(column).to_bytes(4, "big") + b"".join(_ID + each for each in column)
+    packed = b"\xdd" + len(column).to_bytes(4, "big") + (_ID + _ID.join(column) if column else b"")
     try:
         return _ids.decode(packed)
     except msgspec.DecodeError as error:

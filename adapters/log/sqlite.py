@@ -30,6 +30,7 @@ from eventsourcing.sqlite import (
 from adapters.log.base import FORMAT, ChainedLog, Repeated, Unreadable, identity
 from adapters.log.chain import COLUMNS, GENESIS, NAMES, Row, Tail
 from adapters.log.plan import Heads, Known, content_in
+from adapters.log.reading import SHOWN, Shown
 from adapters.log.recorder import WatchSubscription, adopt
 from adapters.log.watch import Watch
 from domain.journal import Cursor, JournalError, Wanted
@@ -58,6 +59,7 @@ TABLES: Final = (
 
 INSERT: Final = f"INSERT INTO events ({NAMES}) VALUES ({', '.join('?' * len(COLUMNS))})"
 _SELECT: Final = f"SELECT {NAMES} FROM events"
+_READ: Final = f"SELECT {SHOWN} FROM events"
 _TAIL: Final = "SELECT position, events, head, digest FROM log"
 _HEADS: Final = (
     "SELECT stream, version, rank FROM json_each(?) AS asked JOIN events ON position = (SELECT position FROM events "
@@ -250,9 +252,9 @@ class SQLiteLog(ChainedLog):
             tail = _tail_in(sql.execute(_TAIL).fetchone())
             yield tail, _readable(sql)
 
-    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Row]:
+    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Shown]:
         last = (1 << 62) if upto is None else upto
-        where = f"{_SELECT} WHERE position > ? AND position <= ?"
+        where = f"{_READ} WHERE position > ? AND position <= ?"
         values: list[Any] = [after, last]
         if wanted is not None:
             where, values = f"{where} AND actor <> ?", [*values, wanted.but_of]
@@ -261,11 +263,11 @@ class SQLiteLog(ChainedLog):
             values += sorted(wanted.kinds)
         return self._all(f"{where} ORDER BY position LIMIT ?", *values, limit)
 
-    def _rows_of(self, stream: str, after: int) -> Iterable[Row]:
-        return self._all(f"{_SELECT} WHERE stream = ? AND version > ? ORDER BY version", stream, after)
+    def _rows_of(self, stream: str, after: int) -> Iterable[Shown]:
+        return self._all(f"{_READ} WHERE stream = ? AND version > ? ORDER BY version", stream, after)
 
-    def _row(self, event_id: bytes) -> Row | None:
-        return next(iter(self._all(f"{_SELECT} WHERE event_id = ?", event_id)), None)
+    def _row(self, event_id: bytes) -> Shown | None:
+        return next(iter(self._all(f"{_READ} WHERE event_id = ?", event_id)), None)
 
     def _tail(self) -> Tail:
         return _tail_in(self._one(_TAIL))

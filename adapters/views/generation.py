@@ -36,7 +36,7 @@ from sqlalchemy.exc import DBAPIError
 from adapters.views.rows import LiveRows
 from domain.errors import MyrmidonError
 from domain.journal import Journal, Recorded
-from projections.catalog import VIEWS, digest_parked
+from projections.catalog import VIEWS, digest_parked, shares
 from projections.view import Parked, Row, View, ViewTable, digest, fold, in_memory, named, told
 
 REMEDY: Final = "run `myrmidon projections rebuild`"
@@ -126,11 +126,11 @@ class Generation:
         if progress.position != self._kept_at:
             self._reload(connection)
         before = {name: set(parked) for name, parked in self._parked.items()}
-        for name, view in VIEWS.items():
-            rows, parked = self._rows[name], self._parked[name]
+        for name, mine in shares(facts).items():
+            view, rows, parked = VIEWS[name], self._rows[name], self._parked[name]
             rows.begin(connection)
-            rows.expect(named(view, facts))
-            fold(view, rows, parked, facts)
+            rows.expect(named(view, mine))
+            fold(view, rows, parked, mine)
             rows.flush()
         fresh = [
             fault

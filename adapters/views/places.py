@@ -95,6 +95,7 @@ class Files:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")  # a lost commit is lost with its position: it is redone
             connection.execute("PRAGMA cache_size=-32768")  # KiB: a batch of rows stays in memory until its commit
+            connection.execute("PRAGMA wal_autocheckpoint=4000")  # pages: what several batches change is copied once
             return connection
 
         engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool, pool_size=1, max_overflow=4)

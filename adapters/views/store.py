@@ -161,7 +161,11 @@ class Views:
 
     def list_incidents(self, **filters: Any) -> list[dict[str, Any]]:
         """Incidents as other tools read them; filters are those of `projections.incidents.listing`."""
-        return [incidents.document(row) for row in self.rows("incidents", incidents.listing(**filters))]
+        rows = self.rows("incidents", incidents.listing(**filters))
+        found: dict[str, list[Row]] = {row["id"]: [] for row in rows}
+        for member in self._live.ask(incidents.members(found)):
+            found[member["home"]].append(member)
+        return [incidents.document(incidents.current(row, found[row["id"]])) for row in rows]
 
     def list_alerts(self, **filters: Any) -> list[dict[str, Any]]:
         """Alerts as other tools read them; filters are those of `projections.alerts.listing`."""

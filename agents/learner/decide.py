@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, fields
+from typing import Final, TypeAlias
 
 from domain.facts.model import (
     BaselineShifted,
@@ -116,46 +116,19 @@ Command: TypeAlias = (
 )
 
 
+RECORDED_AS: Final[dict[type[Command], type[Event]]] = {
+    ModelFitted: ModelTrained,
+    ModelFailed: ModelRetired,
+    WarmedUp: BaselineLearned,
+    WarmUpBegan: BaselineWarming,
+    HostChanged: BaselineShifted,
+    LevelTracked: ThresholdMoved,
+    VotesTaken: VotesCounted,
+    ScoringTimed: ModelTimed,
+}
+"""Command -> its fact, which has the same fields."""
+
+
 def decide(command: Command) -> list[Event]:
     """One fact a command: the learner keeps no invariant of its own yet."""
-    match command:
-        case ModelFitted():
-            return [
-                ModelTrained(
-                    model=command.model,
-                    version=command.version,
-                    sha256=command.sha256,
-                    samples=command.samples,
-                    verdicts=command.verdicts,
-                    seed=command.seed,
-                )
-            ]
-        case ModelFailed(model=model, version=version, reason=reason):
-            return [ModelRetired(model=model, version=version, reason=reason)]
-        case WarmedUp():
-            return [
-                BaselineLearned(
-                    profile=command.profile,
-                    windows=command.windows,
-                    hosts=command.hosts,
-                    model_version=command.model_version,
-                )
-            ]
-        case WarmUpBegan(profile=profile, windows=windows, seen=seen, least_peers=least_peers):
-            return [BaselineWarming(profile=profile, windows=windows, seen=seen, least_peers=least_peers)]
-        case ScoringTimed(model=model, windows=windows, mean_us=mean, p95_us=p95):
-            return [ModelTimed(model=model, windows=windows, mean_us=mean, p95_us=p95)]
-        case HostChanged(profile=profile, host=host, reason=reason, windows=windows):
-            return [BaselineShifted(profile=profile, host=host, reason=reason, windows=windows)]
-        case LevelTracked(model=model, level=level, target=target, verdicts=verdicts):
-            return [ThresholdMoved(model=model, level=level, target=target, verdicts=verdicts)]
-        case VotesTaken():
-            return [
-                VotesCounted(
-                    model=command.model,
-                    version=command.version,
-                    judged=command.judged,
-                    votes=command.votes,
-                    disagreements=command.disagreements,
-                )
-            ]
+    return [RECORDED_AS[type(command)](**{field.name: getattr(command, field.name) for field in fields(command)})]

@@ -11,7 +11,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal as OneOf
 from typing import TypeAlias
 
@@ -30,11 +30,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A text without wildcards, and where in the value it must stand."""
+    """A text without wildcards, and where in the value it must stand; `written` as in its rule, for people."""
 
     text: str
     place: Place
     cased: bool = False
+    written: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,14 @@ class Wildcards:
     """A text with wildcards: pieces that follow one another with anything between them.
 
     A piece is a text in which None stands for any one character. The first must stand at the start unless `open_start`,
-    the last at the end unless `open_end`.
+    the last at the end unless `open_end`. `written` is the text as in its rule, for people.
     """
 
     pieces: tuple[tuple[str | None, ...], ...]
     open_start: bool
     open_end: bool
     cased: bool = False
+    written: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

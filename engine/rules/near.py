@@ -112,11 +112,10 @@ def _name(field: ours.Field) -> str:
 
 def _alternative(alternative: ours.Alternative) -> str:
     match alternative:
-        case ours.Literal(text=text, place=place):
-            return f"{PLACES[place]} {text!r}"
-        case ours.Wildcards(pieces=pieces, open_start=begins, open_end=ends):
-            text = "*".join("".join(part or "?" for part in piece) for piece in pieces)
-            return f"fits {'*' if begins else ''}{text}{'*' if ends else ''}"
+        case ours.Literal(text=text, place=place, written=written):
+            return f"{PLACES[place]} {written or text!r}"
+        case ours.Wildcards(written=written):
+            return f"fits {written}"
         case ours.Pattern(regex=regex):
             return f"fits /{regex}/"
         case ours.Network(cidr=cidr):

@@ -117,7 +117,7 @@ def _text(parts: tuple[Any, ...], *, cased: bool, keyword: bool) -> ours.Alterna
     inner = parts[begins : len(parts) - ends]
     if len(inner) == 1 and isinstance(inner[0], str):
         place: ours.Place = "inside" if begins and ends else "end" if begins else "start" if ends else "exact"
-        return ours.Literal(inner[0] if cased else inner[0].lower(), place, cased)
+        return ours.Literal(inner[0] if cased else inner[0].lower(), place, cased, inner[0])
     return _wildcards(parts, cased=cased)
 
 
@@ -135,4 +135,5 @@ def _wildcards(parts: tuple[Any, ...], *, cased: bool) -> ours.Wildcards:
         else:
             raise Wrong(f"placeholder %{part.name}% has no value here", ("detection",))
     whole = tuple(tuple(piece) for piece in pieces if piece)
-    return ours.Wildcards(whole, open_start=begins, open_end=ends, cased=cased)
+    written = "".join("*" if part is many else "?" if part is one else part for part in parts)
+    return ours.Wildcards(whole, open_start=begins, open_end=ends, cased=cased, written=written)

@@ -11,7 +11,7 @@ from adapters.log import open_log
 from cli.explain import reasons
 from domain.sighting import Feature
 from tests.cli_read.conftest import log_of
-from tests.projections.story import NOON, detected, drafts, feed_opened, story, uid
+from tests.projections.story import NOON, assessed, continued, detected, drafts, feed_opened, story, uid
 
 A = str(uid("a"))
 EVENTS = len(story())
@@ -43,18 +43,67 @@ def test_a_cut_tail_is_found_by_a_checkpoint(shell, tmp_path):
     file.parent.mkdir()
     assert shell.json("audit", "checkpoint", str(file))["events"] == EVENTS
     assert shell.json("audit", "verify", "--checkpoint", str(file))["ok"]
+    begin_again(shell, story()[:5])
+    assert shell.json("audit", "verify")["ok"]
+    found = shell.json("audit", "verify", "--checkpoint", str(file), code=1)
+    assert (found["ok"], found["first_break"], found["missing"]) == (False, 6, [6, EVENTS])
+    said = " ".join(shell.run("audit", "verify", "--checkpoint", str(file), code=1).stdout.split())
+    assert f"positions 6 to {EVENTS} ({EVENTS - 5} facts) are missing: the checkpoint was signed at position" in said
+    assert "What to do: stop the daemon" in said
+
+
+def test_a_cut_tail_is_found_by_the_checkpoint_of_the_home_without_being_asked(shell):
+    own = shell.home / "checkpoints" / "latest.json"
+    own.parent.mkdir()
+    shell.run("audit", "checkpoint", str(own))
+    assert str(own) in shell.run("audit", "verify").stdout
+    begin_again(shell, story()[:5])
+    found = shell.json("audit", "verify", code=1)
+    assert (found["missing"], found["checkpoint"]) == ([6, EVENTS], str(own))
+
+
+def test_a_checkpoint_of_another_log_in_the_home_is_not_asked(shell):
+    own = shell.home / "checkpoints" / "latest.json"
+    own.parent.mkdir()
+    shell.run("audit", "checkpoint", str(own))
+    begin_again(shell, story()[:5], identity="another")
+    assert shell.json("audit", "verify")["checkpoint"] is None
+
+
+def test_an_edit_with_all_hashes_computed_anew_is_told_with_what_to_do(shell, tmp_path):
+    file = tmp_path / "mark.json"
+    shell.run("audit", "checkpoint", str(file))
+    begin_again(shell, [replace(draft, actor="nobody") if n == 3 else draft for n, draft in enumerate(story())])
+    said = " ".join(shell.run("audit", "verify", "--checkpoint", str(file), code=1).stdout.split())
+    assert f"the hash at position {EVENTS} is not the one that was signed at position {EVENTS} on " in said
+    assert "What to do: stop the daemon" in said
+
+
+def test_rows_that_are_missing_at_the_end_and_in_the_middle_are_named_by_position(shell):
+    execute(shell, "DELETE FROM events WHERE position > 9")
+    found = shell.json("audit", "verify", code=1)
+    assert (found["first_break"], found["missing"]) == (10, [10, EVENTS])
+    execute(shell, "DELETE FROM events WHERE position IN (4, 5)")
+    said = " ".join(shell.run("audit", "verify", code=1).stdout.split())
+    assert "positions 4 to 5 (2 facts) are missing, or moved, in the middle of the log" in said
+
+
+def execute(shell, statement, *values):
+    with sqlite3.connect(shell.home / "log.db") as connection:
+        connection.execute(statement, values)
+    connection.close()
+
+
+def begin_again(shell, drafts, identity=""):
+    """Put another log, sound in itself, in the place of this one; under its identity, unless another is given."""
     whole = open_log(shell.home / "log.db", lambda: NOON)
-    identity = whole.log_id
+    identity = identity or whole.log_id
     whole.close()
     (shell.home / "log.db").unlink()
-    cut = open_log(shell.home / "log.db", lambda: NOON)
-    cut.append(story()[:5])
-    cut.close()
-    with sqlite3.connect(shell.home / "log.db") as connection:
-        connection.execute("UPDATE log SET log_id = ?", (identity,))
-    connection.close()
-    assert shell.json("audit", "verify")["ok"]
-    assert not shell.json("audit", "verify", "--checkpoint", str(file), code=1)["ok"]
+    other = open_log(shell.home / "log.db", lambda: NOON)
+    other.append(drafts)
+    other.close()
+    execute(shell, "UPDATE log SET log_id = ?", identity)
 
 
 def test_replay_equals_live(shell):
@@ -156,6 +205,20 @@ def test_explain_an_incident_explains_its_threats(shell):
     assert "about 10.0.0.5, 10.0.0.6, from 2018-03-24 12:00:00Z to 2018-03-24 12:01:00Z (60 seconds)" in text
     assert "It holds 2 threats: 2 beacon." in text
     assert text.index("It holds 2 threats") < text.index("How it came about")
+
+
+def test_explain_says_that_a_risk_was_weighed_on_older_evidence(empty):
+    log = open_log(log_of(empty.home), lambda: NOON)
+    known = [replace(draft, correlation=uid("a")) for draft in drafts(detected("a"))]
+    log.append(known)
+    log.append([replace(draft, causation=known[0].event_id) for draft in drafts(assessed("a"), start=NOON + 5)])
+    assert "Weighed" not in empty.run("audit", "explain", A).stdout
+    log.append(drafts(continued("a"), continued("a"), start=NOON + 9))
+    log.close()
+    told = empty.json("audit", "explain", A)["how_sure"]["weighed"]
+    assert told == {"at": "2018-03-24T12:00:00.000005Z", "confidence": 0.7, "reports_since": 2}
+    said = " ".join(empty.run("audit", "explain", A).stdout.split())
+    assert "Weighed at 2018-03-24 12:00:00Z, 2 reports ago, when it was 70% sure; it is" in said
 
 
 def feature(name, value, baseline=None):

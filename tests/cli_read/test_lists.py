@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tests.projections.story import uid
+from adapters.log import open_log
+from domain.values import HOUR
+from tests.cli_read.conftest import log_of
+from tests.projections.story import NOON, continued, detected, drafts, merged, opened, uid
 
 A, B = str(uid("a")), str(uid("b"))
 
@@ -34,6 +39,21 @@ def test_incidents_list_keeps_its_contract(shell):
     assert incident["threats"] == [A, B]
     assert incident["opened_at"] == "2018-03-24T12:00:02Z"
     assert incident["status"] == "open"
+
+
+def test_an_incident_keeps_up_with_its_threats(empty):
+    went_on = continued("a")[1]
+    later = replace(went_on, title="it calls home: 300 connections", last_seen=NOON + 2 * HOUR)
+    log = open_log(log_of(empty.home), lambda: NOON)
+    log.append(drafts(detected("a"), opened("A", "a"), detected("b"), opened("B", "b"), merged("B", "A")))
+    log.append(drafts((f"threat/{later.threat}", later), start=NOON + HOUR))
+    log.close()
+    (listed,) = empty.json("incidents", "list", "--since", "2018-03-24T13:30:00Z")
+    shown = empty.json("incidents", "show", str(uid("A")))
+    told = empty.json("audit", "explain", str(uid("A")))
+    for incident in (listed, shown, told["incident"]):
+        assert (incident["title"], incident["updated_at"]) == (later.title, "2018-03-24T14:00:00Z")
+    assert told["what"].startswith(later.title)
 
 
 def test_lists_take_filters(shell):

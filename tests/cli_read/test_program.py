@@ -103,3 +103,33 @@ def test_an_interrupted_command_ends_with_130(program, monkeypatch):
 
     monkeypatch.setattr("cli.status.document_of", interrupt)
     assert program("status")[0] == 130
+
+
+@pytest.mark.parametrize(
+    ("toml", "variables", "says"),
+    [
+        ("[run]\nsilent_after = -1", {}, "setting run.silent_after: Input should be greater than 0 (it is -1)"),
+        ("[run]\nsilent = 1", {}, "config.toml: setting run.silent: "),
+        ("[rnu]", {}, "config.toml: there is no setting [rnu]; known are actuators, alerts"),
+        ("[run", {}, "config.toml: is not valid TOML"),
+        (
+            "[run]\nbatch_rows = 5",
+            {"MYRMIDON_RUN__BATCH_ROWS": "many"},
+            "MYRMIDON_RUN__BATCH_ROWS: setting run.batch_rows: Input should be a valid integer",
+        ),
+        ("", {"MYRMIDON_RNU__BATCH_ROWS": "5"}, "MYRMIDON_RNU__BATCH_ROWS: there is no setting [rnu]; known are"),
+        (
+            "",
+            {"MYRMIDON_DETECTOR__SPEED": "5"},
+            "MYRMIDON_DETECTOR__SPEED: there is no setting detector.speed",
+        ),
+    ],
+)
+def test_status_refuses_a_wrong_setting_in_one_line(program, tmp_path, monkeypatch, toml, variables, says):
+    (tmp_path / ".myrmidon").mkdir()
+    (tmp_path / ".myrmidon" / "config.toml").write_text(toml)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    code, out, err = program("status")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err

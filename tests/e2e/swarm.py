@@ -6,11 +6,20 @@ import json
 import os
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-PROGRAM = [sys.executable, "-c", "from cli.main import run_program; run_program()"]
+import pytest
+
+from cli import main
+
+PROGRAM = [sys.executable, "-c", "from cli.start import run_program; run_program()"]
 
 
 @dataclass(frozen=True)
@@ -30,18 +39,37 @@ def environment(**settings: str) -> dict[str, str]:
     return {**base, **settings}
 
 
+WORKING = frozenset({"run", "demo"})
+"""Commands that start threads and processes: they get a process of their own."""
+
+
 def myrmidon(home: Path, *arguments: str, as_json: bool = True, timeout: float = 300, **settings: str) -> Answer:
+    """What the program answers. A question is asked in this process: a process of its own costs a second of imports."""
+    words = ["--home", str(home), *(["--json"] if as_json else []), *arguments]
+    answer = outside(words, timeout, settings) if settings or WORKING.intersection(arguments) else inside(words)
+    assert "Traceback" not in answer.err, answer.err
+    assert "internal error" not in answer.err, answer.err
+    return answer
+
+
+def outside(words: list[str], timeout: float, settings: dict[str, str]) -> Answer:
     done = subprocess.run(
-        [*PROGRAM, "--home", str(home), *(["--json"] if as_json else []), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        env=environment(**settings),
-        check=False,
+        [*PROGRAM, *words], capture_output=True, text=True, timeout=timeout, env=environment(**settings), check=False
     )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert "internal error" not in done.stderr, done.stderr
     return Answer(done.returncode, done.stdout, done.stderr)
+
+
+def inside(words: list[str]) -> Answer:
+    out, err = StringIO(), StringIO()
+    with (
+        patch.dict(os.environ, environment(), clear=True),
+        patch.object(sys, "argv", ["myrmidon", *words]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main.run_program()
+    return Answer(ended.value.code or 0, out.getvalue(), err.getvalue())
 
 
 def start(home: Path, *arguments: str, own_group: bool = False, **settings: str) -> subprocess.Popen[bytes]:
@@ -52,3 +80,11 @@ def start(home: Path, *arguments: str, own_group: bool = False, **settings: str)
         env=environment(**settings),
         start_new_session=own_group,
     )
+
+
+def until(true: Callable[[], object], seconds: float = 150.0) -> None:
+    """Wait for something that a daemon does."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.1)

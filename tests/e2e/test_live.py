@@ -5,20 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.rows import HEADER, scan
-from tests.e2e.swarm import myrmidon, start
-
-
-def until(true, seconds: float = 150.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.3)
+from tests.e2e.swarm import myrmidon, start, until
 
 
 def feeds(home: Path) -> dict[str, dict[str, int]]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from bench.story import write_day
 from tests.e2e.rows import HEADER, T0, calm, scan
-from tests.e2e.swarm import Answer, myrmidon, start
+from tests.e2e.swarm import Answer, myrmidon, start, until
 
 HOUR = 3600
 
@@ -37,14 +36,15 @@ def run(home: Path, feed: Path, **settings: str) -> Answer:
     return answer
 
 
+def received(home: Path) -> int:
+    return sum(each["received"] for each in myrmidon(home, "status").json["feeds"])
+
+
 def killed_after(home: Path, feed: Path, rows: int, **settings: str) -> None:
     """Follow a feed live, and kill -9 when the log says that so many rows were taken."""
     daemon = start(home, "run", "--feed", f"zeek:{feed}", **settings)
     try:
-        deadline = time.monotonic() + 150
-        while sum(each["received"] for each in myrmidon(home, "status").json["feeds"]) < rows:
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
+        until(lambda: received(home) >= rows)
     finally:
         daemon.kill()
         daemon.wait()
@@ -121,12 +121,10 @@ def test_rows_taken_out_of_the_merge_order_are_rebuilt_in_the_order_they_were_ta
     settings = {"MYRMIDON_RUN__IDLE_RELEASE": "1"}
     daemon = start(home, "run", "--feed", f"zeek:{folder}", **settings)
     try:
-        time.sleep(5)  # dns is released, conn goes on without it
+        until((home / "log.db").exists)
+        until(lambda: myrmidon(home, "audit", "log", "--kind", "log-released").json)  # conn goes on without dns
         cut(day / "dns.log", folder / "dns.log", 100, 1_000)
-        deadline = time.monotonic() + 150
-        while sum(each["received"] for each in myrmidon(home, "status").json["feeds"]) < 9_984:
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
+        until(lambda: received(home) >= 9_984)
     finally:
         daemon.kill()
         daemon.wait()

@@ -75,3 +75,4 @@ def test_a_feed_whose_file_cannot_be_read_is_told_by_status(tmp_path):
     assert myrmidon(home, "run", "--feed", f"zeek:{log}", "--until-eof").code == 1
     [reason] = myrmidon(home, "status").json["reasons"]
     assert "a file of the feed could not be used: conn.log" in reason
+    assert "`myrmidon --home ANOTHER run --until-eof --feed zeek:PATH/conn.log` says what is wrong with it" in reason

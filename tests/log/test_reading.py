@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from adapters.log.chain import Row
 from adapters.log.codec import UPCASTERS, CodecError
 from adapters.log.memory import MemoryLog
-from adapters.log.reading import recorded_all
+from adapters.log.reading import SHOWN, Shown, recorded_all, shown
 from domain.events import VERSIONS
 from domain.facts.incident import NoteAdded
 from domain.journal import Draft
 from tests.log.story import note, ticking
 
 
-def rows_of(*drafts: Draft) -> list[Row]:
+def rows_of(*drafts: Draft) -> list[Shown]:
     with closing(MemoryLog(ticking())) as log:
         log.append(drafts)
-        return log.rows()
+        return list(map(shown, log.rows()))
+
+
+def with_column(row: Shown, name: str, value: object) -> Any:
+    place = SHOWN.split(", ").index(name)
+    return (*row[:place], value, *row[place + 1 :])
 
 
 def test_facts_with_and_without_causes_come_back_side_by_side() -> None:
@@ -43,19 +48,19 @@ def test_no_rows_are_no_facts() -> None:
 def test_a_stored_id_of_another_length_is_an_error(bad: bytes) -> None:
     first, second = rows_of(note(1), note(2))
     with pytest.raises(CodecError, match="does not have 16 bytes"):
-        recorded_all([first, (*second[:6], bad, *second[7:])])
+        recorded_all([first, with_column(second, "event_id", bad)])
 
 
 def test_a_body_that_does_not_fit_among_others_is_named() -> None:
     first, second = rows_of(note(1), note(2))
     with pytest.raises(CodecError, match="'note-added' version 1 does not fit"):
-        recorded_all([first, (*second[:15], b"{}", second[16])])
+        recorded_all([first, with_column(second, "body", b"{}")])
 
 
 def test_an_unknown_kind_among_others_is_named() -> None:
     first, second = rows_of(note(1), note(2))
     with pytest.raises(CodecError, match="knows no 'no-such-kind'"):
-        recorded_all([first, (*second[:8], "no-such-kind", *second[9:])])
+        recorded_all([first, with_column(second, "kind", "no-such-kind")])
 
 
 def test_old_and_new_bodies_of_a_kind_are_read_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,7 +102,7 @@ def test_test_shows_hits_and_near_misses_with_what_failed(tmp_path, capture):
     assert (found["judged"], found["hits"], found["near_misses"]) == (5, 2, 2)
     assert [row["row"] for row in found["rows"]] == [1, 5]
     assert [(row["row"], row["failed"]) for row in found["near"]] == [
-        (2, "qtype_name is 'txt'"), (3, "query ends with '.bad'")
+        (2, "qtype_name is 'TXT'"), (3, "query ends with '.bad'")
     ]  # fmt: skip
     assert found["near"][0]["found"] == "qtype_name is 'A'"
     code, text = call("rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{capture}")
