@@ -107,6 +107,14 @@ class Progress:
     cursors: Mapping[str, Cursor] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a reader looks at: facts of these kinds (None: of all), unless this actor recorded them."""
+
+    kinds: frozenset[str] | None
+    but_of: str
+
+
 class Journal(Protocol):
     """Port of the log. One contract suite runs over every implementation."""
 
@@ -124,8 +132,10 @@ class Journal(Protocol):
             Contradiction: an event id is known with other content.
         """
 
-    def read(self, after: int = 0, limit: int = 1000, *, upto: int | None = None) -> list[Recorded]:
-        """Facts with position > `after` (and <= `upto`), in order."""
+    def read(
+        self, after: int = 0, limit: int = 1000, *, upto: int | None = None, wanted: Wanted | None = None
+    ) -> list[Recorded]:
+        """The first `limit` facts with position > `after` (and <= `upto`) that are `wanted`, in order."""
 
     def read_stream(self, stream: str, after: int = 0) -> list[Recorded]:
         """Facts of one stream with version > `after`, in order."""

@@ -7,6 +7,7 @@ Rules:
     3. A channel that fails is said once, and once more when it works again; a job that finds it failing is not tried.
     4. Results are recorded together: at once when there are many, else after a moment. A crash in between sends again.
     5. What was put off is picked up from the log when half of a channel's room is free.
+    6. While much comes in at once, deciding comes before sending: critical alerts go out, and a few of the others.
 """
 
 from __future__ import annotations
@@ -24,14 +25,23 @@ from agents.responder.routes import Routing
 from agents.responder.shelf import Shelf, Waiting
 from config.alerts import AlertSettings
 from domain.facts.alert import AlertDelivered, AlertEscalated, AlertFailed, AlertRouted
-from domain.journal import Draft, Journal, Progress, Recorded
+from domain.journal import Draft, Journal, Progress, Recorded, Wanted
 from domain.values import SECOND, Micros, event_id
 from scheduler.follower import Following
 from scheduler.outbox import Outbox
-from scheduler.routing import NAME, RouterMind, outstanding, set_up, waiting_from
+from scheduler.routing import KINDS, NAME, RouterMind, outstanding, set_up, waiting_from
 
 LANE: Final = 200
 """Alerts of a channel that are handed to its thread at a time."""
+
+MUCH: Final = 200
+"""Facts that follow from what came in at once, from which on it is much."""
+
+FEW: Final = 20
+"""Alerts of a channel that are not critical and go out at a time meanwhile."""
+
+ORDERS: Final = Wanted(kinds=frozenset({AlertRouted.kind, AlertEscalated.kind}), but_of="")
+"""What puts alerts on their way."""
 
 TOGETHER: Final = 100
 """Results that are worth a commit of their own."""
@@ -40,7 +50,7 @@ MOMENT: Final = 0.02
 """Seconds that fewer results wait for others."""
 
 BATCHES: Final = 5
-"""Batches of 1,000 facts that are read in one go to pick up what was put off."""
+"""Batches of 1,000 orders that are read in one go to pick up what was put off."""
 
 AT_THE_END: Final = 5.0
 """Seconds that a run that is ended waits for what is being sent."""
@@ -107,7 +117,7 @@ class Delivery:
         )
         self._minds: list[RouterMind] = []
         self._following = Following(
-            NAME, journal, lambda: self._begin(RouterMind(journal, policy, settings.patience()))
+            NAME, journal, lambda: self._begin(RouterMind(journal, policy, settings.patience())), kinds=KINDS
         )
 
     @property
@@ -123,13 +133,14 @@ class Delivery:
     def catch_up(self) -> int:
         """Decide what is new, record what came of what was sent, send what can be; returns the facts appended."""
         self._woken.clear()
-        appended = self._record_outcomes()
+        appended, came = self._record_outcomes(), 0
         with collector_paused():
             while True:
                 made = self._following.step()
                 self._mind.commit()
+                came += made or 0
                 appended += (made or 0) + self._escalate()
-                self._hand_out()
+                self._hand_out(FEW if came >= MUCH else LANE)
                 if made is None:
                     return appended
                 appended += self._record_outcomes()
@@ -288,12 +299,12 @@ class Delivery:
                 self.backlog.order(waiting_from(draft, alert, self.backlog.patience, self.position))
         return made
 
-    def _hand_out(self) -> None:
+    def _hand_out(self, lesser: int) -> None:
         now = self._now()
         for name, shelf in self.backlog.shelves.items():
             if shelf.hungry:
                 self._pick_up(name, shelf)
-            for waiting in list(shelf.take(now, min(LANE, max(1, shelf.room // 2)))):
+            for waiting in list(shelf.take(now, min(LANE, max(1, shelf.room // 2)), lesser)):
                 job = Job(waiting=waiting, notice=notice_of(waiting), probe=shelf.down)
                 if not self._outbox.offer(name, waiting.alert.alert, job, urgency=waiting.alert.risk):
                     shelf.back(waiting.alert.alert)
@@ -301,7 +312,7 @@ class Delivery:
     def _pick_up(self, channel: str, shelf: Shelf) -> None:
         """Read on from the first alert that was put off."""
         for _ in range(BATCHES):
-            facts = self._journal.read(shelf.put_off_from, 1000)
+            facts = self._journal.read(shelf.put_off_from, 1000, wanted=ORDERS)
             if not facts:
                 shelf.put_off = 0
                 return
@@ -313,8 +324,7 @@ class Delivery:
                     return
                 waiting = self._still_waiting(each, versions[each.stream])
                 if waiting is not None:
-                    due = waiting.not_before
-                    shelf.add(waiting, due)
+                    shelf.add(waiting, waiting.not_before, picked_up=True)
                     shelf.put_off = max(1, shelf.put_off - 1)
             shelf.put_off_from = facts[-1].position
 

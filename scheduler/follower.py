@@ -21,7 +21,7 @@ from uuid import UUID
 from adapters.collector import collector_paused
 from domain.events import Fact
 from domain.facts.operation import FollowerFault
-from domain.journal import Conflict, Draft, Journal, Progress, Recorded, follow
+from domain.journal import Conflict, Draft, Journal, Progress, Recorded, Wanted, follow
 from domain.values import Micros, event_id
 
 
@@ -38,11 +38,30 @@ class Mind(Protocol):
 class Following:
     """A mind on its way along the log under the name `name`, which is also the actor of what it appends."""
 
-    def __init__(self, name: str, journal: Journal, make: Callable[[], Mind], *, batch: int = 1000) -> None:
+    def __init__(
+        self,
+        name: str,
+        journal: Journal,
+        make: Callable[[], Mind],
+        *,
+        batch: int = 1000,
+        kinds: frozenset[str] | None = None,
+    ) -> None:
+        """Fold the past.
+
+        Args:
+            name: see above.
+            journal: the log.
+            make: a mind that knows nothing yet.
+            batch: facts that are worked in one transaction at most.
+            kinds: facts that the mind looks at (None: all); it is shown no others, nor its own.
+        """
         self.name = name
+        self._wanted = Wanted(kinds=kinds, but_of=name)
         self._journal = journal
         self._make = make
         self._batch = batch
+        self.position = 0
         self._fold()
 
     def catch_up(self) -> int:
@@ -55,8 +74,13 @@ class Following:
 
     def step(self) -> int | None:
         """Handle one batch; returns the number of facts appended, None when there was nothing to handle."""
-        facts = self._journal.read(self.position, self._batch)
-        return self._handle(facts) if facts else None
+        end = self._journal.fingerprint().position
+        facts = self._journal.read(self.position, self._batch, upto=end, wanted=self._wanted) if end else []
+        position = end if len(facts) < self._batch else facts[-1].position
+        if facts:
+            return self._handle(facts, position)
+        self.position = max(self.position, position)
+        return None
 
     def settle(self) -> None:
         """Record the position even though nothing was decided since the last decision."""
@@ -92,9 +116,8 @@ class Following:
         for rest in theirs.rest():
             self.mind.fold(rest)
 
-    def _handle(self, facts: list[Recorded]) -> int:
+    def _handle(self, facts: list[Recorded], position: int) -> int:
         drafts = [draft for recorded in facts for draft in self._supervised(recorded)]
-        position = facts[-1].position
         try:
             # a position alone is not worth a commit of its own: it is recorded with the next decision
             if drafts:
@@ -108,7 +131,7 @@ class Following:
         return len(drafts)
 
     def _supervised(self, recorded: Recorded) -> Sequence[Draft]:
-        if recorded.stream in self.parked or recorded.actor == self.name:  # our own were folded when they were decided
+        if recorded.stream in self.parked:
             return ()
         try:
             return self.mind.decide(recorded)

@@ -20,6 +20,20 @@ from scheduler.follower import Following, caused
 
 NAME = "responder"
 
+KINDS = frozenset(
+    fact.kind
+    for fact in (
+        ThreatDetected,
+        ThreatContinued,
+        VerdictGiven,
+        SuppressionAdded,
+        SuppressionRemoved,
+        *INCIDENT_FACTS,
+        *THREAT_FACTS,
+    )
+)
+"""What the intake looks at."""
+
 
 class IntakeMind:
     """Groups threats into incidents; see `agents.responder.decide` for how."""
@@ -73,7 +87,7 @@ class IntakeMind:
 
 def intake(journal: Journal, policy: Policy, assets: Assets = UNKNOWN) -> Following:
     """The follower `responder`."""
-    return Following(NAME, journal, lambda: IntakeMind(policy, assets))
+    return Following(NAME, journal, lambda: IntakeMind(policy, assets), kinds=KINDS)
 
 
 def command_of(recorded: Recorded) -> responder.Command | None:

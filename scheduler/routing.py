@@ -43,11 +43,15 @@ from scheduler.follower import caused
 NAME: Final = "router"
 STREAM: Final = "alerting"
 
-KINDS_KEPT: Final = 50_000
+KINDS_KEPT: Final = 10_000
 """Threats whose kind is remembered; that of an older one is looked up in the log."""
 
 ANSWERS: Final = (IncidentAcknowledged, IncidentContained, IncidentResolved, IncidentMerged)
 """Facts after which nobody else needs to be told that nobody answers."""
+
+
+KINDS: Final = frozenset(fact.kind for fact in (ThreatDetected, AlertRetried, *ANSWERS, *CHANGES))
+"""What the router looks at."""
 
 
 class RouterMind:

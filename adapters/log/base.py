@@ -32,10 +32,11 @@ from domain.journal import (
     Progress,
     Recorded,
     Verification,
+    Wanted,
 )
 from domain.values import Micros
 
-HEADS_KEPT = 100_000
+HEADS_KEPT = 30_000
 FORMAT = 1
 """Layout of the stored tables."""
 
@@ -96,7 +97,7 @@ class ChainedLog(ABC):
         """The end and all rows in order, as of one moment."""
 
     @abstractmethod
-    def _rows(self, after: int, limit: int, upto: int | None) -> Iterable[Shown]: ...
+    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Shown]: ...
 
     @abstractmethod
     def _rows_of(self, stream: str, after: int) -> Iterable[Shown]: ...
@@ -156,7 +157,7 @@ class ChainedLog(ABC):
     def _heads_for(self, transaction: Transaction, tail: Tail, streams: set[str]) -> Heads:
         if self._heads_at != tail.position or len(self._heads) > HEADS_KEPT:
             self._heads, self._heads_at = {}, tail.position
-        unknown = sorted(streams - self._heads.keys())
+        unknown = sorted(stream for stream in streams if stream not in self._heads)  # `-` would walk all that are kept
         if unknown:
             self._heads |= dict.fromkeys(unknown, (0, 0)) | (transaction.heads(unknown) if tail.position else {})
         return self._heads
@@ -168,10 +169,12 @@ class ChainedLog(ABC):
 
     # Reading.
 
-    def read(self, after: int = 0, limit: int = 1000, *, upto: int | None = None) -> list[Recorded]:
-        """Facts with position > `after` (and <= `upto`), in order."""
+    def read(
+        self, after: int = 0, limit: int = 1000, *, upto: int | None = None, wanted: Wanted | None = None
+    ) -> list[Recorded]:
+        """The first `limit` facts with position > `after` (and <= `upto`) that are `wanted`, in order."""
         with collector_paused():
-            return recorded_all(self._rows(after, limit, upto))
+            return recorded_all(self._rows(after, limit, upto, wanted))
 
     def read_stream(self, stream: str, after: int = 0) -> list[Recorded]:
         """Facts of one stream with version > `after`, in order."""

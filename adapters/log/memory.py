@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from threading import RLock
 from uuid import uuid4
 
@@ -13,7 +14,7 @@ from adapters.log.chain import EMPTY, Row, Tail
 from adapters.log.plan import Heads, Known, content_in
 from adapters.log.reading import Shown, shown
 from adapters.log.watch import Watch
-from domain.journal import Cursor
+from domain.journal import Cursor, Wanted
 from domain.values import Micros
 
 
@@ -54,11 +55,14 @@ class MemoryLog(ChainedLog):
             end, rows = self._end, list(self._all)
         yield end, iter(rows)
 
-    def _rows(self, after: int, limit: int, upto: int | None) -> Iterable[Shown]:
+    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Shown]:
         with self._lock:
             start = bisect_right(self._all, after, key=lambda row: row[0])
             stop = len(self._all) if upto is None else bisect_right(self._all, upto, key=lambda row: row[0])
-            return list(map(shown, self._all[start : min(stop, start + limit)]))
+            if wanted is None:
+                return list(map(shown, self._all[start : min(stop, start + limit)]))
+            found = (shown(row) for row in islice(self._all, start, stop) if _fits(row, wanted))
+            return list(islice(found, limit))
 
     def _rows_of(self, stream: str, after: int) -> Iterable[Shown]:
         with self._lock:
@@ -128,3 +132,7 @@ class _Staged:
         log._end = self._end
         log._tracking |= self._tracking
         log._cursors |= self._cursors
+
+
+def _fits(row: Row, wanted: Wanted) -> bool:
+    return row[9] != wanted.but_of and (wanted.kinds is None or row[8] in wanted.kinds)

@@ -37,7 +37,7 @@ from adapters.log.plan import Content, Heads, Known, content_in
 from adapters.log.reading import SHOWN, Shown
 from adapters.log.recorder import WatchSubscription, adopt
 from adapters.log.watch import Watch
-from domain.journal import Cursor, JournalError, Progress
+from domain.journal import Cursor, JournalError, Progress, Wanted
 from domain.values import Micros
 
 TRIES: Final = 3
@@ -314,9 +314,15 @@ class PostgresLog(ChainedLog):
         except psycopg.Error as error:
             raise Unreadable(str(error)) from error
 
-    def _rows(self, after: int, limit: int, upto: int | None) -> Iterable[Shown]:
-        where = " WHERE position > %s AND position <= %s ORDER BY position LIMIT %s"
-        return self._all(_READ + where, after, (1 << 62) if upto is None else upto, limit)
+    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Shown]:
+        last = (1 << 62) if upto is None else upto
+        where = " WHERE position > %s AND position <= %s"
+        values: list[Any] = [after, last]
+        if wanted is not None:
+            where, values = f"{where} AND actor <> %s", [*values, wanted.but_of]
+        if wanted is not None and wanted.kinds is not None:
+            where, values = f"{where} AND kind = ANY(%s)", [*values, sorted(wanted.kinds)]
+        return self._all(f"{_READ}{where} ORDER BY position LIMIT %s", *values, limit)
 
     def _rows_of(self, stream: str, after: int) -> Iterable[Shown]:
         return self._all(f"{_READ} WHERE stream = %s AND version > %s ORDER BY version", stream, after)

@@ -33,7 +33,7 @@ from adapters.log.plan import Heads, Known, content_in
 from adapters.log.reading import SHOWN, Shown
 from adapters.log.recorder import WatchSubscription, adopt
 from adapters.log.watch import Watch
-from domain.journal import Cursor, JournalError
+from domain.journal import Cursor, JournalError, Wanted
 from domain.values import Micros
 
 LOCK_TIMEOUT: Final = 30
@@ -252,9 +252,16 @@ class SQLiteLog(ChainedLog):
             tail = _tail_in(sql.execute(_TAIL).fetchone())
             yield tail, _readable(sql)
 
-    def _rows(self, after: int, limit: int, upto: int | None) -> Iterable[Shown]:
+    def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Shown]:
         last = (1 << 62) if upto is None else upto
-        return self._all(f"{_READ} WHERE position > ? AND position <= ? ORDER BY position LIMIT ?", after, last, limit)
+        where = f"{_READ} WHERE position > ? AND position <= ?"
+        values: list[Any] = [after, last]
+        if wanted is not None:
+            where, values = f"{where} AND actor <> ?", [*values, wanted.but_of]
+        if wanted is not None and wanted.kinds is not None:
+            where += f" AND kind IN ({', '.join('?' * len(wanted.kinds))})"
+            values += sorted(wanted.kinds)
+        return self._all(f"{where} ORDER BY position LIMIT ?", *values, limit)
 
     def _rows_of(self, stream: str, after: int) -> Iterable[Shown]:
         return self._all(f"{_READ} WHERE stream = ? AND version > ? ORDER BY version", stream, after)

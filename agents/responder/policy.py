@@ -33,8 +33,8 @@ class Policy:
     reopen_window: Micros = DAY
     merge_window: Micros = 300 * SECOND
     remember: Micros = 7 * DAY
-    most_threats: int = 50_000
-    most_incidents: int = 25_000
+    most_threats: int = 10_000
+    most_incidents: int = 10_000
     asset_points: float = 1.0
     confidence_points: float = 0.2
     history_points: float = 2.0

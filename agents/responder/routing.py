@@ -22,7 +22,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final, TypeAlias
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from agents.responder.hours import quiet_until
 from agents.responder.routes import RANK, Manners, Routing, fits
@@ -36,7 +36,7 @@ from domain.facts.incident import (
     IncidentResolved,
     ThreatLinked,
 )
-from domain.values import HOUR, MINUTE, NAMESPACE, SECOND, Level, Micros, ThreatKind
+from domain.values import HOUR, MINUTE, SECOND, Level, Micros, ThreatKind, named
 
 Change: TypeAlias = (
     IncidentOpened
@@ -64,7 +64,7 @@ KEPT: Final = 1_000
 SHOWN: Final = 20
 """Entities, kinds and threats that an alert names."""
 
-REMEMBERED: Final = 20_000
+REMEMBERED: Final = 10_000
 """Incidents that are remembered, those that changed last."""
 
 
@@ -127,7 +127,7 @@ class Moment:
 
 def alert_id(cause: UUID, channel: str) -> UUID:
     """Id of the alert that a fact causes on a channel: its idempotence key."""
-    return uuid5(NAMESPACE, f"alert|{cause.hex}|{channel}")
+    return named(f"alert|{cause.hex}|{channel}")
 
 
 def route(policy: Routing, state: State, change: Change, moment: Moment) -> list[Decision]:

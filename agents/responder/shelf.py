@@ -3,6 +3,7 @@
 Rules:
     1. A channel holds a bounded number of alerts, its share of the whole. What finds no room is put off: it stays in
        the log, is counted, and is picked up again when there is room. A graver alert takes the room of a lesser one.
+       While some are put off, what is no graver comes after them: it is put off, too.
     2. The gravest goes first; among equals the one that was routed first. That an incident was taken or is over is
        told after what was told of it before.
     3. A failed attempt waits twice as long as the one before, up to a limit, give or take a quarter that derives from
@@ -101,6 +102,7 @@ class Shelf:
         self.room = room
         self.put_off = 0
         self.put_off_from = 0
+        self.put_off_rank = 0
         self.failures = 0
         self.again_at: Micros = 0
         self.fault = ""
@@ -118,6 +120,11 @@ class Shelf:
     def get(self, alert: UUID) -> Waiting | None:
         """An alert that is held here."""
         return self._held.get(alert)
+
+    @property
+    def out(self) -> frozenset[UUID]:
+        """Alerts that are handed out."""
+        return frozenset(self._out)
 
     @property
     def sending(self) -> bool:
@@ -139,12 +146,19 @@ class Shelf:
         """Whether it is time to pick up what was put off."""
         return self.put_off > 0 and len(self) <= self.room // 2
 
-    def add(self, waiting: Waiting, due: Micros = 0) -> bool:
-        """Take an alert in, due at once or at a moment of the wall clock; False when it was put off."""
+    def add(self, waiting: Waiting, due: Micros = 0, *, picked_up: bool = False) -> bool:
+        """Take an alert in, due at once or at a moment of the wall clock; False when it was put off.
+
+        Args:
+            waiting: the alert.
+            due: microseconds; 0 is at once.
+            picked_up: it was put off before, and it is its turn.
+        """
         key, incident = waiting.alert.alert, waiting.alert.incident
         if key in self._held:
             return True
-        if len(self) >= self.room and not self._make_room(waiting.rank):
+        behind = self.put_off > 0 and waiting.rank <= self.put_off_rank and not picked_up
+        if behind or (len(self) >= self.room and not self._make_room(waiting.rank)):
             self._put_off(waiting)
             return False
         self._held[key] = waiting
@@ -166,8 +180,14 @@ class Shelf:
         else:
             self.add(waiting, due)
 
-    def take(self, now: Micros, most: int) -> Iterator[Waiting]:
-        """Hand out the gravest alerts that are due, until so many are out; critical ones until twice as many are."""
+    def take(self, now: Micros, most: int, lesser: int | None = None) -> Iterator[Waiting]:
+        """Hand out the gravest alerts that are due.
+
+        Args:
+            now: wall clock.
+            most: so many are out at a time; twice as many where the further ones are critical.
+            lesser: so many at a time where they are not critical; `most` if None.
+        """
         while self._due and self._due[0][0] <= now:
             key = heappop(self._due)[2]
             if key in self._later:
@@ -176,7 +196,7 @@ class Shelf:
         if self.down:
             most = 1 if now >= self.again_at else 0
         for rank, group in self._ready.items():
-            room = 2 * most if rank == 4 and not self.down else most
+            room = 2 * most if rank == 4 and not self.down else min(most, most if lesser is None else lesser)
             while group and len(self._out) < room:
                 key = next(iter(group))
                 del group[key]
@@ -235,6 +255,7 @@ class Shelf:
 
     def _put_off(self, waiting: Waiting) -> None:
         self.put_off_from = min(self.put_off_from, waiting.position) if self.put_off else waiting.position
+        self.put_off_rank = max(self.put_off_rank, waiting.rank) if self.put_off else waiting.rank
         self.put_off += 1
 
     def _make_room(self, rank: int) -> bool:

@@ -8,12 +8,15 @@ Rules:
     3. Most of the time (1 - `explore`) the best-looking playbook is chosen, but another than the expert's only if it is
        better with a probability above `guard`. Which one looks best is drawn from what is believed (Thompson sampling),
        with its deviations times `temper`: below 1 it is bolder in using what it knows.
-    4. With probability `explore` the draw is free of the guard, but only among reversible playbooks; a share of it,
-       `uniform`, is even, so that every reversible playbook keeps a chance that is known and not zero.
+    4. With probability `explore` the draw is free of the guard, but only among reversible playbooks. It is less when
+       there is less to be learned: in proportion to what knowing the truth would be worth, where that is below `worth`.
+       A share, `uniform`, does not depend on what is believed: half of it goes to the expert's choice, half is even
+       among the reversible playbooks. So each keeps a chance that is not zero, and the documents can always be judged.
     5. The chances of all candidates are computed first (`Choice.shares`), and the choice is drawn from exactly these by
        the passed seed: the recorded propensity is no estimate. It is what off-policy evaluation divides by.
-    6. An outcome changes one cell of counts. The state does not depend on the order of outcomes, and holds at most
-       `CELLS` cells; beyond that the cell with the fewest outcomes makes room.
+    6. How much kinds and classes matter at all is weighed anew from time to time (`engine.planning.scales`).
+    7. An outcome changes one cell of counts. Between two weighings the state does not depend on the order of outcomes.
+       It holds at most `CELLS` cells; beyond that the cell with the fewest outcomes makes room.
 
 Thompson: On the likelihood that one unknown probability exceeds another in view of the evidence of two samples,
 Biometrika 1933. Agrawal, Goyal: Thompson sampling for contextual bandits with linear payoffs, ICML 2013. Russo et al.:
@@ -48,13 +51,21 @@ from numpy.typing import NDArray
 
 from domain.facts.response import Estimate
 from engine.planning.amounts import expected
-from engine.planning.posterior import STANDARD, UNDOCUMENTED, Belief, Cell, Spread, believe
+from engine.planning.posterior import STANDARD, UNDOCUMENTED, Belief, Cell, Spread, believe, expit
+from engine.planning.scales import scaled, weigh
 
 CELLS: Final = 600
 """Cells (kind, asset class, playbook) that a state holds at most."""
 
 DRAWS: Final = 1_000
 """Fixed draws from the standard normal by which the chances are computed: the same for every choice."""
+
+
+FIRST: Final = 30
+"""Outcomes before which there is nothing to weigh."""
+
+EVERY: Final = 10
+"""Outcomes after which the factors are weighed anew; where there are many, a twentieth of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,14 +92,16 @@ class Policy:
 
     Attributes:
         guard: probability of being better above which a playbook may take the expert's place.
-        explore: share of choices that are free of the guard.
-        uniform: share of these that are even among the reversible playbooks.
+        explore: share of choices that are free of the guard, at most.
+        worth: how much more success the truth would have to bring (0-1) for that much exploration.
+        uniform: a share of as much of `explore` that does not depend on what is believed.
         temper: factor on the deviations of the guarded draw (0: the best expected, 1: plain Thompson sampling).
         spread: how far the truth may lie from the documents, by term.
     """
 
-    guard: float = 0.6
+    guard: float = 0.65
     explore: float = 0.15
+    worth: float = 0.06
     uniform: float = 0.1
     temper: float = 0.3
     spread: Spread = STANDARD
@@ -115,9 +128,19 @@ class Choice:
 
 
 class State(msgspec.Struct, array_like=True):
-    """What was learned: counts by (kind of threat, class of asset, playbook)."""
+    """What was learned.
+
+    Attributes:
+        cells: counts by (kind of threat, class of asset, playbook).
+        outcomes: how many.
+        weigh_at: the number of outcomes at which the factors are weighed anew.
+        factors: what the policy's spread is multiplied by, by kind and by class.
+    """
 
     cells: dict[tuple[str, str, str], Cell] = {}
+    outcomes: int = 0
+    weigh_at: int = FIRST
+    factors: tuple[float, float] = (1.0, 1.0)
 
 
 def choose(
@@ -193,6 +216,10 @@ def learn(
     cell.successes += bool(success)
     cell.seconds.add(seconds)
     cell.cost.add(cost)
+    state.outcomes += 1
+    if state.outcomes >= state.weigh_at:
+        state.weigh_at = state.outcomes + max(EVERY, state.outcomes // 20)
+        state.factors = weigh(state.cells, STANDARD)
     return state
 
 
@@ -218,7 +245,7 @@ def _expert(candidates: Sequence[Candidate]) -> int:
 
 def _belief(state: State, kind: str, asset_class: str, candidates: Sequence[Candidate], policy: Policy) -> Belief:
     documented = {each.playbook: each.success for each in candidates}
-    return believe(state.cells, (kind, asset_class), documented, policy.spread)
+    return believe(state.cells, (kind, asset_class), documented, scaled(policy.spread, *state.factors))
 
 
 def _shares(belief: Belief, candidates: Sequence[Candidate], policy: Policy) -> NDArray[np.float64]:
@@ -233,8 +260,16 @@ def _shares(belief: Belief, candidates: Sequence[Candidate], policy: Policy) -> 
     free = np.array([each.reversible for each in candidates])
     if not free.any():
         return guarded
-    explored = (1.0 - policy.uniform) * _best_shares(draws, free) + policy.uniform * free / free.sum()
-    return np.asarray((1.0 - policy.explore) * guarded + policy.explore * explored)
+    share = policy.explore * min(1.0, _worth_knowing(draws, free) / policy.worth)
+    kept = policy.explore * policy.uniform
+    even = 0.5 * (free / free.sum() + np.eye(count)[expert])
+    return np.asarray((1.0 - share - kept) * guarded + share * _best_shares(draws, free) + kept * even)
+
+
+def _worth_knowing(draws: NDArray[np.float64], among: NDArray[np.bool_]) -> float:
+    """How much more often the threat would be contained if the truth were known (0-1)."""
+    success = expit(draws[:, among])
+    return float(success.max(axis=1).mean() - success.mean(axis=0).max())
 
 
 def _best_shares(draws: NDArray[np.float64], among: NDArray[np.bool_]) -> NDArray[np.float64]:

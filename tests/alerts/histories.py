@@ -17,7 +17,7 @@ from domain.facts.alert import AlertingChanged
 from domain.journal import Draft, Journal, follow
 from domain.values import MINUTE, NAMESPACE, SECOND, level_of
 from scheduler.follower import Following
-from scheduler.routing import NAME, RouterMind
+from scheduler.routing import KINDS, NAME, RouterMind
 from tests.projections.story import detected
 
 T0 = 1_700_000_000 * SECOND
@@ -104,7 +104,7 @@ def journal_of(history: list[At]) -> Journal:
 
 
 def router(journal: Journal, policy: Routing, batch: int = 1000) -> Following:
-    return Following(NAME, journal, lambda: RouterMind(journal, policy, Patience()), batch=batch)
+    return Following(NAME, journal, lambda: RouterMind(journal, policy, Patience()), batch=batch, kinds=KINDS)
 
 
 def alerts(journal: Journal) -> list[Fact]:

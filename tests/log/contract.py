@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.log.base import ChainedLog
-from domain.journal import Conflict, Contradiction, Cursor, Progress, follow
+from domain.journal import Conflict, Contradiction, Cursor, Progress, Wanted, follow
 from tests.log.story import health, note
 
 Open = Callable[[], ChainedLog]
@@ -46,6 +46,16 @@ class JournalContract:
                 assert getattr(fact, column) == getattr(draft, column)
             assert fact.region == "local"
             assert fact.recorded_at >= 1_700_000_000_000_000
+
+    def test_a_reader_is_given_the_kinds_that_it_wants_and_nothing_of_its_own(self, log: ChainedLog) -> None:
+        own = [replace(note(n, "a"), actor="me") for n in (1, 4)]
+        log.append([own[0], note(2, "b"), health(3), own[1], note(5, "a"), health(6), note(7, "c")])
+        notes = Wanted(kinds=frozenset({"note-added"}), but_of="me")
+        assert [fact.occurred_at for fact in log.read(wanted=notes)] == [2, 5, 7]
+        assert [fact.occurred_at for fact in log.read(2, 1, wanted=notes)] == [5]
+        assert [fact.occurred_at for fact in log.read(upto=5, wanted=notes)] == [2, 5]
+        others = log.read(wanted=Wanted(kinds=None, but_of="me"))
+        assert [fact.position for fact in others] == [fact.position for fact in log.read() if fact.actor != "me"]
 
     def test_versions_count_within_their_stream(self, log: ChainedLog) -> None:
         log.append([note(1, "a"), note(2, "b"), note(3, "a")])

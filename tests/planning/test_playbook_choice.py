@@ -49,8 +49,8 @@ def test_chances_sum_to_one_and_the_propensity_is_the_chance_of_the_choice(told,
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(outcomes, max_size=30), st.randoms(use_true_random=False))
-def test_the_order_of_outcomes_decides_nothing(told, shuffle):
+@given(st.lists(outcomes, max_size=playbook_choice.FIRST), st.randoms(use_true_random=False))
+def test_the_order_of_outcomes_between_two_weighings_decides_nothing(told, shuffle):
     other = list(told)
     shuffle.shuffle(other)
     first = choose(taught(*told), "beacon", "server", THREE, 3)
@@ -121,6 +121,54 @@ def test_a_table_that_proves_wrong_is_believed_less_where_nothing_was_seen():
     assert expect(state, "beacon", "client", sure)[0].mean < expect(State(), "beacon", "client", sure)[0].mean - 0.05
 
 
+def test_the_less_there_is_to_be_learned_the_less_is_explored():
+    known = taught(("beacon", "server", "block", True), times=300)
+    known = learn_all(known, ("beacon", "server", "isolate", False), times=300)
+    policy = Policy(explore=0.5, worth=0.06, uniform=0.1)
+    early, late = shares(State(), policy), shares(known, policy)
+    assert late[1] < 0.1 * early[1]
+    assert late[1] > 0.0
+
+
+def test_the_experts_choice_keeps_a_chance_however_bad_it_looks():
+    state = taught(("beacon", "server", "block", False), ("beacon", "server", "isolate", True), times=200)
+    policy = Policy(explore=0.2, uniform=0.1)
+    assert shares(state, policy)[0] >= 0.2 * 0.1 / 2
+
+
+def test_what_is_believed_of_classes_is_given_up_where_they_do_not_matter_and_kept_where_they_do():
+    kinds, classes = "abcd", ("server", "client", "printer")
+    same = taught(
+        *((kind, held, "block", won) for kind in kinds for held in classes for won in (True, False)), times=40
+    )
+    differ = taught(*((kind, held, "block", held == "server") for kind in kinds for held in classes), times=80)
+    assert same.factors[1] < 0.3
+    assert differ.factors[1] == 1.0
+
+
+def test_documents_that_prove_right_are_believed_more_closely_than_those_that_prove_wrong():
+    def learned(rates: dict[str, float]) -> State:
+        state = State()
+        for kind, rate in rates.items():
+            for number in range(200):
+                documented = Candidate(playbook="block", success=0.6, duration=1.0, cost=1.0)
+                state = learn(
+                    state, kind, "server", "block", success=number % 10 < 10 * rate, seconds=1.0, cost=1.0,
+                    documented=documented,
+                )  # fmt: skip
+        return state
+
+    right, wrong = learned(dict.fromkeys("abcdef", 0.6)), learned(dict(zip("abcdef", (0.1, 0.9) * 3, strict=True)))
+    assert right.factors[0] < 0.6 < wrong.factors[0]
+
+
+def learn_all(state: State, told: tuple[str, str, str, bool], times: int) -> State:
+    kind, asset_class, playbook, success = told
+    for _ in range(times):
+        state = learn(state, kind, asset_class, playbook, success=success, seconds=10.0, cost=1.0)
+    return state
+
+
 def test_a_state_that_was_dumped_and_loaded_goes_on_as_before():
     state = taught(("beacon", "server", "block", True), ("flood", "client", "wipe", False), times=3)
     loaded = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=State)
@@ -146,7 +194,7 @@ def test_without_candidates_there_is_nothing_to_choose():
 
 def test_the_posterior_agrees_with_one_solved_over_all_cells_at_once():
     """The small systems by playbook give what one dense system over every cell gives."""
-    from engine.planning.posterior import STANDARD, UNDOCUMENTED, Cell, _priors, believe, logit
+    from engine.planning.posterior import STANDARD, UNDOCUMENTED, Cell, believe, logit, priors
 
     draw = random.Random(4)
     places = [(kind, held) for kind in "ab" for held in "xy"]
@@ -159,7 +207,7 @@ def test_the_posterior_agrees_with_one_solved_over_all_cells_at_once():
     belief = believe(cells, ("a", "x"), first, STANDARD)
     keys = [(place, name) for name in ("p", "q") for place in places]
     told = [cells[*place, name] for place, name in keys]
-    own, shared = _priors(places, STANDARD)
+    own, shared = priors(places, STANDARD)
     prior = np.array([each.documented for each in told])
     trials, successes = (np.array([getattr(each, what) for each in told], float) for what in ("trials", "successes"))
     trust = logit(prior) - logit(np.array(UNDOCUMENTED))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.log import open_log
 from domain.facts.incident import NoteAdded
-from domain.facts.operation import JobStarted
+from domain.facts.operation import JobFinished, JobStarted
 from domain.journal import Draft
 from scheduler.follower import Following, Worked, caused
 from tests.projections.story import NOON, uid
@@ -69,4 +69,33 @@ def test_a_follower_folds_in_the_order_in_which_it_worked(room, cuts, seed):
     again.catch_up()
     follower.catch_up()
     assert again.mind.pages == follower.mind.pages
+    log.close()
+
+
+def test_a_follower_is_shown_the_kinds_that_it_asks_for_and_moves_past_the_others():
+    log = open_log("memory:", lambda: NOON)
+    seen: list[str] = []
+
+    class Watching(Diary):
+        def decide(self, recorded):
+            seen.append(recorded.fact.kind)
+            return super().decide(recorded)
+
+    follower = Following("diary", log, Watching, batch=2, kinds=frozenset({"job-started", "note-added"}))
+    log.append(jobs(range(4)))
+    follower.catch_up()
+    log.append(
+        [
+            Draft(
+                event_id=uid("end"),
+                stream="job/x",
+                fact=JobFinished(job="0", result=""),
+                occurred_at=NOON,
+                actor="clock",
+            )
+        ]
+    )
+    follower.catch_up()
+    assert seen == ["job-started"] * 4
+    assert follower.position == log.fingerprint().position
     log.close()
