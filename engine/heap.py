@@ -3,8 +3,8 @@
 Rules:
     1. Large pieces (a snapshot, a grown table) are mapped apart and go back to the system when they are freed. By
        itself glibc raises the bound of "large" with every such piece, until they tear holes into the heap.
-    2. What is free at the heap's end is kept up to a bound. Once the bound of "large" is set, glibc would by itself give
-       back every 128 KiB, and have them zeroed again for the next frame.
+    2. What is free at the heap's end is kept up to a bound. Once the bound of "large" is set, glibc would by itself
+       give back every 128 KiB, and have them zeroed again for the next frame.
     3. Threads share two arenas: one for each thread would keep as many free lists.
     4. Elsewhere than on glibc nothing is done.
 """
