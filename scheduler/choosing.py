@@ -140,7 +140,8 @@ class Selector:
         aimless = [each.name for each in self._playbooks.values() if suspect.kind in each.kinds]
         unfit = [each.name for each in self._unfit if suspect.kind in each.kinds]
         if aimless:
-            why = f"{', '.join(aimless)} would have no target here (hosts of ours on its other side are spared)"
+            spared = "hosts of ours on its other side are spared, and only they can be contained"
+            why = f"{', '.join(aimless)} would have no target here ({spared})"
         elif unfit:
             why = f"no actuator here can carry out {', '.join(unfit)}: see `myrmidon playbooks list`"
         else:

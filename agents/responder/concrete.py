@@ -1,7 +1,8 @@
 """From a playbook's steps to actions: which addresses or names, in which spelling, for how long.
 
 What holds the other side of a threat back acts on addresses outside our networks only: of a threat by an outside
-address, the other side is the host of ours that it attacks.
+address, the other side is the host of ours that it attacks. And only a host of ours can be contained: who is outside
+is denied, not quarantined.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ def targets_of(step: Step, suspect: Suspect, local_networks: tuple[str, ...]) ->
     """What a step acts on here: a step about addresses passes names over, and one about names passes addresses over."""
     match step.target:
         case "entity":
-            wanted: tuple[str, ...] = (suspect.entity,)
+            strange = step.verb == "contain" and not inside(local_networks, suspect.entity)
+            wanted: tuple[str, ...] = () if strange and local_networks else (suspect.entity,)
         case "peer":
             spared = local_networks if step.verb in CONTAINING else ()
             wanted = tuple(each for each in suspect.peers if not inside(spared, each))
