@@ -47,7 +47,7 @@ class Rows:
 
     def keep(self, places: Places, rows: NDArray[np.floating]) -> None:
         """One more row at each of these places, no place twice."""
-        self._make_room(places)
+        self.make_room(int(places.max(initial=-1)) + 1)
         turn = self.turn[places]
         fresh = places[(turn == self.used[places]) & (turn % BLOCK == 0)]
         if len(fresh):
@@ -75,19 +75,20 @@ class Rows:
 
     def clear(self, place: int) -> None:
         """Forget the rows at a place."""
-        self._make_room(np.array([place]))
-        held = self._blocks[place]
-        self._free += held[held >= 0].tolist()
-        self._blocks[place], self.used[place], self.turn[place] = -1, 0, 0
+        self.make_room(place + 1)
+        if self.used[place]:
+            held = self._blocks[place]
+            self._free += held[: -(-int(self.used[place]) // BLOCK)].tolist()
+            held[:], self.used[place], self.turn[place] = -1, 0, 0
 
     def drop(self, column: int) -> None:
         """Forget one number of every row."""
         self.width -= 1
         self._data = np.delete(self._data, column, axis=1)
 
-    def _make_room(self, places: Places) -> None:
-        """Room for these places."""
-        need, have = int(places.max(initial=-1)) + 1, len(self.used)
+    def make_room(self, need: int) -> None:
+        """Room for so many places."""
+        have = len(self.used)
         if need > have:
             more = max(need, 2 * have, 64) - have
             self.used, self.turn = (np.concatenate([part, np.zeros(more, np.int32)]) for part in (self.used, self.turn))

@@ -190,7 +190,8 @@ class Pasts:
                 self._forget(next(iter(self._hosts)))
         place = self._free.pop() if self._free else self._top
         self._top = max(self._top, place + 1)
-        self._clear(place)
+        for table in (self._scores, self._vectors):
+            table.make_room(self._top)
         held[profile] = place
         self._hosts[host] = held
         return place
