@@ -19,13 +19,16 @@ from domain.targets import network_of
 
 PROC: Final = Path("/proc/net")
 RESOLVERS: Final = Path("/etc/resolv.conf")
+HOST: Final = "host"
+"""How settings call a host that stands there by itself."""
 
 
 def own_infrastructure(settings: Any, *, proc: Path = PROC, resolvers: Path = RESOLVERS) -> tuple[str, ...]:
     """Addresses and names, each once.
 
     Args:
-        settings: any nesting of tables, lists and texts; the hosts of the URLs in it are taken.
+        settings: any nesting of tables, lists and texts; the hosts of the URLs in it are taken, and what is called
+            `host` (a mail relay, a syslog collector).
         proc: where the kernel tells of its network.
         resolvers: the resolver's configuration.
     """
@@ -82,10 +85,12 @@ def _resolvers(file: Path) -> Iterator[str]:
 
 
 def _named(value: Any) -> Iterator[str]:
-    """Hosts of the URLs in settings."""
+    """Hosts that settings name: in URLs, and by themselves."""
     if isinstance(value, str) and "://" in value:
         yield from _resolved(urlsplit(value).hostname or "")
     elif isinstance(value, dict):
+        if isinstance(value.get(HOST), str) and value[HOST]:
+            yield from _resolved(value[HOST].strip("[]"))
         yield from (host for part in value.values() for host in _named(part))
     elif isinstance(value, list | tuple):
         yield from (host for part in value for host in _named(part))

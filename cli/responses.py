@@ -14,6 +14,14 @@ from cli.reading import Entity, Limit, Since, Until, answer_list, known_home, on
 if TYPE_CHECKING:
     from scheduler.bootstrap import Parts
 
+PATIENCE: Final = 10
+"""Seconds that `stop` waits for a running daemon to take everything back."""
+
+TO_BE_TAKEN_BACK: Final = "to be taken back"
+
+FAILED: Final = {"approved": ("refused", "failing", "failed"), TO_BE_TAKEN_BACK: ("undoing",)}
+"""Where a response may stand although this was asked for, so that the answer is no."""
+
 StatusOption = Annotated[
     Literal[
         "proposed", "rejected", "expired", "refused", "approved", "starting", "in force", "contained", "failing",
@@ -170,7 +178,7 @@ def undo(ctx: typer.Context, response: Response) -> None:
     """Take back everything that a response did."""
     from agents.responder.respond_commands import TakeBack
 
-    _work(ctx, response, lambda found: TakeBack(response=found), "to be taken back")
+    _work(ctx, response, lambda found: TakeBack(response=found), TO_BE_TAKEN_BACK)
 
 
 def stop(ctx: typer.Context) -> None:
@@ -236,13 +244,29 @@ def _set_mode(ctx: typer.Context, wanted: Literal["observe", "suggest", "act"]) 
     with opened_home(known_home(ctx)) as parts:
         answers.set_mode(parts.journal, wanted, cause=uuid4(), now=wall_clock(), actor=_who())
         done = settle(parts)
-        document = {**_modes(parts), "done_by": "this command" if done else "the running daemon"}
+        modes = _modes(parts) if done or wanted != "observe" else _let_go(parts)
+        document = {**modes, "done_by": "this command" if done else "the running daemon"}
     emit(ctx, document, _told)
     beyond = document["mode"] != wanted
     if beyond:
         note(f"the settings allow no more than {document['settings']}: change [response] mode to go on to {wanted}")
-    if beyond or (wanted == "observe" and done and document["in_force"]):
+    standing = wanted == "observe" and document["in_force"] > 0
+    if standing and not done:
+        note(
+            f"the running daemon has not taken them back within {PATIENCE} s: end it (SIGKILL if it hangs), stop again"
+        )
+    if beyond or standing:
         raise typer.Exit(1)
+
+
+def _let_go(parts: Parts) -> dict[str, Any]:
+    """The modes once the running daemon has taken everything back, or has not for too long."""
+    from time import monotonic, sleep
+
+    until = monotonic() + PATIENCE
+    while (modes := _modes(parts))["in_force"] and monotonic() < until:
+        sleep(0.1)
+    return modes
 
 
 def _modes(parts: Parts) -> dict[str, Any]:
@@ -304,7 +328,7 @@ def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
         follow_views(parts)
         row = parts.views.get("responses", str(found))
     emit(ctx, {"done": what, "response": document_of(row) if row else None}, lambda shown: _answer(shown, found))
-    if what == "approved" and row and row["status"] in {"refused", "failing", "failed"}:
+    if row and row["status"] in FAILED.get(what, ()):
         raise typer.Exit(1)
 
 
