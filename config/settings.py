@@ -27,7 +27,8 @@ from agents.responder.policy import Policy as ResponderPolicy
 from config.actuators import ActuatorTable, PlaybookSettings
 from config.alerts import AlertSettings
 from config.assets import AssetSettings
-from config.complaints import PREFIX, complaint
+from config.bounds import wrong
+from config.complaints import PREFIX, complaint, origin
 from config.planning import PlanningSettings
 from config.response import ResponseSettings
 from domain.errors import MyrmidonError
@@ -157,9 +158,12 @@ def load_settings(file: Path | None) -> Settings:
         if name.upper().startswith(PREFIX) and "__" in name:
             _check_names(name, _nested(name[len(PREFIX) :].lower().split("__")))
     try:
-        return Settings(**values)
+        settings = Settings(**values)
     except ValidationError as error:
         raise ConfigError(complaint(error, file)) from None
+    for place, value, right in wrong({"detector": settings.detector, "thresholds": settings.thresholds}):
+        raise ConfigError(f"{origin(place, file)}: setting {'.'.join(place)} is {value!r}: {right}")
+    return settings
 
 
 def _check_names(source: Path | str | None, values: Mapping[str, Any]) -> None:
