@@ -23,7 +23,7 @@ import typer
 from cli.context import context_of
 from cli.output import emit, plural, warming_up, when
 from cli.reading import nothing_yet
-from cli.troubles import RECENT, overdue, troubles_of, undelivered, unread, unreadable, unsettled, unsound
+from cli.troubles import RECENT, missing, overdue, troubles_of, undelivered, unread, unreadable, unsettled, unsound
 from config.home import Home
 from domain.journal import JournalError
 from domain.moments import rfc3339
@@ -123,6 +123,7 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
     with asking_log(home) as ask:
         tracked = ask("SELECT application_name AS name, notification_id AS position FROM tracking ORDER BY 1")
         cursors = ask("SELECT feed, body FROM cursors")
+        [last] = ask("SELECT max(position) AS position FROM events") or [{"position": None}]
     with asking_views(home) as ask:
         found = {name: ask(question) for name, question in _questions(now).items()}
     feeds, parts, standing = found["feeds"], found["parts"], found["standing"]
@@ -130,7 +131,7 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
     followers = [row for row in tracked if not row["name"].startswith("__")]
     names = [f"agent-{name}" for name in ("detector", "responder")] + [f"feed-{row['name']}" for row in feeds]
     held = holders(home.log_location, names)
-    troubles = list(_troubles(found, home, held, now))
+    troubles = [*missing(end, last["position"] or 0, followers), *_troubles(found, home, held, now)]
     document |= {
         "feeds": [feed_of(row, totals.get(row["name"], {})) for row in feeds],
         "jobs": [part_of(row) for row in parts if row["kind"] == "job"],

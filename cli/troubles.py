@@ -27,6 +27,25 @@ OF_THE_MOMENT: Final = ("actuator ", "channel ")
 """How those begin that nobody knows any more when no responder is running."""
 
 
+def missing(end: int, last: int, followers: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """Facts that are not there any more, as far as a glance tells.
+
+    Args:
+        end: where the log says that it ends.
+        last: position of the last fact that it holds.
+        followers: how far they have read.
+    """
+    keep = "keep the log as it is and run `myrmidon audit verify`"
+    if last != end:
+        yield "critical", f"the log says that it ends at position {end:,}, its last fact stands at {last:,}; {keep}"
+    for row in followers:
+        if row["position"] > end:
+            yield (
+                "critical",
+                f"{row['name']} has read up to position {row['position']:,}, the log ends at {end:,}; {keep}",
+            )
+
+
 def unread(feeds: list[dict[str, Any]], held: Collection[str]) -> Iterator[tuple[str, str]]:
     """Feeds that were not read to their end and that nobody reads on."""
     for feed in feeds:

@@ -18,6 +18,7 @@ from adapters.rulebook import Rulebook
 from adapters.views import Views
 from config.home import Home
 from config.settings import Settings, load_settings
+from domain.journal import JournalError
 from domain.values import Micros
 from engine.heap import tame
 from engine.rules.ruleset import RuleSet
@@ -204,6 +205,8 @@ def _begun(
         for spec in specs
     }
     recorded = {spec.name: Recorded.of(spec.name, journal.cursor(spec.name)) for spec in specs}
+    for name, history in known.items():
+        _whole(name, history, recorded[name].rows)
     gaps = {
         spec.name: restore(hunts[spec.name], spec, home.snapshot(spec.name), recorded[spec.name], known[spec.name])
         for spec in specs
@@ -213,6 +216,15 @@ def _begun(
     for order in orders.values():
         stack.callback(order.close)
     return _Begun(hunts=hunts, known=known, recorded=recorded, gaps=gaps, orders=orders, verdicts=verdicts, book=book)
+
+
+def _whole(feed: str, history: History, rows: int) -> None:
+    """Refuse to go on with a feed that the log has a cursor of and no beginning."""
+    if rows and history.opened is None:
+        raise JournalError(
+            f"feed {feed}: its cursor stands behind {rows:,} rows, and the log does not hold how it began: facts are "
+            "missing; keep the log as it is, run `myrmidon audit verify`, and restore it from a backup"
+        )
 
 
 def _reading(

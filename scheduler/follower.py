@@ -21,7 +21,7 @@ from uuid import UUID
 from adapters.collector import collector_paused
 from domain.events import Fact
 from domain.facts.operation import FollowerFault
-from domain.journal import Conflict, Draft, Journal, Progress, Recorded, Wanted, follow
+from domain.journal import Conflict, Draft, Journal, JournalError, Progress, Recorded, Wanted, follow
 from domain.values import Micros, event_id
 
 
@@ -102,6 +102,12 @@ class Following:
         self.mind = self._make()
         self.parked: set[str] = set()
         self.position = self._journal.tracked(self.name)
+        end = self._journal.fingerprint().position
+        if self.position > end:
+            raise JournalError(
+                f"{self.name} has read up to position {self.position:,}, and the log ends at {end:,}: facts are "
+                "missing; keep the log as it is, run `myrmidon audit verify`, and restore it from a backup"
+            )
         theirs = Worked(self._journal, self.name, self.position)
         for facts in follow(self._journal):
             for recorded in facts:

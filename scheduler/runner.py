@@ -51,6 +51,9 @@ UNUSABLE = "a file of the feed could not be used"
 LOOK_AGAIN = 0.25
 """Seconds between two looks of the agents at least, however busy the feeds are: time ends what they did."""
 
+ROUNDS = 8
+"""Times that the agents answer one another in one go at most: more comes soon enough."""
+
 PATIENCE = 30.0
 """Seconds that the end of a run waits for effects that are under way."""
 
@@ -242,6 +245,10 @@ class Runner:
             agent.catch_up()
 
     def _settle(self) -> None:
+        """Let the agents come to the end of what they tell one another, and record how far they have read."""
+        for _ in range(ROUNDS):
+            if not sum(agent.catch_up() for agent in self.agents):
+                break
         for agent in self.agents:
             agent.settle()
 

@@ -14,6 +14,7 @@ from adapters.lease import LeaseTaken, holder, take
 from adapters.log import open_log
 from adapters.views import Views
 from cli.status import agents_of, document_of, render
+from cli.troubles import missing
 from config.home import Home
 from domain.facts.operation import HealthReported, JobFailed
 from domain.values import DAY, MINUTE
@@ -313,3 +314,13 @@ def test_what_should_have_been_taken_back_is_told_where_no_responder_runs(tmp_pa
     assert reason.startswith("1 response should have been taken back by now, and no responder is running: start")
     with take(home.log_location, "agent-responder"):
         assert document_of(home, NOON + 16 * MINUTE)["reasons"] == []
+
+
+def test_facts_that_are_missing_below_what_was_read_are_critical():
+    assert list(missing(18, 18, [{"name": "responder", "position": 18}])) == []
+    [(gravity, reason)] = missing(7, 7, [{"name": "responder", "position": 18}])
+    assert gravity == "critical"
+    assert "responder has read up to position 18, the log ends at 7" in reason
+    [(gravity, reason)] = missing(18, 15, [])
+    assert gravity == "critical"
+    assert "its last fact stands at 15" in reason

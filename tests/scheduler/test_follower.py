@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from adapters.log import open_log
 from domain.facts.incident import NoteAdded
 from domain.facts.operation import JobFinished, JobStarted
-from domain.journal import Draft
+from domain.journal import Draft, JournalError, Progress
 from scheduler.follower import Following, Worked, caused
 from tests.projections.story import NOON, uid
 
@@ -99,3 +99,10 @@ def test_a_follower_is_shown_the_kinds_that_it_asks_for_and_moves_past_the_other
     assert seen == ["job-started"] * 4
     assert follower.position == log.fingerprint().position
     log.close()
+
+
+def test_a_follower_that_has_read_beyond_the_end_of_the_log_does_not_go_on():
+    log = open_log("memory:", lambda: NOON)
+    log.append(jobs(range(3)), progress=Progress(tracking={"diary": 300}))
+    with pytest.raises(JournalError, match=r"up to position 300, and the log ends at 3: .* audit verify"):
+        Following("diary", log, Diary).catch_up()
