@@ -12,6 +12,7 @@ import typer
 from cli.context import context_of
 from cli.output import emit, fail, short, table, when
 from cli.reading import Entity, LevelOption, Limit, Since, Until, answer_list, now, one, opened
+from domain.values import shown_risk
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -92,7 +93,7 @@ def describe(alert: dict[str, Any]) -> str:
     lines = [
         f"Alert {alert['id']} (its idempotence key)",
         f"{alert['state']}  channel {alert['channel']}  by route {alert['route']!r}  {alert['trigger'] or '-'}",
-        f"{alert['level'].upper()} {alert['risk']:.1f}  {alert['title']}",
+        f"{alert['level'].upper()} {shown_risk(alert['risk'])}  {alert['title']}",
         f"Incident {alert['incident']}: `myrmidon incidents show {short(alert['incident'])}`",
         f"Attempts: {alert['attempts']}",
     ]

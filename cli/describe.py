@@ -10,7 +10,7 @@ from agents.responder.assess import MOVED
 from cli.explain import lasted
 from cli.output import WIDTH, plural, short, when
 from domain.moments import to_moment
-from domain.values import Micros
+from domain.values import Micros, shown_risk
 
 
 def describe(story: dict[str, Any]) -> str:
@@ -23,7 +23,7 @@ def _threat_note(story: dict[str, Any]) -> str:
     sections = [
         [
             f"Threat {threat['id']}",
-            f"{threat['level'].upper()} {threat['risk']:.1f}  {threat['kind']}  {threat['status']}",
+            f"{threat['level'].upper()} {shown_risk(threat['risk'])}  {threat['kind']}  {threat['status']}",
         ],
         ["What", *_wrapped(threat["title"])],
         ["Who", *_wrapped(_who(threat))],
@@ -51,7 +51,7 @@ def _incident_note(story: dict[str, Any]) -> str:
     incident, threats = story["incident"], story["threats"]
     head = [
         f"Incident {incident['id']}",
-        f"{incident['level'].upper()} {incident['risk']:.1f}  {incident['status']}",
+        f"{incident['level'].upper()} {shown_risk(incident['risk'])}  {incident['status']}",
         "",
         *_wrapped(story["what"]),
     ]
@@ -106,7 +106,7 @@ def _micros(text: str) -> Micros:
 def _sure(threat: dict[str, Any]) -> str:
     return (
         f"{threat['confidence']:.0%}: the evidence is {threat['score']:.3g} times what a decision needs. Risk "
-        f"{threat['risk']:.1f} of 10 is {threat['level']}."
+        f"{shown_risk(threat['risk'])} of 10 is {threat['level']}."
     )
 
 

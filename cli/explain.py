@@ -14,7 +14,7 @@ from domain.facts.response import ActionRetried
 from domain.facts.telemetry import BatchScored
 from domain.journal import Journal, Recorded
 from domain.moments import rfc3339
-from domain.values import MINUTE, SECOND, Micros
+from domain.values import MINUTE, SECOND, Micros, shown_risk
 from projections import incidents as incident_view
 from projections import threats as threat_view
 
@@ -158,7 +158,7 @@ SPEAKING: Final = (
 SPOKEN: Final[dict[type, Callable[[Any], str]]] = {
     ThreatAssessed: lambda fact: f"risk {fact.risk:.2f} ({fact.level})",
     ActionRetried: lambda fact: f"attempt {fact.attempt}",
-    IncidentEscalated: lambda fact: f"risk {fact.risk:.1f} ({fact.level}); {fact.title}",
+    IncidentEscalated: lambda fact: f"risk {shown_risk(fact.risk)} ({fact.level}); {fact.title}",
     IncidentContained: lambda fact: f"every action of response {short(str(fact.response))} is in force",
     IncidentReleased: lambda fact: f"response {short(str(fact.response))} was taken back ({fact.reason})",
 }

@@ -11,6 +11,7 @@ from cli import plan, working
 from cli.output import emit, plural, short, table, when
 from cli.reading import Entity, LevelOption, Limit, Since, Until, answer_list, one, opened
 from domain.facts.incident import IncidentEscalated
+from domain.values import shown_risk
 
 StatusOption = Annotated[
     Literal["open", "acknowledged", "contained", "resolved", "merged"] | None,
@@ -60,11 +61,13 @@ def as_table(incidents: list[dict[str, Any]], totals: dict[str, int]) -> Any:
             return f"none of the {total:,} incidents fits: loosen --since, --until, --entity, --level or --status"
         threats = totals["threats"]
         seen = (
-            f"{plural(threats, 'threat')} of low level: see `myrmidon threats list`" if threats else "no threats either"
+            f"{plural(threats, 'threat')} that opened none: see `myrmidon threats list`"
+            if threats
+            else "no threats either"
         )
         return f"no incidents ({seen}); what was read is in `myrmidon status`"
     rows = [
-        (short(i["id"]), i["level"], f"{i['risk']:.1f}", i["status"], when(i["opened_at"]),
+        (short(i["id"]), i["level"], shown_risk(i['risk']), i["status"], when(i["opened_at"]),
          len(i["threats"]) + i["more_threats"], i["title"])
         for i in incidents
     ]  # fmt: skip
@@ -95,7 +98,7 @@ def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:
     taken = ", acknowledged" if incident["before_contained"] == "acknowledged" else ""
     lines = [
         f"Incident {incident['id']}",
-        f"{incident['level'].upper()} {incident['risk']:.1f}  {incident['status']}{taken}  opened {opened_at}",
+        f"{incident['level'].upper()} {shown_risk(incident['risk'])}  {incident['status']}{taken}  opened {opened_at}",
         incident["title"],
         f"Entities: {', '.join(incident['entities'])}{_more(incident['more_entities'])}",
     ]

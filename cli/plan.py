@@ -11,6 +11,7 @@ from cli.context import context_of
 from cli.output import emit, short, table
 from cli.reading import Reading, nothing_yet, opened, there
 from domain.moments import to_moment
+from domain.values import shown_risk
 
 if TYPE_CHECKING:
     from config.planning import PlanningSettings
@@ -141,7 +142,7 @@ def render(document: dict[str, Any], staffed: bool) -> Any:
         return f"nobody is named who could take the {len(document['assignments'])} open incidents: set {EXAMPLE}"
     columns = ("ID", "RISK", "WHO", "SUCCESS", "HOURS", "COST", "WHAT")
     rows = [
-        (short(each["incident"]), f"{each['risk']:.1f}", each["responder"] or "-", _span(each["success"], 2),
+        (short(each["incident"]), shown_risk(each['risk']), each["responder"] or "-", _span(each["success"], 2),
          _span(each["hours"], 1), _span(each["cost"], 1), each["title"])
         for each in document["assignments"]
     ]  # fmt: skip

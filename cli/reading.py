@@ -149,5 +149,6 @@ def one(reading: Reading, prefix: str, views: tuple[str, ...]) -> tuple[str, dic
     if not found:
         what = " or ".join(name.removesuffix("s") for name in views)
         group = GROUPS.get(views[0], views[0])
-        fail(f"no {what} has an id that begins with {prefix!r}: see `myrmidon {group} list`")
+        said = f"has an id that begins with {prefix!r}" if wanted else "has an empty id: give its first digits"
+        fail(f"no {what} {said}: see `myrmidon {group} list`")
     return found[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.responder.notices import Notice
 from domain.facts.alert import AlertTrigger
 from domain.moments import rfc3339
+from domain.values import shown_risk
 
 SAYS: dict[AlertTrigger, str] = {
     "opened": "",
@@ -22,14 +23,14 @@ def headline(notice: Notice, most: int = 150) -> str:
     """One line that says it all."""
     new = SAYS[notice.trigger].format(level=notice.level)
     mark = "TEST, no incident: " if notice.test else ""
-    said = f"{mark}{notice.level.upper()} {notice.risk:.1f}{f', {new}' if new else ''}: {notice.title}"
+    said = f"{mark}{notice.level.upper()} {shown_risk(notice.risk)}{f', {new}' if new else ''}: {notice.title}"
     return shortened(said, most)
 
 
 def details(notice: Notice) -> list[tuple[str, str]]:
     """Names and values, in the order in which one reads them."""
     rows = [
-        ("Risk", f"{notice.risk:.1f} of 10 ({notice.level})"),
+        ("Risk", f"{shown_risk(notice.risk)} of 10 ({notice.level})"),
         ("Hosts", ", ".join(map(clean, notice.entities)) or "-"),
         ("Kinds", ", ".join(notice.kinds) or "-"),
         ("Threats", f"{notice.threat_count}"),
