@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 def status(ctx: typer.Context) -> None:
-    """Health, agents, feeds, log and jobs."""
+    """Health, agents, feeds, log and jobs. Exit code 1 when the log itself cannot be read."""
     home = context_of(ctx).where()
     if home.has_settings():
         from config.settings import load_settings
@@ -56,6 +56,8 @@ def status(ctx: typer.Context) -> None:
     document = document_of(home, time.time_ns() // 1000)
     nothing = not document["log"]["events"] and not document["reasons"]
     emit(ctx, document, lambda shown: nothing_yet(ctx) if nothing else render(shown))
+    if document["reasons"] and "position" not in document["log"]:
+        raise typer.Exit(1)
 
 
 def document_of(home: Home, now: Micros) -> dict[str, Any]:

@@ -194,6 +194,11 @@ def test_a_log_that_cannot_be_read_is_critical(tmp_path):
     assert "log.db" in found["reasons"][0]
 
 
+def test_status_of_a_log_that_cannot_be_read_is_exit_1(shell):
+    (shell.home / "log.db").write_bytes(b"not a log at all" * 100)
+    assert shell.json("status", code=1)["health"] == "critical"
+
+
 def test_views_that_cannot_be_read_are_critical(shell):
     shell.run("threats", "list")
     (shell.home / "views-1.db").write_bytes(b"not a view at all" * 100)
