@@ -5,20 +5,21 @@ Rules:
     2. What may have been done before (a restart, an attempt of which nobody knows) is looked at first, then done again
        under its id.
     3. A failure before anything was sent is one of the phase `check`, whenever it is noticed.
-    4. An action is taken back only where something may have been sent, and where no other one that is to stay holds the
-       same target; then its effect is seen to be gone.
+    4. An action is taken back only where something may have been sent; then its effect is seen to be gone. Where other
+       ones that are to stay hold the same target, an actuator that holds them apart lets go of this one alone; with
+       another actuator the target stays as it is until the last of them is taken back.
     5. Nothing is raised: an error is an outcome.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from agents.responder.due import Task
-from agents.responder.ports import Actuator, ActuatorError, Effect, NotSent
+from agents.responder.ports import Actuator, ActuatorError, Effect, HoldsApart, NotSent
 from agents.responder.respond_commands import Report
 from domain.facts.response import Action, Phase
 from domain.gate import Ruling
@@ -36,14 +37,14 @@ class Hands:
         actuators: by name.
         look: the gate's last look, just before the effect.
         now: the wall clock.
-        shared: whether another action that is to stay holds the target.
+        others: further actions that hold the target and are to stay.
         unwanted: whether the action is to be taken back.
     """
 
     actuators: Mapping[str, Actuator]
     look: Callable[[Action], Ruling]
     now: Callable[[], Micros]
-    shared: Callable[[Action], bool]
+    others: Callable[[Action], Sequence[UUID]]
     unwanted: Callable[[UUID], bool]
     clock: Callable[[], float] = field(default=time.monotonic)
 
@@ -94,18 +95,23 @@ class Hands:
         step.phase = "check"
         actuator.check(task.action)
         step.phase = "execute"
-        step.receipt = actuator.execute(task.action, task.until)
+        step.receipt = actuator.execute(task.action, task.ends if isinstance(actuator, HoldsApart) else task.until)
         step.phase = "verify"
         step.effect = actuator.effect(task.action)
 
     def _undo(self, lane: str, step: _Step) -> None:
         action = step.task.action
-        if not step.task.again or self.shared(action):
-            step.effect = Effect(in_force=False, evidence=SHARED if step.task.again else UNSENT)
+        if not step.task.again:
+            step.effect = Effect(in_force=False, evidence=UNSENT)
             return
-        actuator = self._actuator(lane)
-        step.receipt = actuator.undo(action)
-        step.effect = actuator.effect(action)
+        actuator, others = self._actuator(lane), self.others(action)
+        if isinstance(actuator, HoldsApart):
+            step.effect = actuator.let_go(action, others)
+        elif others:
+            step.effect = Effect(in_force=False, evidence=SHARED)
+        else:
+            step.receipt = actuator.undo(action)
+            step.effect = actuator.effect(action)
         if step.effect.in_force:
             raise ActuatorError(f"{action.target} is still under {action.verb}: {step.effect.evidence}")
 

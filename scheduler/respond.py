@@ -44,7 +44,7 @@ class Responses:
             actuators=world.actuators,
             look=lambda action: last_look(policy.gate, action),
             now=world.now,
-            shared=self._shared,
+            others=self._others,
             unwanted=self._unwanted,
         )
         self._outbox: Outbox[Task, Report] = Outbox(hands.work, wake=self._came.set)
@@ -184,11 +184,11 @@ class Responses:
                 self.mind.absorb(draft)
                 self._journal.append([draft])
 
-    def _shared(self, action: Action) -> bool:
+    def _others(self, action: Action) -> list[UUID]:
         held = self.mind.state.live.get(action.action)
         if held is None:
-            return False
-        return any(self._under_way.get(other) != "undo" for other in self.mind.state.others(held))
+            return []
+        return [other for other in self.mind.state.others(held) if self._under_way.get(other) != "undo"]
 
     def _unwanted(self, action: UUID) -> bool:
         held = self.mind.state.live.get(action)

@@ -6,9 +6,10 @@ Its effect is its own record: an action is in force from `execute` until `undo` 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from adapters.act.options import options_of
 from adapters.act.record import Done, Record
@@ -64,6 +65,12 @@ class DryRun:
         """Strike it out."""
         known = self._record.drop(action.action)
         return f"would {action.undo} {action.target}" if known else "was not in the record of the dry run"
+
+    def let_go(self, action: Action, stay: Sequence[UUID]) -> Effect:
+        """Strike it out, and none of the others that would hold the target."""
+        receipt = self.undo(action)
+        beside = f"; {len(stay)} other actions would go on holding it" if stay else ""
+        return Effect(in_force=self.effect(action).in_force, evidence=receipt + beside)
 
 
 def build(name: str, options: Mapping[str, Any], home: Path) -> DryRun:

@@ -3,7 +3,8 @@
 Rules:
     1. Every change is one transaction of JSON commands, checked with `nft --check` before it is applied.
     2. An element's comment names the actions that hold the address, each with its end ("1a2b3c4d@6915f000"): the
-       address is let go when the last of them ends, and the kernel lets it go then by itself.
+       address is let go when the last of them ends, and the kernel lets it go then by itself. Each one that is taken
+       back is struck out, and with it whoever is not known to hold the address any more.
     3. The table is made anew, in the same transaction, whenever its rules are not those that they must be.
     4. What is told about an effect was read back from the kernel.
 """
@@ -14,10 +15,11 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+from uuid import UUID
 
 from adapters.act.dry_run import wall_clock
 from adapters.act.nft_rules import PURPOSES, Json, comments, put, setup, take
@@ -90,6 +92,17 @@ class Nftables:
         where, host = self._place(action)
         left = self._hold(where, host, lambda held: {key: end for key, end in held.items() if key != _key(action)})
         return f"{host} stays in {where} for {len(left)} other actions" if left else f"{host} is out of {where}"
+
+    def let_go(self, action: Action, stay: Sequence[UUID]) -> Effect:
+        """Leave only those of `stay` as holders of the address, and read back who holds it now."""
+        where, host = self._place(action)
+        keep = {_digits(each) for each in stay}
+        self._hold(where, host, lambda held: {key: end for key, end in held.items() if key in keep})
+        left = self._holders(where, host, self._element(where, host))
+        if not left:
+            return Effect(in_force=False, evidence=f"{host} is not in {self._options.table} {where}")
+        evidence = f"{host} is in {self._options.table} {where} for other actions: {', '.join(sorted(left))}"
+        return Effect(in_force=not left.keys() <= keep, evidence=evidence)
 
     def _place(self, action: Action) -> tuple[str, str]:
         """The set and the address."""
@@ -207,8 +220,12 @@ class Nftables:
 
 
 def _key(action: Action) -> str:
-    """The action's first digits: enough among the few that hold one address."""
-    return action.action.hex[:8]
+    return _digits(action.action)
+
+
+def _digits(action: UUID) -> str:
+    """An action's first digits: enough among the few that hold one address."""
+    return action.hex[:8]
 
 
 def build(name: str, options: Mapping[str, Any], home: Path) -> Nftables:

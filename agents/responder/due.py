@@ -18,7 +18,8 @@ class Task:
 
     Attributes:
         why: why it is taken back, if it is.
-        until: when the target is let go, if this is an action to be carried out.
+        ends: when the action itself is over.
+        until: when the target is let go, by the last of those that hold it.
         again: it may have been done already: look first. What cannot have been done needs no taking back either.
     """
 
@@ -26,6 +27,7 @@ class Task:
     action: Action
     did: Literal["do", "undo"]
     why: UndoReason | None
+    ends: Micros
     until: Micros
     again: bool
     urgency: float
@@ -56,6 +58,7 @@ def tasks(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[Tas
                 action=held.action,
                 did="undo" if back else "do",
                 why=back,
+                ends=held.expires_at,
                 until=state.until(held),
                 again=held.touched,
                 urgency=11.0 if back else 1.0,
