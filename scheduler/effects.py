@@ -8,7 +8,9 @@ Rules:
     4. An action is taken back only where something may have been sent; then its effect is seen to be gone. Where other
        ones that are to stay hold the same target, an actuator that holds them apart lets go of this one alone; with
        another actuator the target stays as it is until the last of them is taken back.
-    5. Nothing is raised: an error is an outcome.
+    5. An action is gone on with, and taken back, by the actuator that began it; another one that is bound to its name
+       now fails, and so does one that does not remember an action of which nobody wrote down who began it.
+    6. Nothing is raised: an error is an outcome.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from agents.responder.due import Task
-from agents.responder.ports import Actuator, ActuatorError, Effect, HoldsApart, NotSent
+from agents.responder.ports import Actuator, ActuatorError, Effect, HoldsApart, NotSent, Remembers, binding_of
 from agents.responder.respond_commands import Report
 from domain.facts.response import Action, Phase
 from domain.gate import Ruling
@@ -72,14 +74,17 @@ class Hands:
             effect=step.effect,
         )
 
-    def _actuator(self, name: str) -> Actuator:
+    def _actuator(self, name: str, task: Task) -> Actuator:
         found = self.actuators.get(name)
         if found is None:
             raise ActuatorError(f"there is no actuator {name!r} any more: configure it again")
+        if task.by and (now := binding_of(found)) != task.by:
+            why = f"{task.by!r} began it, and {now!r} is bound here now"
+            raise ActuatorError(f"actuator {name}: {why}: set [actuators.{name}] as it was until it is taken back")
         return found
 
     def _do(self, lane: str, step: _Step) -> None:
-        task, actuator = step.task, self._actuator(lane)
+        task, actuator = step.task, self._actuator(lane, step.task)
         step.phase = "gate"
         ruling = self.look(task.action)
         if ruling.outcome != "allow":
@@ -104,7 +109,10 @@ class Hands:
         if not step.task.again:
             step.effect = Effect(in_force=False, evidence=UNSENT)
             return
-        actuator, others = self._actuator(lane), self.others(action)
+        actuator, others = self._actuator(lane, step.task), self.others(action)
+        if not step.task.by and isinstance(actuator, Remembers) and not actuator.remembers(action):
+            why = "it is not in its record, so another one may have begun it"
+            raise ActuatorError(f"actuator {lane}: {why}: set [actuators.{lane}] as it was then")
         if isinstance(actuator, HoldsApart):
             step.effect = actuator.let_go(action, others)
         elif others:

@@ -6,7 +6,8 @@ Rules:
        address is let go when the last of them ends, and the kernel lets it go then by itself. Each one that is taken
        back is struck out, and with it whoever is not known to hold the address any more.
     3. The table is made anew, in the same transaction, whenever its rules are not those that they must be.
-    4. What is told about an effect was read back from the kernel.
+    4. A network namespace that cannot be entered tells nothing: it may live on without its name, with all its blocks.
+    5. What is told about an effect was read back from the kernel.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from uuid import UUID
 
 from adapters.act.dry_run import wall_clock
 from adapters.act.nft_rules import PURPOSES, Json, comments, put, setup, take
-from adapters.act.options import options_of
+from adapters.act.options import binding, options_of
 from adapters.act.targets import UNDOES, TargetError, host_of
 from agents.responder.ports import ActuatorError, Effect, NotSent
 from config.actuators import NftablesSettings
@@ -35,10 +36,12 @@ HOLDERS: Final = 7
 """Actions that can hold one address at once: a comment of the kernel has 127 characters."""
 
 HOLDER: Final = re.compile(r"([0-9a-f]{8})@([0-9a-f]{1,9})")
-ABSENT: Final = "No such file or directory"
+ABSENT: Final = re.compile(r"Error: (Could not process rule: )?No such file or directory")
+"""nft's own words for what is not in the kernel; `ip netns exec` says nearly the same of a namespace or a program."""
+
 HINTS: Final = (
     ("Operation not permitted", "needs root (CAP_NET_ADMIN)"),
-    ("Cannot open network namespace", "make the network namespace, or correct netns"),
+    ("Cannot open network namespace", "make the network namespace again, or correct netns"),
 )
 
 
@@ -51,6 +54,7 @@ class Nftables:
 
     def __init__(self, name: str, options: NftablesSettings, clock: Callable[[], Micros] = wall_clock) -> None:
         self.name: Final = name
+        self.binding: Final = binding("nftables", options.netns, options.table)
         self._options = options
         self._clock = clock
 
@@ -127,7 +131,7 @@ class Nftables:
                 self._apply(commands, dry=True)
                 self._apply(commands)
             except ActuatorError as error:
-                if last or ABSENT not in str(error):
+                if last or not ABSENT.search(str(error)):
                     raise
             else:
                 return holders
@@ -164,7 +168,7 @@ class Nftables:
         """What the kernel says of an element; None when it is not there."""
         done = self._call(["get", "element", "inet", self._options.table, where, "{", host, "}"])
         if done.returncode:
-            if ABSENT in done.stderr:
+            if ABSENT.search(done.stderr):
                 return None
             raise self._failed(done.stderr)
         return done.stdout
@@ -173,7 +177,7 @@ class Nftables:
         """Whether the rules of the table are those that they must be."""
         done = self._call(["--json", "--terse", "list", "table", "inet", self._options.table])
         if done.returncode:
-            if ABSENT in done.stderr:
+            if ABSENT.search(done.stderr):
                 return False
             raise self._failed(done.stderr)
         found: dict[str, list[str]] = {chain: [] for chain in comments(self._options)}

@@ -20,6 +20,7 @@ class Task:
         why: why it is taken back, if it is.
         ends: when the action itself is over.
         until: when the target is let go, by the last of those that hold it.
+        by: the actuator that began it; empty when nobody wrote it down.
         again: it may have been done already: look first. What cannot have been done needs no taking back either.
     """
 
@@ -31,6 +32,7 @@ class Task:
     until: Micros
     again: bool
     urgency: float
+    by: str = ""
 
 
 def why_back(policy: ResponsePolicy, held: Held, now: Micros) -> UndoReason | None:
@@ -62,6 +64,7 @@ def tasks(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[Tas
                 until=state.until(held),
                 again=held.touched,
                 urgency=11.0 if back else 1.0,
+                by=held.by,
             )
         )
     return found

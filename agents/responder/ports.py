@@ -72,6 +72,26 @@ class Actuator(Protocol):
         """
 
 
+def binding_of(actuator: Actuator) -> str:
+    """Who an actuator is: its own `binding` (ours: the type and a hash of what it works on), or else its class.
+
+    An action is taken back by the one that began it, or not at all.
+    """
+    return str(getattr(actuator, "binding", "") or type(actuator).__qualname__)
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """What an actuator has besides that keeps the record of what it did by itself."""
+
+    def remembers(self, action: Action) -> bool:
+        """Whether it began the action, and did not take it back.
+
+        Raises:
+            ActuatorError: nobody knows.
+        """
+
+
 @runtime_checkable
 class HoldsApart(Protocol):
     """What an actuator has besides that knows which actions hold a target: each of them is let go by itself.

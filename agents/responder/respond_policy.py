@@ -37,11 +37,13 @@ class Circumstances:
     Attributes:
         now: the wall clock.
         undoes: per actuator, (verb, target type) -> undo.
+        bindings: per actuator, who it is now (`binding_of`).
         hosts: hosts of ours, as far as the settings say; more may have been seen.
     """
 
     now: Micros
     undoes: Mapping[str, Mapping[tuple[str, str], str]]
+    bindings: Mapping[str, str] = field(default_factory=dict)
     hosts: int = 0
 
 
