@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Protocol
 
@@ -78,7 +79,8 @@ def crew(
         live: this is a run, not a command: the actuators are asked whether they work.
     """
     world = _world(settings, home, now, warn, live=live)
-    responses = Responses(journal, response_policy(settings, warn), world)
+    policy = response_policy(settings, warn)
+    responses = Responses(journal, policy if live else replace(policy, verify_every=0), world)
     stack.callback(responses.close)
     made: list[Agent] = [intake(journal, settings.responder, settings.assets.assets()), responses]
     if alerts is not None and settings.alerts.channels:

@@ -10,7 +10,8 @@ Rules:
        another actuator the target stays as it is until the last of them is taken back.
     5. An action is gone on with, and taken back, by the actuator that began it; another one that is bound to its name
        now fails, and so does one that does not remember an action of which nobody wrote down who began it.
-    6. Nothing is raised: an error is an outcome.
+    6. What is in force is looked at again without touching it.
+    7. Nothing is raised: an error is an outcome.
 """
 
 from __future__ import annotations
@@ -54,10 +55,11 @@ class Hands:
         """Do a task; see the rules."""
         begun = self.clock()
         step = _Step(task=task, phase="undo" if task.did == "undo" else "verify" if task.again else "check")
+        how = {"do": self._do, "undo": self._undo, "look": self._look}[task.did]
         failed: Phase | None = None
         error = ""
         try:
-            (self._undo if task.did == "undo" else self._do)(lane, step)
+            how(lane, step)
         except Exception as raised:  # noqa: BLE001 - a plug-in may raise anything; the fact says what
             unsent = step.phase == "execute" and isinstance(raised, NotSent)
             failed = "check" if unsent else step.phase
@@ -122,6 +124,10 @@ class Hands:
             step.effect = actuator.effect(action)
         if step.effect.in_force:
             raise ActuatorError(f"{action.target} is still under {action.verb}: {step.effect.evidence}")
+
+    def _look(self, lane: str, step: _Step) -> None:
+        if not self.unwanted(step.task.action.action):  # then it is about to be taken back: that must not wait for us
+            step.effect = self._actuator(lane, step.task).effect(step.task.action)
 
 
 @dataclass(slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -26,7 +27,7 @@ class Task:
 
     response: UUID
     action: Action
-    did: Literal["do", "undo"]
+    did: Literal["do", "undo", "look"]
     why: UndoReason | None
     ends: Micros
     until: Micros
@@ -68,3 +69,25 @@ def tasks(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[Tas
             )
         )
     return found
+
+
+def looks(policy: ResponsePolicy, state: ResponseState, now: Micros, looked: Mapping[UUID, Micros]) -> list[Task]:
+    """What is in force and to be looked at again now. `looked`: when each was looked at last by this process."""
+    return [
+        Task(
+            response=held.response,
+            action=held.action,
+            did="look",
+            why=None,
+            ends=held.expires_at,
+            until=state.until(held),
+            again=True,
+            urgency=0.5,
+            by=held.by,
+        )
+        for held in state.live.values()
+        if policy.verify_every
+        and held.state == "verified"
+        and why_back(policy, held, now) is None
+        and now - looked.get(held.action.action, now - policy.verify_every) >= policy.verify_every
+    ]

@@ -287,7 +287,7 @@ def _succeeded(_: ResponseState, held: Held, event: ActionSucceeded, at: Micros)
 def _verified(_: ResponseState, held: Held, event: ActionVerified, at: Micros) -> None:
     held.touched = True
     if event.in_force:
-        held.state = "verified"
+        held.state, held.tries = "verified", 0
     else:
         held.state, held.tries, held.failed_at = "started", held.tries + 1, at
 
