@@ -15,12 +15,13 @@ from adapters.act import build_actuators
 from adapters.log.base import ChainedLog
 from adapters.notify import doubts, make_channel
 from adapters.own import addresses_of, own_infrastructure
-from adapters.playbooks import load_playbooks, unfit
+from adapters.playbooks import load_playbooks, only_rehearsed, unfit, unused
 from agents.responder.assets import Assets
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
 from config.actuators import bound
 from config.home import Home
 from config.settings import Settings
+from domain.facts.response import DRY_RUN
 from domain.values import Micros
 from scheduler.choosing import Selector
 from scheduler.delivery import Delivery
@@ -101,13 +102,22 @@ def _world(
     actuators, playbooks = build_actuators(settings.actuators, home.path), load_playbooks(settings.playbooks)
     probes = Probes(actuators if live and settings.response.mode != "observe" else {}, warn)
     probes.begin()
+    if live:
+        for doubt in unused(actuators, playbooks):
+            warn(doubt)
+    dry = frozenset(name for name, of in bound(settings.actuators).items() if of.get("type") == DRY_RUN)
     return World(
         actuators=actuators,
-        chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators), local_networks),
+        chooser=lambda: Selector(
+            playbooks,
+            lambda playbook: not unfit(playbook, actuators),
+            local_networks,
+            lambda playbook: only_rehearsed(playbook, dry),
+        ),
         classify=classes(settings.assets.assets(), local_networks),
         now=now,
         hosts=settings.response.hosts,
-        rehearsed=frozenset(name for name, of in bound(settings.actuators).items() if of.get("type") == "dry-run"),
+        rehearsed=dry,
         warn=once(warn),
         faults=probes.faults,
     )
