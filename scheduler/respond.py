@@ -111,8 +111,8 @@ class Responses:
             if held.undo_tries
         ]
         unseen = [
-            f"actuator {held.action.actuator}: nobody knows whether {held.action.verb} {held.action.target} is still in "
-            f"force: {self._unseen[action]}"
+            f"actuator {held.action.actuator}: nobody knows whether {held.action.verb} {held.action.target} is still "
+            f"in force: {self._unseen[action]}"
             for action, held in state.live.items()
             if action in self._unseen
         ]
