@@ -84,7 +84,7 @@ def as_table(responses: list[dict[str, Any]], totals: dict[str, int]) -> Any:
             return f"none of the {total:,} responses fits: loosen --since, --until, --entity or --status"
         return "no responses: no incident reached [response] min_level, or no playbook fits (`playbooks list`)"
     rows = [
-        (short(r["id"]), r["status"], r["level"], r["playbook"], r["entity"], when(r["proposed_at"]), until_of(r),
+        (short(r["id"]), status_of(r), r["level"], r["playbook"], r["entity"], when(r["proposed_at"]), until_of(r),
          short(r["incident"]), why_of(r))
         for r in responses
     ]  # fmt: skip
@@ -103,6 +103,18 @@ def why_of(response: dict[str, Any]) -> str:
             return f"taken back: {response['undone_because']}"
         case _:
             return str(response["reason"])
+
+
+def status_of(response: dict[str, Any]) -> str:
+    """Its status; and that it only rehearses, where all that was begun of it is a dry run."""
+    return f"{response['status']} (dry run)" if is_rehearsed(response["actions"]) else str(response["status"])
+
+
+def is_rehearsed(actions: list[dict[str, Any]]) -> bool:
+    """Whether all actions that were begun are a dry run: in rows of before nobody wrote down who began them."""
+    from domain.facts.response import DRY_RUN
+
+    return {action.get("by", "") for action in actions if action["started_at"]} == {DRY_RUN}
 
 
 def until_of(response: dict[str, Any]) -> str:
@@ -130,7 +142,7 @@ def describe(response: dict[str, Any]) -> str:
     said = f"{response['decided_by']}: {response['reason']}" if response["decided_by"] else "waits for an answer"
     lines = [
         f"Response {response['id']}",
-        f"{response['status']}  {response['level']}  playbook {response['playbook']} ({response['playbook_version']})",
+        f"{status_of(response)}  {response['level']}  playbook {response['playbook']} ({response['playbook_version']})",
         f"Against {response['threat_kind']} of {response['entity']} ({asset}); {about}",
         f"Proposed {when(response['proposed_at'])} in mode {response['mode']}; {said}",
         f"Chosen with probability {response['propensity']:.3f} among {', '.join(response['candidates'])}",
@@ -154,6 +166,8 @@ def _action(action: dict[str, Any]) -> list[str]:
     head = (
         f"  {short(action['id'])}  {action['state']:<12}  {action['verb']} {action['target']}  by {action['actuator']}"
     )
+    if is_rehearsed([action]):
+        head += " (dry run)"
     if action["expires_at"]:
         head += f"  until {when(action['expires_at'])}"
     said = [("error", action["error"]), ("seen", action["evidence"]), ("taken back", action["undone_because"] or "")]

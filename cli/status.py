@@ -23,6 +23,7 @@ import typer
 from cli.context import context_of
 from cli.output import emit, plural, warming_up, when
 from cli.reading import nothing_yet
+from cli.responses import is_rehearsed
 from cli.troubles import RECENT, missing, overdue, troubles_of, undelivered, unread, unreadable, unsettled, unsound
 from config.home import Home
 from domain.journal import JournalError
@@ -75,7 +76,7 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
         "evicted": {},
         "exceptions": 0,
         "dead_letters": 0,
-        "responses": {"waiting": 0, "in_force": 0},
+        "responses": {"waiting": 0, "in_force": 0, "rehearsed": 0},
     }
     try:
         mark = peek(home.log_location)
@@ -111,8 +112,8 @@ def _questions(now: Micros) -> dict[str, str]:
         "AS recent FROM alerts WHERE state = 'dead' GROUP BY channel ORDER BY channel",
         "acting": "SELECT r.id, r.status, r.actions, r.updated_at, i.status AS incident FROM responses r "
         "JOIN incidents i ON i.id = r.incident WHERE r.status IN ('failing', 'undoing', 'failed') ORDER BY r.position",
-        "standing": "SELECT status, expires_at FROM responses WHERE status IN ('proposed', 'starting', 'in force', "
-        "'contained')",
+        "standing": "SELECT status, expires_at, actions FROM responses WHERE status IN "
+        "('proposed', 'starting', 'in force', 'contained')",
         "stalled": "SELECT id FROM workflows WHERE status = 'stalled'",
         "exceptions": f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}",
     }
@@ -145,6 +146,9 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         "responses": {
             "waiting": sum(row["status"] == "proposed" for row in standing),
             "in_force": sum(row["status"] != "proposed" for row in standing),
+            "rehearsed": sum(
+                row["status"] != "proposed" and is_rehearsed(json.loads(row["actions"])) for row in standing
+            ),
         },
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
         "reasons": [reason for _, reason in troubles],
@@ -335,7 +339,8 @@ def render(document: dict[str, Any]) -> str:
             "`myrmidon responses list --status proposed`"
         )
     if in_force := document["responses"]["in_force"]:
-        lines.append(f"act    {plural(in_force, 'response')} in force: see `myrmidon responses list`")
+        dry = f" ({rehearsed} of them dry run)" if (rehearsed := document["responses"]["rehearsed"]) else ""
+        lines.append(f"act    {plural(in_force, 'response')} in force{dry}: see `myrmidon responses list`")
     if document["dead_letters"]:
         letters = plural(document["dead_letters"], "dead letter")
         lines.append(f"alerts {letters}: see `myrmidon alerts list --status dead`, then `myrmidon alerts retry ID`")

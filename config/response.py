@@ -99,6 +99,12 @@ class ResponseSettings(BaseModel):
     tries: int = Field(default=3, ge=1, description="Attempts to carry out an action before it is given up.")
     retry: float = Field(default=2.0, gt=0.0, description="Seconds before the second attempt; they double.")
     retry_most: float = Field(default=300.0, gt=0.0, description="Seconds between two attempts at most.")
+    verify_every: float = Field(
+        default=300.0,
+        ge=0.0,
+        description="Seconds after which what is in force is looked at again, and carried out again if it is gone; "
+        "always when a run starts. 0: never.",
+    )
     stalled_after: float = Field(
         default=900.0, gt=0.0, description="Seconds after which a workflow that waits and does not move is alarmed."
     )
@@ -132,4 +138,5 @@ class ResponseSettings(BaseModel):
             tries=self.tries,
             retry=round(self.retry * SECOND),
             retry_most=round(self.retry_most * SECOND),
+            verify_every=round(self.verify_every * SECOND),
         )

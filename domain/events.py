@@ -152,6 +152,7 @@ VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1) | {
     "baseline-warming": 2,
     "model-trained": 2,
     "threat-linked": 2,
+    "action-started": 2,
 }
 """Schema version under which each kind is written today; older ones are lifted by the codec's upcasters."""
 

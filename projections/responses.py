@@ -127,6 +127,7 @@ def _proposed(_: Rows, fact: ResponseProposed, recorded: Recorded) -> Iterable[R
                 "undo": each.undo,
                 "asks": each.action in asking,
                 "state": "proposed",
+                "by": "",
                 "started_at": None,
                 "expires_at": None,
                 "ended_at": None,
@@ -176,7 +177,7 @@ def _acted(change: Callable[[Any, Recorded, Row], Row]) -> Handler:
 
 
 def _started(fact: ActionStarted, recorded: Recorded, _: Row) -> Row:
-    return {"state": "started", "started_at": recorded.occurred_at, "expires_at": fact.expires_at}
+    return {"state": "started", "by": fact.by, "started_at": recorded.occurred_at, "expires_at": fact.expires_at}
 
 
 def _succeeded(fact: ActionSucceeded, _: Recorded, action: Row) -> Row:

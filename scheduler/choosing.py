@@ -2,7 +2,8 @@
 
 Rules:
     1. Candidates answer the kind, can be carried out and taken back by the actuators that are set, and have a target
-       here. Among equals the one that disturbs least is the expert's choice.
+       here. One that would only be rehearsed is none where another is carried out. Among equals the one that disturbs
+       least is the expert's choice.
     2. A response is a success when it contained its incident and the threat did not go on until its time was over, or
        the incident was resolved; a failure when it was given up, or the threat went on although it was contained.
     3. Nothing is learned from what cannot be observed: a threat that a verdict calls wrong or an exception covers, a
@@ -60,6 +61,7 @@ class Selector:
     Args:
         playbooks: by name.
         fits: whether the actuators that are set can carry a playbook out and take it back.
+        rehearsed: whether they would only write down what it does: it is a candidate where there is no other.
         local_networks: what is ours: a playbook that would act on the other side of a threat spares it.
     """
 
@@ -68,10 +70,12 @@ class Selector:
         playbooks: Mapping[str, Playbook],
         fits: Callable[[Playbook], bool],
         local_networks: tuple[str, ...] = (),
+        rehearsed: Callable[[Playbook], bool] = lambda _playbook: False,
     ) -> None:
         fitting = sorted((each for each in playbooks.values() if fits(each)), key=lambda each: (each.cost, each.name))
         self._playbooks = {each.name: each for each in fitting}
         self._unfit = tuple(each for each in playbooks.values() if each.name not in self._playbooks)
+        self._rehearsed = frozenset(each.name for each in fitting if rehearsed(each))
         self._local_networks = local_networks
         self._state = selector.State()
         self._watched: dict[UUID, _Watched] = {}
@@ -122,6 +126,7 @@ class Selector:
         """The playbook for a threat; None when none fits."""
         del level
         fitting = [each for each in self._playbooks.values() if self._answers(each, suspect)]
+        fitting = [each for each in fitting if each.name not in self._rehearsed] or fitting
         if not fitting:
             return None
         candidates = [_candidate(each) for each in fitting]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from ipaddress import ip_address, ip_network
 from typing import Protocol
 
@@ -14,12 +15,13 @@ from adapters.act import build_actuators
 from adapters.log.base import ChainedLog
 from adapters.notify import doubts, make_channel
 from adapters.own import addresses_of, own_infrastructure
-from adapters.playbooks import load_playbooks, unfit
+from adapters.playbooks import load_playbooks, only_rehearsed, unfit, unused
 from agents.responder.assets import Assets
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
 from config.actuators import bound
 from config.home import Home
 from config.settings import Settings
+from domain.facts.response import DRY_RUN
 from domain.values import Micros
 from scheduler.choosing import Selector
 from scheduler.delivery import Delivery
@@ -78,7 +80,8 @@ def crew(
         live: this is a run, not a command: the actuators are asked whether they work.
     """
     world = _world(settings, home, now, warn, live=live)
-    responses = Responses(journal, response_policy(settings, warn), world)
+    policy = response_policy(settings, warn)
+    responses = Responses(journal, policy if live else replace(policy, verify_every=0), world)
     stack.callback(responses.close)
     made: list[Agent] = [intake(journal, settings.responder, settings.assets.assets()), responses]
     if alerts is not None and settings.alerts.channels:
@@ -99,13 +102,22 @@ def _world(
     actuators, playbooks = build_actuators(settings.actuators, home.path), load_playbooks(settings.playbooks)
     probes = Probes(actuators if live and settings.response.mode != "observe" else {}, warn)
     probes.begin()
+    if live:
+        for doubt in unused(actuators, playbooks):
+            warn(doubt)
+    dry = frozenset(name for name, of in bound(settings.actuators).items() if of.get("type") == DRY_RUN)
     return World(
         actuators=actuators,
-        chooser=lambda: Selector(playbooks, lambda playbook: not unfit(playbook, actuators), local_networks),
+        chooser=lambda: Selector(
+            playbooks,
+            lambda playbook: not unfit(playbook, actuators),
+            local_networks,
+            lambda playbook: only_rehearsed(playbook, dry),
+        ),
         classify=classes(settings.assets.assets(), local_networks),
         now=now,
         hosts=settings.response.hosts,
-        rehearsed=frozenset(name for name, of in bound(settings.actuators).items() if of.get("type") == "dry-run"),
+        rehearsed=dry,
         warn=once(warn),
         faults=probes.faults,
     )

@@ -5,20 +5,24 @@ Rules:
     2. What may have been done before (a restart, an attempt of which nobody knows) is looked at first, then done again
        under its id.
     3. A failure before anything was sent is one of the phase `check`, whenever it is noticed.
-    4. An action is taken back only where something may have been sent, and where no other one that is to stay holds the
-       same target; then its effect is seen to be gone.
-    5. Nothing is raised: an error is an outcome.
+    4. An action is taken back only where something may have been sent; then its effect is seen to be gone. Where other
+       ones that are to stay hold the same target, an actuator that holds them apart lets go of this one alone; with
+       another actuator the target stays as it is until the last of them is taken back.
+    5. An action is gone on with, and taken back, by the actuator that began it; another one that is bound to its name
+       now fails, and so does one that does not remember an action of which nobody wrote down who began it.
+    6. What is in force is looked at again without touching it.
+    7. Nothing is raised: an error is an outcome.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
 from agents.responder.due import Task
-from agents.responder.ports import Actuator, ActuatorError, Effect, NotSent
+from agents.responder.ports import Actuator, ActuatorError, Effect, HoldsApart, NotSent, Remembers, binding_of
 from agents.responder.respond_commands import Report
 from domain.facts.response import Action, Phase
 from domain.gate import Ruling
@@ -36,14 +40,14 @@ class Hands:
         actuators: by name.
         look: the gate's last look, just before the effect.
         now: the wall clock.
-        shared: whether another action that is to stay holds the target.
+        others: further actions that hold the target and are to stay.
         unwanted: whether the action is to be taken back.
     """
 
     actuators: Mapping[str, Actuator]
     look: Callable[[Action], Ruling]
     now: Callable[[], Micros]
-    shared: Callable[[Action], bool]
+    others: Callable[[Action], Sequence[UUID]]
     unwanted: Callable[[UUID], bool]
     clock: Callable[[], float] = field(default=time.monotonic)
 
@@ -51,10 +55,11 @@ class Hands:
         """Do a task; see the rules."""
         begun = self.clock()
         step = _Step(task=task, phase="undo" if task.did == "undo" else "verify" if task.again else "check")
+        how = {"do": self._do, "undo": self._undo, "look": self._look}[task.did]
         failed: Phase | None = None
         error = ""
         try:
-            (self._undo if task.did == "undo" else self._do)(lane, step)
+            how(lane, step)
         except Exception as raised:  # noqa: BLE001 - a plug-in may raise anything; the fact says what
             unsent = step.phase == "execute" and isinstance(raised, NotSent)
             failed = "check" if unsent else step.phase
@@ -71,14 +76,17 @@ class Hands:
             effect=step.effect,
         )
 
-    def _actuator(self, name: str) -> Actuator:
+    def _actuator(self, name: str, task: Task) -> Actuator:
         found = self.actuators.get(name)
         if found is None:
             raise ActuatorError(f"there is no actuator {name!r} any more: configure it again")
+        if task.by and (now := binding_of(found)) != task.by:
+            why = f"{task.by!r} began it, and {now!r} is bound here now"
+            raise ActuatorError(f"actuator {name}: {why}: set [actuators.{name}] as it was until it is taken back")
         return found
 
     def _do(self, lane: str, step: _Step) -> None:
-        task, actuator = step.task, self._actuator(lane)
+        task, actuator = step.task, self._actuator(lane, step.task)
         step.phase = "gate"
         ruling = self.look(task.action)
         if ruling.outcome != "allow":
@@ -94,20 +102,32 @@ class Hands:
         step.phase = "check"
         actuator.check(task.action)
         step.phase = "execute"
-        step.receipt = actuator.execute(task.action, task.until)
+        step.receipt = actuator.execute(task.action, task.ends if isinstance(actuator, HoldsApart) else task.until)
         step.phase = "verify"
         step.effect = actuator.effect(task.action)
 
     def _undo(self, lane: str, step: _Step) -> None:
         action = step.task.action
-        if not step.task.again or self.shared(action):
-            step.effect = Effect(in_force=False, evidence=SHARED if step.task.again else UNSENT)
+        if not step.task.again:
+            step.effect = Effect(in_force=False, evidence=UNSENT)
             return
-        actuator = self._actuator(lane)
-        step.receipt = actuator.undo(action)
-        step.effect = actuator.effect(action)
+        actuator, others = self._actuator(lane, step.task), self.others(action)
+        if not step.task.by and isinstance(actuator, Remembers) and not actuator.remembers(action):
+            why = "it is not in its record, so another one may have begun it"
+            raise ActuatorError(f"actuator {lane}: {why}: set [actuators.{lane}] as it was then")
+        if isinstance(actuator, HoldsApart):
+            step.effect = actuator.let_go(action, others)
+        elif others:
+            step.effect = Effect(in_force=False, evidence=SHARED)
+        else:
+            step.receipt = actuator.undo(action)
+            step.effect = actuator.effect(action)
         if step.effect.in_force:
             raise ActuatorError(f"{action.target} is still under {action.verb}: {step.effect.evidence}")
+
+    def _look(self, lane: str, step: _Step) -> None:
+        if not self.unwanted(step.task.action.action):  # then it is about to be taken back: that must not wait for us
+            step.effect = self._actuator(lane, step.task).effect(step.task.action)
 
 
 @dataclass(slots=True)

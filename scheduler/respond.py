@@ -5,7 +5,9 @@ Rules:
     2. An effect comes after the fact that it begins; its outcome is recorded on this thread alone.
     3. What is to be done follows from the state: after a kill an attempt without an outcome is looked at, and made
        again under the same id. One that is known to have sent nothing needs no look, and no undo.
-    4. Time (what ends, who did not answer, what is tried again) is the wall clock that is passed in.
+    4. What is in force is looked at when a process begins and every so often. If it is gone before its time, that is
+       recorded, and it is carried out again. A look that fails is told by the health of the house.
+    5. Time (what ends, who did not answer, what is tried again) is the wall clock that is passed in.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from threading import Event
 from uuid import UUID
 
 from agents.responder import respond
-from agents.responder.due import Task, tasks
+from agents.responder.due import Task, looks, tasks, why_back
 from agents.responder.respond_commands import Begin, Expire, Report
 from agents.responder.respond_policy import ResponsePolicy
 from domain.facts.response import Action, ActionRetried
 from domain.gate import last_look
 from domain.journal import Conflict, Journal
+from domain.values import Micros
 from scheduler.effects import Hands
 from scheduler.follower import Following
 from scheduler.outbox import Outbox
@@ -39,12 +42,15 @@ class Responses:
         self._unsure = {action for action, held in self.mind.state.live.items() if held.under_way}
         """Actions that the process before this one may have carried out without a record."""
         self._under_way: dict[UUID, str] = {}
+        self._looked: dict[UUID, Micros] = {}
+        self._unseen: dict[UUID, str] = {}
+        """Actions in force whose effect could not be looked at, and why."""
         self._came = Event()
         hands = Hands(
             actuators=world.actuators,
             look=lambda action: last_look(policy.gate, action),
             now=world.now,
-            shared=self._shared,
+            others=self._others,
             unwanted=self._unwanted,
         )
         self._outbox: Outbox[Task, Report] = Outbox(hands.work, wake=self._came.set)
@@ -104,17 +110,38 @@ class Responses:
             for held in state.live.values()
             if held.undo_tries
         ]
+        unseen = [
+            f"actuator {held.action.actuator}: nobody knows whether {held.action.verb} {held.action.target} is still "
+            f"in force: {self._unseen[action]}"
+            for action, held in state.live.items()
+            if action in self._unseen
+        ]
         failed = [f"response {str(each)[:8]}: failed, and nothing holds its incident back" for each in state.failed]
-        return [*stuck, *failed, *self._world.faults()]
+        return [*stuck, *unseen, *failed, *self._world.faults()]
 
     def _collect(self) -> int:
         appended = 0
         for report in self._outbox.results():
-            appended += self._record(report)
+            if self._tells(report):
+                appended += self._record(report)
             if report.failed != "gate":  # that comes before the first look
                 self._unsure.discard(report.action)
             self._under_way.pop(report.action, None)
         return appended
+
+    def _tells(self, report: Report) -> bool:
+        """Whether an outcome is to be recorded: a look that finds what was known is not."""
+        held = self.mind.state.live.get(report.action)
+        self._unseen.pop(report.action, None)
+        if held is not None and report.effect is not None:
+            self._looked[report.action] = self._world.now()
+        if report.did != "look" or held is None:
+            return True
+        self._looked[report.action] = now = self._world.now()
+        if report.failed is not None:
+            self._unseen[report.action] = report.error
+        seen = report.effect
+        return seen is not None and not seen.in_force and why_back(self._policy, held, now) is None
 
     def _record(self, report: Report) -> int:
         mind = self.mind
@@ -162,7 +189,10 @@ class Responses:
         return appended + len(drafts)
 
     def _hand_out(self) -> None:
-        for task in tasks(self._policy, self.mind.state, self._world.now()):
+        state, now = self.mind.state, self._world.now()
+        self._looked = {action: at for action, at in self._looked.items() if action in state.live}
+        self._unseen = {action: why for action, why in self._unseen.items() if action in state.live}
+        for task in [*tasks(self._policy, state, now), *looks(self._policy, state, now, self._looked)]:
             action = task.action.action
             if action in self._under_way:
                 continue
@@ -184,11 +214,11 @@ class Responses:
                 self.mind.absorb(draft)
                 self._journal.append([draft])
 
-    def _shared(self, action: Action) -> bool:
+    def _others(self, action: Action) -> list[UUID]:
         held = self.mind.state.live.get(action.action)
         if held is None:
-            return False
-        return any(self._under_way.get(other) != "undo" for other in self.mind.state.others(held))
+            return []
+        return [other for other in self.mind.state.others(held) if self._under_way.get(other) != "undo"]
 
     def _unwanted(self, action: UUID) -> bool:
         held = self.mind.state.live.get(action)

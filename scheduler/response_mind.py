@@ -15,7 +15,7 @@ from uuid import UUID
 
 from agents.responder import respond
 from agents.responder import respond_commands as commands
-from agents.responder.ports import Actuator
+from agents.responder.ports import Actuator, binding_of
 from agents.responder.respond_commands import Choice, Command
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
 from agents.responder.respond_state import (
@@ -100,7 +100,8 @@ class World:
     def around(self) -> Circumstances:
         """What the decider cannot know by itself."""
         undoes = {name: actuator.undoes for name, actuator in self.actuators.items()}
-        return Circumstances(now=self.now(), undoes=undoes, hosts=self.hosts)
+        bindings = {name: binding_of(actuator) for name, actuator in self.actuators.items()}
+        return Circumstances(now=self.now(), undoes=undoes, bindings=bindings, hosts=self.hosts)
 
 
 @dataclass(slots=True)

@@ -6,16 +6,17 @@ Its effect is its own record: an action is in force from `execute` until `undo` 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 from adapters.act.options import options_of
 from adapters.act.record import Done, Record
 from adapters.act.targets import UNDOES, TargetError, target_of
 from agents.responder.ports import ActuatorError, Effect
 from config.actuators import DryRunSettings
-from domain.facts.response import Action
+from domain.facts.response import DRY_RUN, Action
 from domain.moments import rfc3339
 from domain.values import Micros
 
@@ -29,6 +30,7 @@ class DryRun:
     """Keeps what it would have done in one file."""
 
     undoes: Mapping[tuple[str, str], str] = UNDOES
+    binding: Final = DRY_RUN
 
     def __init__(self, name: str, path: Path, clock: Callable[[], Micros] = wall_clock) -> None:
         self.name: Final = name
@@ -64,6 +66,16 @@ class DryRun:
         """Strike it out."""
         known = self._record.drop(action.action)
         return f"would {action.undo} {action.target}" if known else "was not in the record of the dry run"
+
+    def remembers(self, action: Action) -> bool:
+        """Whether it is written down."""
+        return self._record.get(action.action) is not None
+
+    def let_go(self, action: Action, stay: Sequence[UUID]) -> Effect:
+        """Strike it out, and none of the others that would hold the target."""
+        receipt = self.undo(action)
+        beside = f"; {len(stay)} other actions would go on holding it" if stay else ""
+        return Effect(in_force=self.effect(action).in_force, evidence=receipt + beside)
 
 
 def build(name: str, options: Mapping[str, Any], home: Path) -> DryRun:

@@ -3,9 +3,11 @@
 Rules:
     1. Every change is one transaction of JSON commands, checked with `nft --check` before it is applied.
     2. An element's comment names the actions that hold the address, each with its end ("1a2b3c4d@6915f000"): the
-       address is let go when the last of them ends, and the kernel lets it go then by itself.
+       address is let go when the last of them ends, and the kernel lets it go then by itself. Each one that is taken
+       back is struck out, and with it whoever is not known to hold the address any more.
     3. The table is made anew, in the same transaction, whenever its rules are not those that they must be.
-    4. What is told about an effect was read back from the kernel.
+    4. A network namespace that cannot be entered tells nothing: it may live on without its name, with all its blocks.
+    5. What is told about an effect was read back from the kernel.
 """
 
 from __future__ import annotations
@@ -14,14 +16,15 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
+from uuid import UUID
 
 from adapters.act.dry_run import wall_clock
 from adapters.act.nft_rules import PURPOSES, Json, comments, put, setup, take
-from adapters.act.options import options_of
+from adapters.act.options import binding, options_of
 from adapters.act.targets import UNDOES, TargetError, host_of
 from agents.responder.ports import ActuatorError, Effect, NotSent
 from config.actuators import NftablesSettings
@@ -33,10 +36,12 @@ HOLDERS: Final = 7
 """Actions that can hold one address at once: a comment of the kernel has 127 characters."""
 
 HOLDER: Final = re.compile(r"([0-9a-f]{8})@([0-9a-f]{1,9})")
-ABSENT: Final = "No such file or directory"
+ABSENT: Final = re.compile(r"Error: (Could not process rule: )?No such file or directory")
+"""nft's own words for what is not in the kernel; `ip netns exec` says nearly the same of a namespace or a program."""
+
 HINTS: Final = (
     ("Operation not permitted", "needs root (CAP_NET_ADMIN)"),
-    ("Cannot open network namespace", "make the network namespace, or correct netns"),
+    ("Cannot open network namespace", "make the network namespace again, or correct netns"),
 )
 
 
@@ -49,6 +54,7 @@ class Nftables:
 
     def __init__(self, name: str, options: NftablesSettings, clock: Callable[[], Micros] = wall_clock) -> None:
         self.name: Final = name
+        self.binding: Final = binding("nftables", options.netns, options.table)
         self._options = options
         self._clock = clock
 
@@ -91,6 +97,17 @@ class Nftables:
         left = self._hold(where, host, lambda held: {key: end for key, end in held.items() if key != _key(action)})
         return f"{host} stays in {where} for {len(left)} other actions" if left else f"{host} is out of {where}"
 
+    def let_go(self, action: Action, stay: Sequence[UUID]) -> Effect:
+        """Leave only those of `stay` as holders of the address, and read back who holds it now."""
+        where, host = self._place(action)
+        keep = {_digits(each) for each in stay}
+        self._hold(where, host, lambda held: {key: end for key, end in held.items() if key in keep})
+        left = self._holders(where, host, self._element(where, host))
+        if not left:
+            return Effect(in_force=False, evidence=f"{host} is not in {self._options.table} {where}")
+        evidence = f"{host} is in {self._options.table} {where} for other actions: {', '.join(sorted(left))}"
+        return Effect(in_force=not left.keys() <= keep, evidence=evidence)
+
     def _place(self, action: Action) -> tuple[str, str]:
         """The set and the address."""
         if (action.verb, action.target_type) not in self.undoes:
@@ -114,7 +131,7 @@ class Nftables:
                 self._apply(commands, dry=True)
                 self._apply(commands)
             except ActuatorError as error:
-                if last or ABSENT not in str(error):
+                if last or not ABSENT.search(str(error)):
                     raise
             else:
                 return holders
@@ -151,7 +168,7 @@ class Nftables:
         """What the kernel says of an element; None when it is not there."""
         done = self._call(["get", "element", "inet", self._options.table, where, "{", host, "}"])
         if done.returncode:
-            if ABSENT in done.stderr:
+            if ABSENT.search(done.stderr):
                 return None
             raise self._failed(done.stderr)
         return done.stdout
@@ -160,7 +177,7 @@ class Nftables:
         """Whether the rules of the table are those that they must be."""
         done = self._call(["--json", "--terse", "list", "table", "inet", self._options.table])
         if done.returncode:
-            if ABSENT in done.stderr:
+            if ABSENT.search(done.stderr):
                 return False
             raise self._failed(done.stderr)
         found: dict[str, list[str]] = {chain: [] for chain in comments(self._options)}
@@ -207,8 +224,12 @@ class Nftables:
 
 
 def _key(action: Action) -> str:
-    """The action's first digits: enough among the few that hold one address."""
-    return action.action.hex[:8]
+    return _digits(action.action)
+
+
+def _digits(action: UUID) -> str:
+    """An action's first digits: enough among the few that hold one address."""
+    return action.hex[:8]
 
 
 def build(name: str, options: Mapping[str, Any], home: Path) -> Nftables:

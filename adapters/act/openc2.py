@@ -23,7 +23,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid4, uuid5
 
-from adapters.act.options import options_of, token_of
+from adapters.act.options import binding, options_of, token_of
 from adapters.act.targets import TICKET, UNDOES, TargetError, target_of
 from adapters.act.web import Caller, refusal
 from agents.responder.ports import ActuatorError, Effect
@@ -46,6 +46,7 @@ class OpenC2:
 
     def __init__(self, name: str, options: OpenC2Settings, token: str = "") -> None:
         self.name: Final = name
+        self.binding: Final = binding("openc2-http", options.url)
         self._url = options.url
         self._sender = options.sender
         self._caller = Caller(name, options.url, timeout=options.timeout, ca_file=options.ca_file, token=token)

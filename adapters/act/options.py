@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,3 +56,12 @@ def token_of(name: str, options: WebSettings) -> str:
     if not token.isascii() or not token.isprintable():
         raise SetupError(f"actuator {name}: its token holds characters that no header may carry")
     return token
+
+
+def binding(of: str, *works_on: str) -> str:
+    """Who an actuator is: its type, and a short hash of what it works on.
+
+    >>> binding("nftables", "", "myrmidon") == binding("nftables", "edge", "myrmidon")
+    False
+    """
+    return f"{of} {sha256(chr(10).join(works_on).encode()).hexdigest()[:8]}"

@@ -18,7 +18,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from adapters.act.dry_run import wall_clock
-from adapters.act.options import SetupError, options_of, token_of
+from adapters.act.options import SetupError, binding, options_of, token_of
 from adapters.act.record import Done, Record
 from adapters.act.targets import TICKET, UNDOES
 from adapters.act.web import Answer, Caller, refusal
@@ -51,6 +51,7 @@ class Tickets:
         clock: Callable[[], Micros] = wall_clock,
     ) -> None:
         self.name: Final = name
+        self.binding: Final = binding("ticket", options.url)
         self._options = options
         self._record = Record(path)
         self._clock = clock
@@ -111,6 +112,10 @@ class Tickets:
         self._post(url, told, f"{action.action}-close", gone=True)
         self._record.drop(action.action)
         return f"closed ticket {known.reference or 'without a name'}"
+
+    def remembers(self, action: Action) -> bool:
+        """Whether a ticket is on record for it."""
+        return self._record.get(action.action) is not None
 
     def _post(self, url: str, told: Mapping[str, str], key: str, *, gone: bool = False) -> Answer:
         headers = {"Content-Type": "application/json", "Accept": "application/json", "Idempotency-Key": key}

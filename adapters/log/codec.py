@@ -34,6 +34,8 @@ UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {
     ("model-trained", 1): lambda body: {**body, "verdicts": 0},
     # it repeated all entities of the incident, the one that was added last
     ("threat-linked", 1): lambda body: {**body, "entity": body["entities"][-1]},
+    # nobody wrote down which actuator it was
+    ("action-started", 1): lambda body: {**body, "by": ""},
 }
 """(kind, version) -> pure function that lifts a JSON object of that version to the next one."""
 

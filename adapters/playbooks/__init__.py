@@ -8,8 +8,9 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -17,7 +18,8 @@ from adapters.playbooks.document import MissingPlaybooks, PlaybookError, open_do
 from adapters.playbooks.runnable import playbook_of
 from agents.responder.playbook import Playbook
 from agents.responder.ports import Actuator
-from config.actuators import PlaybookSettings
+from agents.responder.respond_state import CONTAINING
+from config.actuators import PARTS, PlaybookSettings
 
 SHIPPED: Final = Path(__file__).resolve().parent.parent.parent / "config" / "playbooks"
 """The playbooks that come with the house."""
@@ -92,6 +94,26 @@ def unfit(playbook: Playbook, actuators: Mapping[str, Actuator]) -> list[str]:
             right = actuator.undoes[step.verb, step.target_type]
             reasons.append(f"{where}: {step.verb} is taken back by {right}, not by {step.undo}")
     return reasons
+
+
+def only_rehearsed(playbook: Playbook, dry: Collection[str]) -> bool:
+    """Whether the actuators `dry`, which only write down what they would do, have all of it that holds a threat back.
+
+    Of a playbook that holds nothing back, all of it counts.
+    """
+    containing = [step for step in playbook.steps if step.verb in CONTAINING]
+    return all(step.actuator in dry for step in containing or playbook.steps)
+
+
+def unused(actuators: Collection[str], playbooks: Mapping[str, Playbook]) -> list[str]:
+    """Names of actuators that no playbook names: a doubt for each, with the name that may have been meant."""
+    named = {step.actuator for playbook in playbooks.values() for step in playbook.steps} | set(PARTS)
+    doubts = []
+    for name in sorted(set(actuators) - named):
+        close = get_close_matches(name, sorted(named), 1)
+        meant = f"did you mean [actuators.{close[0]}]?" if close else f"they name {', '.join(sorted(named))}"
+        doubts.append(f"[actuators.{name}]: no playbook names this actuator, so it is never used: {meant}")
+    return doubts
 
 
 def files_of(path: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
@@ -18,17 +19,21 @@ class Task:
 
     Attributes:
         why: why it is taken back, if it is.
-        until: when the target is let go, if this is an action to be carried out.
+        ends: when the action itself is over.
+        until: when the target is let go, by the last of those that hold it.
+        by: the actuator that began it; empty when nobody wrote it down.
         again: it may have been done already: look first. What cannot have been done needs no taking back either.
     """
 
     response: UUID
     action: Action
-    did: Literal["do", "undo"]
+    did: Literal["do", "undo", "look"]
     why: UndoReason | None
+    ends: Micros
     until: Micros
     again: bool
     urgency: float
+    by: str = ""
 
 
 def why_back(policy: ResponsePolicy, held: Held, now: Micros) -> UndoReason | None:
@@ -56,9 +61,33 @@ def tasks(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[Tas
                 action=held.action,
                 did="undo" if back else "do",
                 why=back,
+                ends=held.expires_at,
                 until=state.until(held),
                 again=held.touched,
                 urgency=11.0 if back else 1.0,
+                by=held.by,
             )
         )
     return found
+
+
+def looks(policy: ResponsePolicy, state: ResponseState, now: Micros, looked: Mapping[UUID, Micros]) -> list[Task]:
+    """What is in force and to be looked at again now. `looked`: when each was looked at last by this process."""
+    return [
+        Task(
+            response=held.response,
+            action=held.action,
+            did="look",
+            why=None,
+            ends=held.expires_at,
+            until=state.until(held),
+            again=True,
+            urgency=0.5,
+            by=held.by,
+        )
+        for held in state.live.values()
+        if policy.verify_every
+        and held.state == "verified"
+        and why_back(policy, held, now) is None
+        and now - looked.get(held.action.action, now - policy.verify_every) >= policy.verify_every
+    ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+from uuid import UUID
 
 from domain.errors import MyrmidonError
 from domain.facts.response import Action
@@ -65,6 +66,41 @@ class Actuator(Protocol):
 
     def undo(self, action: Action) -> str:
         """Take it back; returns a receipt. Taking back what is not in force is no error.
+
+        Raises:
+            ActuatorError: it is still in force, or nobody knows.
+        """
+
+
+def binding_of(actuator: Actuator) -> str:
+    """Who an actuator is: its own `binding` (ours: the type and a hash of what it works on), or else its class.
+
+    An action is taken back by the one that began it, or not at all.
+    """
+    return str(getattr(actuator, "binding", "") or type(actuator).__qualname__)
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """What an actuator has besides that keeps the record of what it did by itself."""
+
+    def remembers(self, action: Action) -> bool:
+        """Whether it began the action, and did not take it back.
+
+        Raises:
+            ActuatorError: nobody knows.
+        """
+
+
+@runtime_checkable
+class HoldsApart(Protocol):
+    """What an actuator has besides that knows which actions hold a target: each of them is let go by itself.
+
+    With another one, a target that several actions hold is left as it is until the last of them is taken back.
+    """
+
+    def let_go(self, action: Action, stay: Sequence[UUID]) -> Effect:
+        """Take an action back, whichever others hold its target, and look: only those of `stay` may go on holding it.
 
         Raises:
             ActuatorError: it is still in force, or nobody knows.

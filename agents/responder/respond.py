@@ -282,6 +282,7 @@ def _begin(
                     action=action.action,
                     target=target_of(action),
                     expires_at=around.now + action.ttl,
+                    by=around.bindings.get(action.actuator, ""),
                 )
             )
         else:

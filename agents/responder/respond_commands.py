@@ -107,7 +107,7 @@ class Report:
 
     response: UUID
     action: UUID
-    did: Literal["do", "undo"]
+    did: Literal["do", "undo", "look"]
     why: UndoReason | None
     failed: Phase | None
     error: str

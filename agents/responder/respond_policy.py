@@ -20,6 +20,7 @@ class ResponsePolicy:
         tries: how often carrying out an action is tried, before it is given up and taken back.
         retry: time before the second try of anything, us; it doubles with each further one ...
         retry_most: ... up to this, us. An undo is tried without end.
+        verify_every: time after which what is in force is looked at again, us; 0: never.
     """
 
     gate: GatePolicy = field(default_factory=GatePolicy)
@@ -28,6 +29,7 @@ class ResponsePolicy:
     tries: int = 3
     retry: Micros = 2 * SECOND
     retry_most: Micros = 5 * MINUTE
+    verify_every: Micros = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,11 +39,13 @@ class Circumstances:
     Attributes:
         now: the wall clock.
         undoes: per actuator, (verb, target type) -> undo.
+        bindings: per actuator, who it is now (`binding_of`).
         hosts: hosts of ours, as far as the settings say; more may have been seen.
     """
 
     now: Micros
     undoes: Mapping[str, Mapping[tuple[str, str], str]]
+    bindings: Mapping[str, str] = field(default_factory=dict)
     hosts: int = 0
 
 

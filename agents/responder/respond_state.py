@@ -100,6 +100,7 @@ class Held:
         under_way: an attempt has begun, and nobody has recorded what came of it.
         touched: something may have been sent to the actuator; as long as it is not, nothing has to be taken back.
         undo: why it is to be taken back, once it is.
+        by: the actuator that began it.
     """
 
     action: Action
@@ -112,6 +113,7 @@ class Held:
     under_way: bool = False
     touched: bool = False
     undo: UndoReason | None = None
+    by: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -264,7 +266,7 @@ def _act(state: ResponseState, response: Response, event: ActionEvent, at: Micro
 
 
 def _started(state: ResponseState, held: Held, event: ActionStarted, at: Micros) -> None:
-    held.state, held.expires_at, held.under_way = "started", event.expires_at, True
+    held.state, held.expires_at, held.under_way, held.by = "started", event.expires_at, True, event.by
     state.live[event.action] = held
     state.holds.setdefault(hold_of(held.action), {})[event.action] = None
     state.started.append((at, event.target))
@@ -285,7 +287,7 @@ def _succeeded(_: ResponseState, held: Held, event: ActionSucceeded, at: Micros)
 def _verified(_: ResponseState, held: Held, event: ActionVerified, at: Micros) -> None:
     held.touched = True
     if event.in_force:
-        held.state = "verified"
+        held.state, held.tries = "verified", 0
     else:
         held.state, held.tries, held.failed_at = "started", held.tries + 1, at
 

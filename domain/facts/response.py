@@ -19,6 +19,10 @@ UNSURE: Final[frozenset[Phase]] = frozenset({"execute", "verify"})
 """Phases whose failure leaves open whether something was done; `gate` and `check` come before anything is."""
 
 
+DRY_RUN: Final = "dry-run"
+"""Who began an action that is only written down (`ActionStarted.by`)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
     """One OpenC2 command of a response, made concrete.
@@ -148,6 +152,8 @@ class ActionStarted:
     Attributes:
         target: what it acts on, in its one spelling: a second action on it lengthens the first.
         expires_at: when it is taken back by itself (the wall clock's time).
+        by: who begins it: the type of the actuator and a hash of what it is bound to. Only that one can take it back.
+            Empty: nobody wrote it down.
     """
 
     kind: ClassVar[str] = "action-started"
@@ -156,6 +162,7 @@ class ActionStarted:
     action: UUID
     target: str
     expires_at: Micros
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -308,7 +308,10 @@ def test_what_waits_for_an_answer_and_what_is_in_force_is_counted(tmp_path, then
     home = Home(tmp_path, environ={})
     prepared(home, drafts(detected("a"), opened("A", "a"), proposed(), *(acted(what) for what in then)))
     found = document_of(home, NOON + MINUTE)
-    assert (found["health"], found["responses"]) == ("healthy", {"waiting": counts[0], "in_force": counts[1]})
+    assert (found["health"], found["responses"]) == (
+        "healthy",
+        {"waiting": counts[0], "in_force": counts[1], "rehearsed": 0},
+    )
     assert line in render(found)
 
 
