@@ -3,8 +3,8 @@
 Rules:
     1. One response an incident, threat and level: its id is derived from the three, its actions' ids from it.
     2. What the gate refuses for every action is rejected at once; what it asks for waits for a person; the rest begins.
-    3. No answer in time is no action. An answer after that comes too late. What was approved and finds no room (blast
-       radius, rate) waits as long for it, and is then refused.
+    3. No answer in time is no action. An answer after that comes too late. What finds no room (blast radius, rate) waits
+       as long for it, and is then refused.
     4. An action is begun by a fact (`action-started`) that is recorded before its effect.
     5. What is to be done in the world follows from the state alone (`due.py`): a restart goes on where it stood.
     6. An action whose carrying out failed too often is taken back: nobody knows how far it went.
@@ -170,9 +170,15 @@ def _asks(playbook: Playbook, action: Action) -> bool:
 def _first_answer(
     policy: ResponsePolicy, proposed: ResponseProposed, state: ResponseState, around: Circumstances
 ) -> list[ResponseEvent]:
-    """Rejected when nothing would pass the gate, approved when nobody has to be asked, else nothing."""
-    response = Response(proposed=proposed, proposed_at=around.now)
+    """Rejected when nothing would ever pass the gate, approved when nobody has to be asked, else nothing.
+
+    What finds no room is ruled on as if it had some: it waits for it, approved or not.
+    """
+    response = Response(proposed=proposed, incident=proposed.incident, proposed_at=around.now)
     rulings = [ruling for _, ruling in _rulings(policy, state, response, around)]
+    if _no_room(rulings):
+        empty = ResponseState(mode=state.mode, hosts=state.hosts)
+        rulings = [ruling for _, ruling in _rulings(policy, empty, response, around)]
     if not any(ruling.outcome != "refuse" for ruling in rulings):
         reason = f"{rulings[0].check}: {rulings[0].reason}" if rulings else "the playbook has no target here"
         return [ResponseRejected(response=proposed.response, reason=reason)]
@@ -223,6 +229,8 @@ def _answer(
     waiting = _waiting(state, command.response)
     if isinstance(command, Reject):
         return [ResponseRejected(response=command.response, reason=command.reason)]
+    if _too_late(policy, waiting, around.now):
+        raise NotPossible(f"response {command.response} was not answered in time: an approval comes too late")
     rulings = [ruling for _, ruling in _rulings(policy, state, replace(waiting, consent=True), around)]
     if _no_room(rulings):
         name, until = str(command.response)[:8], rfc3339(waiting.proposed_at + policy.approval_timeout)

@@ -116,9 +116,10 @@ class Held:
 
 @dataclass(slots=True, kw_only=True)
 class Response:
-    """One response. `consent`: a person approved it."""
+    """One response. `consent`: a person approved it; `incident`: where its threat stands now, after merges."""
 
     proposed: ResponseProposed
+    incident: UUID
     proposed_at: Micros
     status: Literal["proposed", "approved", "over"] = "proposed"
     consent: bool = False
@@ -253,7 +254,7 @@ def evolve(state: ResponseState, event: ResponseEvent, at: Micros, *, person: bo
 
 def _propose(state: ResponseState, event: ResponseProposed, at: Micros) -> None:
     actions = {each.action: Held(action=each, response=event.response) for each in event.actions}
-    state.responses[event.response] = Response(proposed=event, proposed_at=at, actions=actions)
+    state.responses[event.response] = Response(proposed=event, incident=event.incident, proposed_at=at, actions=actions)
     state.answered[event.incident, event.threat] = event.level
     _bound(state.answered)
 

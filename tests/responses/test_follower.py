@@ -7,9 +7,12 @@ from dataclasses import replace
 import pytest
 
 from agents.responder.playbook import Playbook
-from agents.responder.respond_policy import ResponsePolicy
+from agents.responder.respond import NotPossible
+from agents.responder.respond_commands import Approve
+from agents.responder.respond_policy import Circumstances, ResponsePolicy
 from domain.facts.incident import IncidentMerged
 from domain.gate import GatePolicy
+from scheduler.answers import work_response
 from tests.responses.chosen import BLOCK
 from tests.responses.world import ACT, HOUR, LOCAL, MINUTE, T0, Site, asking, kinds, on_entity, uid
 
@@ -311,7 +314,7 @@ def test_one_host_of_ours_may_be_acted_on_and_no_second_while_nobody_knows_how_m
     site.incident("b", entity="10.0.0.6")
     site.work()
     assert set(site.wall.blocked) == {"10.0.0.5/32"}
-    assert site.all("response-rejected")[0].reason.startswith("blast-radius")
+    assert [len(site.all(f"action-{what}")) for what in ("started", "failed")] == [1, 0]  # the second waits
 
 
 def test_a_target_of_the_never_block_list_is_refused_and_the_others_are_not():
@@ -380,3 +383,46 @@ def test_two_restarts_give_the_same_state():
 
 def test_a_gate_policy_observes_unless_told_otherwise():
     assert GatePolicy().mode == "observe"
+
+
+@pytest.mark.parametrize("playbook", [BLOCK, asking()])
+def test_what_is_proposed_without_room_waits_for_it_as_what_was_approved_does(playbook):
+    site = Site(gate(max_targets=1), playbook)
+    site.incident("a")
+    site.work()
+    if playbook is not BLOCK:
+        site.approve(site.responses()[0])
+        site.work()
+    site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
+    site.work()
+    assert site.all("response-rejected") == []
+    site.undo(site.responses()[0])
+    site.work()
+    if playbook is not BLOCK:
+        assert site.wall.blocked == {}
+        site.approve(site.responses()[1])
+    site.work()
+    assert set(site.wall.blocked) == {"203.0.113.20/32"}
+
+
+def test_what_will_never_find_room_is_rejected_at_once():
+    site = Site(gate(max_targets=1))
+    site.incident("a", peers=("203.0.113.0/28",))
+    assert kinds(site.work()) == ["response-proposed", "response-rejected"]
+
+
+def test_an_approval_after_the_time_for_an_answer_is_refused():
+    site = Site(playbook=asking())
+    site.incident("a")
+    site.work()
+    site.now += HOUR
+    with pytest.raises(NotPossible, match="not answered in time"):
+        command(site, Approve(response=site.responses()[0], reason="yes"))
+
+
+def command(site: Site, said: Approve) -> list[int]:
+    around = Circumstances(now=site.now, undoes={"wall": site.wall.undoes})
+    return work_response(
+        site.journal, said, policy=site.policy, around=around, cause=uid(("said", site.now)), now=site.now,
+        actor="operator:x",
+    )  # fmt: skip
