@@ -15,6 +15,7 @@ from uuid import UUID
 
 from agents.responder import respond
 from agents.responder import respond_commands as commands
+from agents.responder.holding import contained_by, gravest, released_by, weighed
 from agents.responder.ports import Actuator
 from agents.responder.respond_commands import Choice, Command
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
@@ -25,22 +26,24 @@ from agents.responder.respond_state import (
     Suspect,
     belong,
     contain,
-    contains,
+    cover,
+    end,
     evolve,
     judge_threat,
-    released,
+    merge,
     remember,
-    settled,
 )
 from domain.events import Fact
-from domain.facts.assessment import ThreatAssessed
+from domain.facts.assessment import ThreatAssessed, ThreatSuppressed
 from domain.facts.incident import (
     IncidentContained,
     IncidentEscalated,
     IncidentMerged,
     IncidentOpened,
     IncidentReleased,
+    IncidentReopened,
     IncidentResolved,
+    ReleaseReason,
     ThreatLinked,
 )
 from domain.facts.operation import SettingChanged
@@ -146,6 +149,18 @@ class ResponseMind:
                 begin = commands.Begin(response=approved.response)
                 for event in respond.decide(self.policy, begin, self.state, self._world.around()):
                     drafts.append(self._caused(recorded, event, len(drafts)))
+        return drafts + self._weighed(recorded)
+
+    def _weighed(self, recorded: Recorded) -> list[Draft]:
+        """The incidents that are contained, or no longer, because others of their threats count now."""
+        drafts = []
+        reason: ReleaseReason = "verdict" if isinstance(recorded.fact, VerdictGiven) else "graver"
+        for incident in _changed(self.state, recorded.fact):
+            event = weighed(self.state, incident, reason, self._world.rehearsed)
+            if event is not None:
+                stream = f"incident/{incident}"
+                drafts.append(caused(recorded, stream, event, actor=NAME, occurred_at=self._world.now()))
+                self.absorb(drafts[-1])
         return drafts
 
     def follow_up(self, response: UUID, events: Sequence[ResponseEvent]) -> list[Draft]:
@@ -177,14 +192,10 @@ class ResponseMind:
 
     def _of_incident(self, fact: Fact) -> IncidentContained | IncidentReleased | None:
         match fact:
-            case ActionVerified(in_force=True) if contains(self.state, fact.response, self._world.rehearsed):
-                incident = self.state.responses[fact.response].proposed.incident
-                return IncidentContained(incident=incident, response=fact.response)
+            case ActionVerified(in_force=True):
+                return contained_by(self.state, fact.response, self._world.rehearsed)
             case ActionUndone():
-                free = released(self.state, fact.response, self._world.rehearsed)
-                if free is not None:
-                    return IncidentReleased(incident=free, response=fact.response, reason=fact.reason)
-                return None
+                return released_by(self.state, fact.response, fact.reason, self._world.rehearsed)
             case _:
                 return None
 
@@ -210,7 +221,7 @@ class ResponseMind:
                 suspect = self.state.suspects.get(fact.threat)
                 return self._propose(fact.incident, suspect, suspect.level if suspect else fact.level)
             case IncidentEscalated() as fact:
-                return self._propose(fact.incident, respond.gravest(self.state, fact.incident), fact.level)
+                return self._propose(fact.incident, gravest(self.state, fact.incident), fact.level)
             case VerdictGiven(verdict="incorrect") as fact:
                 return [commands.Recall(threat=fact.threat, reason="verdict", says="its threat was judged incorrect")]
             case SettingChanged(key="response.mode", value="observe"):
@@ -238,6 +249,9 @@ class ResponseMind:
 def observe(state: ResponseState, fact: Fact) -> None:
     """Let the state know of what others recorded."""
     match fact:
+        case ThreatContinued() if fact.threat in state.suspects:  # how grave it is, its assessment says
+            known = state.suspects[fact.threat]
+            remember(state, replace(known, entity=fact.entity, kind=fact.threat_kind, peers=fact.peers))
         case ThreatDetected() | ThreatContinued():
             remember(
                 state,
@@ -262,21 +276,36 @@ def observe(state: ResponseState, fact: Fact) -> None:
             _observe_incident(state, fact)
 
 
+def _changed(state: ResponseState, fact: Fact) -> list[UUID]:
+    """The incidents of which other threats may count after a fact."""
+    match fact:
+        case ThreatLinked() | IncidentEscalated() | IncidentReopened():
+            return [fact.incident]
+        case IncidentMerged():
+            return [fact.into]
+        case VerdictGiven() if fact.threat in state.home:
+            return [state.home[fact.threat]]
+        case _:
+            return []
+
+
 def _observe_incident(state: ResponseState, fact: Fact) -> None:
     match fact:
         case IncidentOpened() | ThreatLinked():
             belong(state, fact.incident, fact.threat)
         case IncidentMerged():
-            state.contained.pop(fact.incident, None)
-            settled(state, fact.incident)
-            for threat in state.members.pop(fact.incident, {}):
-                belong(state, fact.into, threat)
+            merge(state, fact.incident, fact.into)
         case IncidentContained():
             contain(state, fact.incident, fact.response)
         case IncidentReleased():
             state.contained.pop(fact.incident, None)
         case IncidentResolved():
-            settled(state, fact.incident)
+            end(state, fact.incident)
+        case IncidentReopened():
+            state.over.pop(fact.incident, None)
+            belong(state, fact.incident, fact.threat)
+        case ThreatSuppressed():
+            cover(state, fact.threat)
         case _:
             pass
 

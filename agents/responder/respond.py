@@ -3,8 +3,8 @@
 Rules:
     1. One response an incident, threat and level: its id is derived from the three, its actions' ids from it.
     2. What the gate refuses for every action is rejected at once; what it asks for waits for a person; the rest begins.
-    3. No answer in time is no action. An answer after that comes too late. What finds no room (blast radius, rate) waits
-       as long for it, and is then refused.
+    3. No answer in time is no action. An answer after that comes too late. What finds no room (blast radius, rate)
+       waits as long for it, and is then refused.
     4. An action is begun by a fact (`action-started`) that is recorded before its effect.
     5. What is to be done in the world follows from the state alone (`due.py`): a restart goes on where it stood.
     6. An action whose carrying out failed too often is taken back: nobody knows how far it went.
@@ -98,17 +98,10 @@ def wants_response(
     policy: ResponsePolicy, state: ResponseState, incident: UUID, suspect: Suspect, level: Level
 ) -> bool:
     """Whether a response is to be proposed: grave enough, not judged wrong, and not answered at this level before."""
-    if graver(policy.min_level, level) or suspect.threat in state.wrong:
+    if graver(policy.min_level, level) or suspect.threat in state.wrong or suspect.threat in state.covered:
         return False
     before = state.answered.get((incident, suspect.threat))
     return before is None or graver(level, before)
-
-
-def gravest(state: ResponseState, incident: UUID) -> Suspect | None:
-    """The threat that an incident's escalation is about: the one of the highest risk, the latest among equals."""
-    known = [state.suspects[each] for each in state.members.get(incident, ()) if each in state.suspects]
-    wanted = [each for each in known if each.threat not in state.wrong]
-    return max(wanted, key=lambda each: each.risk, default=None)
 
 
 def response_id(incident: UUID, threat: UUID, level: Level) -> UUID:

@@ -67,9 +67,6 @@ RESPONSE_FACTS: Final = (
     ActionUndone,
 )
 
-CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
-"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
-
 REMEMBERED: Final = 20_000
 """Threats, incidents and levels of proposals that are kept at most; the oldest are forgotten first."""
 
@@ -137,6 +134,9 @@ class ResponseState:
         holds: per target, the actions that hold it.
         started: (when, target) of the last hour's actions; the target is empty where nothing was sent after all.
         suspects, members: threats, and the threats of an incident.
+        home: threat -> the incident that it joined last.
+        over: incidents that are resolved.
+        wrong, covered: threats that were judged incorrect, or that an exception covers.
         answered: (incident, threat) -> the gravest level at which a response was proposed.
         unanswered: (incident, threat) -> the gravest level at which no playbook could be proposed.
         contained: incident -> the responses that contain it.
@@ -155,6 +155,9 @@ class ResponseState:
     contained: dict[UUID, dict[UUID, None]] = field(default_factory=dict)
     failed: dict[UUID, UUID] = field(default_factory=dict)
     wrong: dict[UUID, None] = field(default_factory=dict)
+    covered: dict[UUID, None] = field(default_factory=dict)
+    home: dict[UUID, UUID] = field(default_factory=dict)
+    over: dict[UUID, None] = field(default_factory=dict)
     hosts: int = 0
     mode: Mode = "act"
 
@@ -200,9 +203,48 @@ def remember(state: ResponseState, suspect: Suspect) -> None:
 
 
 def belong(state: ResponseState, incident: UUID, threat: UUID) -> None:
-    """Know which incident a threat stands in."""
+    """Know which incident a threat stands in. What was done about it in another open one is done about it here."""
+    before = state.home.get(threat, incident)
+    if before != incident and before not in state.over:
+        _move(state, threat, before, incident)
+    state.home[threat] = incident
     state.members.setdefault(incident, {})[threat] = None
+    state.covered.pop(threat, None)
     _bound(state.members)
+    _bound(state.home)
+
+
+def merge(state: ResponseState, incident: UUID, into: UUID) -> None:
+    """Know that an incident went on in another one; what contained it contains the other only if that was contained."""
+    for threat in state.members.pop(incident, {}):
+        belong(state, into, threat)
+    settled(state, incident)
+    holding = state.contained.pop(incident, {})
+    if into in state.contained:
+        state.contained[into] |= holding
+
+
+def _move(state: ResponseState, threat: UUID, before: UUID, incident: UUID) -> None:
+    for levels in (state.answered, state.unanswered):
+        level, other = levels.pop((before, threat), None), levels.get((incident, threat))
+        if level is not None and (other is None or graver(level, other)):
+            levels[incident, threat] = level
+    for response in state.responses.values():
+        if response.incident == before and response.proposed.threat == threat:
+            response.incident = incident
+
+
+def end(state: ResponseState, incident: UUID) -> None:
+    """Know that an incident is resolved."""
+    settled(state, incident)
+    state.over[incident] = None
+    _bound(state.over)
+
+
+def cover(state: ResponseState, threat: UUID) -> None:
+    """Know that an exception covers a threat, until it joins an incident again or is judged correct."""
+    state.covered[threat] = None
+    _bound(state.covered)
 
 
 def contain(state: ResponseState, incident: UUID, response: UUID) -> None:
@@ -221,6 +263,7 @@ def settled(state: ResponseState, incident: UUID) -> None:
 def judge_threat(state: ResponseState, threat: UUID, *, wrong: bool) -> None:
     """A verdict: to a false alarm nothing is proposed any more."""
     state.wrong.pop(threat, None)
+    state.covered.pop(threat, None)
     if wrong:
         state.wrong[threat] = None
         _bound(state.wrong)
@@ -307,7 +350,7 @@ def _undone(state: ResponseState, held: Held, event: ActionUndone, at: Micros) -
     del at
     held.state = "undone"
     if event.reason == "failure":
-        state.failed[held.response] = state.responses[held.response].proposed.incident
+        state.failed[held.response] = state.responses[held.response].incident
         _bound(state.failed)
     state.live.pop(event.action, None)
     if not held.touched:
@@ -341,30 +384,6 @@ def _forget(state: ResponseState, response: Response) -> None:
     ended = all(held.state in {"refused", "undone"} for held in response.actions.values())
     if response.status == "over" or (response.begun and ended):
         del state.responses[response.proposed.response]
-
-
-def contains(state: ResponseState, response: UUID, rehearsed: frozenset[str]) -> bool:
-    """Whether every action of a response is in force, seen with own eyes, and one of them holds the threat back.
-
-    What the actuators `rehearsed` did holds nothing back: they only write down what they would do.
-    """
-    known = state.responses.get(response)
-    if known is None or not all(held.state == "verified" for held in known.actions.values()):
-        return False
-    return any(_holds_back(held.action, rehearsed) for held in known.actions.values())
-
-
-def released(state: ResponseState, response: UUID, rehearsed: frozenset[str]) -> UUID | None:
-    """The incident that a response contained and that no live action of any response holds back any more."""
-    for incident, responses in state.contained.items():
-        if response in responses:
-            live = (held for held in state.live.values() if held.response in responses)
-            return None if any(_holds_back(held.action, rehearsed) for held in live) else incident
-    return None
-
-
-def _holds_back(action: Action, rehearsed: frozenset[str]) -> bool:
-    return action.verb in CONTAINING and action.actuator not in rehearsed
 
 
 def _bound(kept: dict[Any, Any]) -> None:

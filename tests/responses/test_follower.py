@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -10,7 +11,8 @@ from agents.responder.playbook import Playbook
 from agents.responder.respond import NotPossible
 from agents.responder.respond_commands import Approve
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
-from domain.facts.incident import IncidentMerged
+from domain.facts.assessment import ThreatAssessed
+from domain.facts.incident import IncidentMerged, ThreatLinked
 from domain.gate import GatePolicy
 from scheduler.answers import work_response
 from tests.responses.chosen import BLOCK
@@ -426,3 +428,77 @@ def command(site: Site, said: Approve) -> list[int]:
         site.journal, said, policy=site.policy, around=around, cause=uid(("said", site.now)), now=site.now,
         actor="operator:x",
     )  # fmt: skip
+
+
+def graver(site: Site, incident: UUID, name: str, peer: str, risk: float = 9.5) -> None:
+    """A graver threat joins an incident."""
+    site.threat(name, peers=(peer,))
+    site.record(
+        f"assessment/{uid(name)}", ThreatAssessed(threat=uid(name), risk=risk, level="critical", contributions=())
+    )
+    site.link(incident, name)
+
+
+def test_an_incident_whose_gravest_threat_is_not_held_back_is_not_contained():
+    site = Site(playbook=asking())
+    incident = site.incident("a")
+    site.work()
+    graver(site, incident, "b", "203.0.113.10")
+    site.work()
+    lesser, gravest = site.responses()
+    site.approve(lesser)
+    site.work()
+    assert site.all("action-verified") != []
+    assert site.all("incident-contained") == []
+    site.approve(gravest)
+    site.work()
+    assert [fact.response for fact in site.all("incident-contained")] == [gravest]
+
+
+def test_a_contained_incident_is_released_when_a_graver_threat_joins_it():
+    site = Site(playbook=asking())
+    incident = site.incident("a")
+    site.work()
+    site.approve(site.responses()[0])
+    site.work()
+    graver(site, incident, "b", "203.0.113.10")
+    assert kinds(site.work())[-2:] == ["response-proposed", "incident-released"]
+    assert site.all("incident-released")[0].reason == "graver"
+
+
+def test_a_verdict_that_is_taken_back_leaves_no_incident_contained():
+    site = Site(playbook=asking())
+    incident = site.incident("a")
+    graver(site, incident, "b", "203.0.113.10")
+    site.work()
+    site.verdict("b", "incorrect")
+    site.approve(site.responses()[0])
+    site.work()
+    assert len(site.all("incident-contained")) == 1
+    site.verdict("b", "correct")
+    site.work()
+    assert [fact.reason for fact in site.all("incident-released")] == ["verdict"]
+    before = (site.agent.mind.state.contained, site.agent.mind.state.answered)
+    assert before == (site.start().mind.state.contained, site.agent.mind.state.answered)
+
+
+def test_a_threat_that_was_answered_is_not_answered_again_in_the_incident_that_it_is_merged_into():
+    site = Site()
+    older, younger = site.incident("a"), site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
+    site.work()
+    site.record(
+        f"incident/{older}",
+        ThreatLinked(
+            incident=older, threat=uid("b"), reason="merged", title="t", level="high", risk=8.0, entity="10.0.0.6"
+        ),
+        "responder",
+    )
+    site.record(f"incident/{younger}", IncidentMerged(incident=younger, into=older), "responder")
+    site.work()
+    assert len(site.responses()) == 2
+    site.now += MINUTE
+    site.undo(site.responses()[0])
+    assert "incident-released" not in kinds(site.work())
+    site.undo(site.responses()[1])
+    site.work()
+    assert [fact.incident for fact in site.all("incident-released")] == [older]
