@@ -17,22 +17,20 @@ from agents.responder import respond
 from agents.responder import respond_commands as commands
 from agents.responder.holding import contained_by, gravest, released_by, weighed
 from agents.responder.ports import Actuator
-from agents.responder.respond_commands import Choice, Command
-from agents.responder.respond_policy import Circumstances, ResponsePolicy
-from agents.responder.respond_state import (
-    RESPONSE_FACTS,
-    ResponseEvent,
-    ResponseState,
-    Suspect,
+from agents.responder.respond_cases import (
     belong,
     contain,
     cover,
     end,
-    evolve,
+    evidence,
     judge_threat,
     merge,
     remember,
 )
+from agents.responder.respond_commands import Choice, Command
+from agents.responder.respond_policy import Circumstances, ResponsePolicy
+from agents.responder.respond_state import RESPONSE_FACTS, STOPPED, ResponseEvent, ResponseState, Suspect, bound, evolve
+from agents.responder.wanted import response_id, wanted_again, wants_response
 from domain.events import Fact
 from domain.facts.assessment import ThreatAssessed, ThreatSuppressed
 from domain.facts.incident import (
@@ -124,6 +122,7 @@ class ResponseMind:
         self._world = world
         self._chooser = world.chooser()
         self._trails: dict[UUID, _Trail] = {}
+        self._ended: dict[UUID, _Trail] = {}
 
     def fold(self, recorded: Recorded) -> None:
         """Remember a fact."""
@@ -173,6 +172,22 @@ class ResponseMind:
             trail.last = drafts[-1].event_id
         return drafts
 
+    def again(self) -> list[Draft]:
+        """Proposals in the place of those that ended, absorbed already: each follows from the end of the one before."""
+        drafts = []
+        for incident, suspect, level in wanted_again(self.policy, self.state):
+            before = self.state.wanted.pop(suspect.threat)  # where no playbook fits, that is not asked twice
+            ended = self._ended.get(before)
+            if ended is None:
+                continue
+            trail = _Trail(last=ended.last, workflow=ended.workflow, at=max(ended.at, self._world.now()))
+            command = self._chosen(incident, suspect, level, before)
+            for event in respond.decide(self.policy, command, self.state, self._world.around()):
+                drafts.append(_next(trail, f"response/{event.response}", event))
+                trail.last = drafts[-1].event_id
+                self.absorb(drafts[-1])
+        return drafts
+
     def absorb(self, draft: Draft) -> None:
         """Remember a fact of our own that was just recorded."""
         if isinstance(draft.fact, RESPONSE_FACTS):
@@ -205,6 +220,8 @@ class ResponseMind:
             self._trails[fact.response] = trail
         else:
             self._trails.pop(fact.response, None)
+            self._ended[fact.response] = trail
+            bound(self._ended)
 
     def _caused(self, recorded: Recorded, event: ResponseEvent, ordinal: int) -> Draft:
         stream = f"response/{event.response}"
@@ -224,26 +241,35 @@ class ResponseMind:
                 return self._propose(fact.incident, gravest(self.state, fact.incident), fact.level)
             case VerdictGiven(verdict="incorrect") as fact:
                 return [commands.Recall(threat=fact.threat, reason="verdict", says="its threat was judged incorrect")]
+            case ThreatSuppressed() as fact:
+                return [commands.Recall(threat=fact.threat, reason="exception", says="an exception covers its threat")]
+            case IncidentResolved() as fact:
+                return [commands.Withdraw(incident=fact.incident)]
             case SettingChanged(key="response.mode", value="observe"):
-                return [commands.Recall(threat=None, reason="stop", says="an operator stopped all responses")]
+                return [commands.Recall(threat=None, reason="stop", says=STOPPED)]
             case ResponseApproved() as fact:
                 return [commands.Begin(response=fact.response)]
             case _:
                 return []
 
     def _propose(self, incident: UUID, suspect: Suspect | None, level: Level) -> list[Command]:
-        if suspect is None or not respond.wants_response(self.policy, self.state, incident, suspect, level):
+        if suspect is None or not wants_response(self.policy, self.state, incident, suspect, level):
             return []
+        return [self._chosen(incident, suspect, level, None)]
+
+    def _chosen(
+        self, incident: UUID, suspect: Suspect, level: Level, again: UUID | None
+    ) -> commands.Propose | commands.Regret:
         asset_class = self._world.classify(suspect.entity)
-        seed = respond.response_id(incident, suspect.threat, level)
+        seed = response_id(incident, suspect.threat, level, again)
         choice = self._chooser.choose(suspect, asset_class, level, seed)
         if choice is None:
             reason = self._chooser.lacking(suspect)
             self._world.warn(suspect.kind, reason)
-            return [commands.Regret(incident=incident, suspect=suspect, level=level, reason=reason)]
-        return [
-            commands.Propose(incident=incident, suspect=suspect, level=level, asset_class=asset_class, choice=choice)
-        ]
+            return commands.Regret(incident=incident, suspect=suspect, level=level, reason=reason)
+        return commands.Propose(
+            incident=incident, suspect=suspect, level=level, asset_class=asset_class, choice=choice, again=again
+        )
 
 
 def observe(state: ResponseState, fact: Fact) -> None:
@@ -252,6 +278,7 @@ def observe(state: ResponseState, fact: Fact) -> None:
         case ThreatContinued() if fact.threat in state.suspects:  # how grave it is, its assessment says
             known = state.suspects[fact.threat]
             remember(state, replace(known, entity=fact.entity, kind=fact.threat_kind, peers=fact.peers))
+            evidence(state, fact.threat, fact.last_seen)
         case ThreatDetected() | ThreatContinued():
             remember(
                 state,

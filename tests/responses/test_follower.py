@@ -11,10 +11,12 @@ from agents.responder.playbook import Playbook
 from agents.responder.respond import NotPossible
 from agents.responder.respond_commands import Approve
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
-from domain.facts.assessment import ThreatAssessed
-from domain.facts.incident import IncidentMerged, ThreatLinked
+from domain.facts.assessment import ThreatAssessed, ThreatSuppressed
+from domain.facts.incident import IncidentMerged, IncidentResolved, ThreatLinked
+from domain.facts.threat import ThreatContinued
 from domain.gate import GatePolicy
 from scheduler.answers import work_response
+from tests.projections.story import totals
 from tests.responses.chosen import BLOCK
 from tests.responses.world import ACT, HOUR, LOCAL, MINUTE, T0, Site, asking, kinds, on_entity, uid
 
@@ -244,7 +246,7 @@ def test_a_stop_takes_everything_back_and_begins_nothing_new():
     site.mode("act")
     site.incident("c", entity="10.0.0.7", peers=("203.0.113.78",))
     site.work()
-    assert set(site.wall.blocked) == {"203.0.113.78/32"}
+    assert set(site.wall.blocked) == {"203.0.113.9/32", "203.0.113.77/32", "203.0.113.78/32"}  # they are open still
 
 
 def test_operators_cannot_make_the_mode_less_careful_than_the_settings():
@@ -502,3 +504,140 @@ def test_a_threat_that_was_answered_is_not_answered_again_in_the_incident_that_i
     site.undo(site.responses()[1])
     site.work()
     assert [fact.incident for fact in site.all("incident-released")] == [older]
+
+
+def goes_on(site: Site, name: str, seen: int) -> list[str]:
+    """The threat continues, with evidence up to `seen`; returns the kinds of what follows."""
+    site.record(f"threat/{uid(name)}", ThreatContinued(**{**totals(name), "last_seen": seen}), workflow=uid(name))
+    return kinds(site.work())
+
+
+def resolve(site: Site, incident: UUID) -> None:
+    site.record(f"incident/{incident}", IncidentResolved(incident=incident, reason="done"), "operator:x")
+
+
+def suppress(site: Site, name: str) -> None:
+    site.record(f"assessment/{uid(name)}", ThreatSuppressed(threat=uid(name), suppression=uid("s"), reason="known"))
+
+
+def after_observe_by_an_operator() -> Site:
+    site = Site(playbook=asking())
+    site.incident("a")
+    site.work()
+    site.mode("observe")
+    site.work()
+    site.mode("act")
+    return site
+
+
+def after_observe_by_the_settings() -> Site:
+    site = Site(ResponsePolicy())
+    site.incident("a")
+    site.work()
+    site.policy, site.playbook = ACT, asking()
+    site.start()
+    return site
+
+
+@pytest.mark.parametrize("changed", [after_observe_by_an_operator, after_observe_by_the_settings])
+def test_what_the_mode_observe_kept_back_is_proposed_again_when_the_mode_changes(changed):
+    site = changed()
+    assert kinds(site.work())[-1:] == ["response-proposed"]
+    first, second = site.responses()
+    assert first != second
+    site.start()
+    assert site.work() == []
+    site.approve(second)
+    site.work()
+    assert set(site.wall.blocked) == {"203.0.113.9/32"}
+
+
+def test_what_an_operator_rejected_is_not_proposed_again_when_the_mode_changes():
+    site = Site(playbook=asking())
+    site.incident("a")
+    site.work()
+    site.reject(site.responses()[0])
+    site.mode("observe")
+    site.work()
+    site.mode("act")
+    assert kinds(site.work()) == []
+
+
+def test_what_is_over_is_not_proposed_again_when_the_mode_changes():
+    site = Site(ResponsePolicy())
+    incident = site.incident("a")
+    site.work()
+    resolve(site, incident)
+    site.policy = ACT
+    site.start()
+    assert site.work() == []
+
+
+def test_a_threat_that_outlives_its_block_is_blocked_again():
+    site = Site()
+    site.incident("a")
+    site.work()
+    site.later(10 * MINUTE)
+    assert goes_on(site, "a", site.now) == []  # what was seen until then may be what the block ended
+    site.later(MINUTE)
+    assert goes_on(site, "a", site.now)[:1] == ["response-proposed"]
+    assert set(site.wall.blocked) == {"203.0.113.9/32"}
+    assert len(set(site.responses())) == 2
+    site.start()
+    assert goes_on(site, "a", site.now) == []
+
+
+def test_a_threat_that_outlives_what_an_operator_took_back_is_left_to_them():
+    site = Site()
+    site.incident("a")
+    site.work()
+    site.undo(site.responses()[0])
+    site.work()
+    assert goes_on(site, "a", site.now + HOUR) == []
+
+
+@pytest.mark.parametrize("ends", [lambda site: resolve(site, uid("incident a")), lambda site: suppress(site, "a")])
+def test_what_waits_for_an_answer_ends_with_its_incident_or_by_an_exception(ends):
+    site = Site(playbook=asking())
+    site.incident("a")
+    site.work()
+    ends(site)
+    with pytest.raises(NotPossible, match="nothing to act against"):
+        command(site, Approve(response=site.responses()[0], reason="yes"))
+    assert kinds(site.work()) == ["response-rejected"]
+    site.approve(site.responses()[0])
+    site.start()
+    assert site.work() == []
+    assert site.wall.calls == []
+
+
+def test_what_waits_for_room_is_not_begun_when_its_incident_is_over():
+    site = Site(gate(max_targets=1))
+    site.incident("a")
+    second = site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
+    site.work()
+    resolve(site, second)
+    [refused] = site.work()
+    assert (refused.phase, refused.error) == ("gate", "its incident is resolved")
+
+
+def test_an_exception_takes_back_what_is_in_force_against_its_threats():
+    site = Site()
+    site.incident("a")
+    site.work()
+    suppress(site, "a")
+    site.work()
+    assert site.wall.blocked == {}
+    assert [fact.reason for fact in site.all("incident-released")] == ["exception"]
+
+
+def test_a_verdict_that_is_taken_back_brings_the_response_back():
+    site = Site()
+    site.incident("a")
+    site.work()
+    site.verdict("a", "incorrect")
+    site.work()
+    assert site.wall.blocked == {}
+    site.verdict("a", "correct")
+    site.work()
+    assert set(site.wall.blocked) == {"203.0.113.9/32"}
