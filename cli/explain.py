@@ -160,7 +160,9 @@ SPOKEN: Final[dict[type, Callable[[Any], str]]] = {
     ActionRetried: lambda fact: f"attempt {fact.attempt}",
     IncidentEscalated: lambda fact: f"risk {shown_risk(fact.risk)} ({fact.level}); {fact.title}",
     IncidentContained: lambda fact: f"every action of response {short(str(fact.response))} is in force",
-    IncidentReleased: lambda fact: f"response {short(str(fact.response))} was taken back ({fact.reason})",
+    IncidentReleased: lambda fact: (
+        f"response {short(str(fact.response))} holds its gravest threat back no more ({fact.reason})"
+    ),
 }
 """Facts whose fields alone say too little."""
 

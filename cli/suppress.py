@@ -135,6 +135,8 @@ def in_words(scope: Scope, found: Preview, document: dict[str, Any]) -> str:
     would = "resolves" if document["id"] else "would resolve"
     for incident in found.incidents:
         lines.append(f"  it {would} the open incident {short(incident)}: nothing else is in it")
+    if found.incidents:
+        lines.append("  what is in force against its threats is taken back, what waits for an answer withdrawn")
     if document["id"]:
         lines.append(f"exception {short(document['id'])} is in force until {document['expires_at']}")
         lines.append(f"take it back: `myrmidon suppress remove {short(document['id'])}`")

@@ -153,6 +153,8 @@ def _contained(rows: Rows, fact: IncidentContained, recorded: Recorded) -> Itera
 
 def _released(rows: Rows, fact: IncidentReleased, recorded: Recorded) -> Iterable[Row]:
     text = f"nothing holds it back any more: response {fact.response} was taken back ({fact.reason})"
+    if fact.reason == "graver":
+        text = f"its gravest threat is not held back: response {fact.response} holds a lesser one"
     row = _went_on(known(rows, fact.incident, "incident"), recorded, text)
     if row["status"] == "contained":
         row = {**row, "status": row["before_contained"], "before_contained": None}

@@ -80,6 +80,7 @@ class Responses:
         appended = self._following.catch_up()
         appended += self._collect()
         appended += self._expire()
+        appended += self._propose_again()
         appended += self._begin()
         self._hand_out()
         return appended
@@ -156,6 +157,13 @@ class Responses:
                 mind.absorb(each)
             drafts += [draft, *further]
         self._journal.append(drafts)
+        return len(drafts)
+
+    def _propose_again(self) -> int:
+        """Propose in the place of what ended, where the mode is another now or the threat goes on."""
+        drafts = self.mind.again()
+        if drafts:
+            self._journal.append(drafts)
         return len(drafts)
 
     def _begin(self) -> int:

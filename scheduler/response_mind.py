@@ -15,32 +15,33 @@ from uuid import UUID
 
 from agents.responder import respond
 from agents.responder import respond_commands as commands
+from agents.responder.holding import contained_by, gravest, released_by, weighed
 from agents.responder.ports import Actuator, binding_of
-from agents.responder.respond_commands import Choice, Command
-from agents.responder.respond_policy import Circumstances, ResponsePolicy
-from agents.responder.respond_state import (
-    RESPONSE_FACTS,
-    ResponseEvent,
-    ResponseState,
-    Suspect,
+from agents.responder.respond_cases import (
     belong,
     contain,
-    contains,
-    evolve,
+    cover,
+    end,
+    evidence,
     judge_threat,
-    released,
+    merge,
     remember,
-    settled,
 )
+from agents.responder.respond_commands import Choice, Command
+from agents.responder.respond_policy import Circumstances, ResponsePolicy
+from agents.responder.respond_state import RESPONSE_FACTS, STOPPED, ResponseEvent, ResponseState, Suspect, bound, evolve
+from agents.responder.wanted import response_id, wanted_again, wants_response
 from domain.events import Fact
-from domain.facts.assessment import ThreatAssessed
+from domain.facts.assessment import ThreatAssessed, ThreatSuppressed
 from domain.facts.incident import (
     IncidentContained,
     IncidentEscalated,
     IncidentMerged,
     IncidentOpened,
     IncidentReleased,
+    IncidentReopened,
     IncidentResolved,
+    ReleaseReason,
     ThreatLinked,
 )
 from domain.facts.operation import SettingChanged
@@ -122,6 +123,7 @@ class ResponseMind:
         self._world = world
         self._chooser = world.chooser()
         self._trails: dict[UUID, _Trail] = {}
+        self._ended: dict[UUID, _Trail] = {}
 
     def fold(self, recorded: Recorded) -> None:
         """Remember a fact."""
@@ -147,6 +149,18 @@ class ResponseMind:
                 begin = commands.Begin(response=approved.response)
                 for event in respond.decide(self.policy, begin, self.state, self._world.around()):
                     drafts.append(self._caused(recorded, event, len(drafts)))
+        return drafts + self._weighed(recorded)
+
+    def _weighed(self, recorded: Recorded) -> list[Draft]:
+        """The incidents that are contained, or no longer, because others of their threats count now."""
+        drafts = []
+        reason: ReleaseReason = "verdict" if isinstance(recorded.fact, VerdictGiven) else "graver"
+        for incident in _changed(self.state, recorded.fact):
+            event = weighed(self.state, incident, reason, self._world.rehearsed)
+            if event is not None:
+                stream = f"incident/{incident}"
+                drafts.append(caused(recorded, stream, event, actor=NAME, occurred_at=self._world.now()))
+                self.absorb(drafts[-1])
         return drafts
 
     def follow_up(self, response: UUID, events: Sequence[ResponseEvent]) -> list[Draft]:
@@ -157,6 +171,22 @@ class ResponseMind:
         for event in events:
             drafts.append(_next(trail, f"response/{response}", event))
             trail.last = drafts[-1].event_id
+        return drafts
+
+    def again(self) -> list[Draft]:
+        """Proposals in the place of those that ended, absorbed already: each follows from the end of the one before."""
+        drafts = []
+        for incident, suspect, level in wanted_again(self.policy, self.state):
+            before = self.state.wanted.pop(suspect.threat)  # where no playbook fits, that is not asked twice
+            ended = self._ended.get(before)
+            if ended is None:
+                continue
+            trail = _Trail(last=ended.last, workflow=ended.workflow, at=max(ended.at, self._world.now()))
+            command = self._chosen(incident, suspect, level, before)
+            for event in respond.decide(self.policy, command, self.state, self._world.around()):
+                drafts.append(_next(trail, f"response/{event.response}", event))
+                trail.last = drafts[-1].event_id
+                self.absorb(drafts[-1])
         return drafts
 
     def absorb(self, draft: Draft) -> None:
@@ -178,14 +208,10 @@ class ResponseMind:
 
     def _of_incident(self, fact: Fact) -> IncidentContained | IncidentReleased | None:
         match fact:
-            case ActionVerified(in_force=True) if contains(self.state, fact.response, self._world.rehearsed):
-                incident = self.state.responses[fact.response].proposed.incident
-                return IncidentContained(incident=incident, response=fact.response)
+            case ActionVerified(in_force=True):
+                return contained_by(self.state, fact.response, self._world.rehearsed)
             case ActionUndone():
-                free = released(self.state, fact.response, self._world.rehearsed)
-                if free is not None:
-                    return IncidentReleased(incident=free, response=fact.response, reason=fact.reason)
-                return None
+                return released_by(self.state, fact.response, fact.reason, self._world.rehearsed)
             case _:
                 return None
 
@@ -195,6 +221,8 @@ class ResponseMind:
             self._trails[fact.response] = trail
         else:
             self._trails.pop(fact.response, None)
+            self._ended[fact.response] = trail
+            bound(self._ended)
 
     def _caused(self, recorded: Recorded, event: ResponseEvent, ordinal: int) -> Draft:
         stream = f"response/{event.response}"
@@ -211,34 +239,47 @@ class ResponseMind:
                 suspect = self.state.suspects.get(fact.threat)
                 return self._propose(fact.incident, suspect, suspect.level if suspect else fact.level)
             case IncidentEscalated() as fact:
-                return self._propose(fact.incident, respond.gravest(self.state, fact.incident), fact.level)
+                return self._propose(fact.incident, gravest(self.state, fact.incident), fact.level)
             case VerdictGiven(verdict="incorrect") as fact:
                 return [commands.Recall(threat=fact.threat, reason="verdict", says="its threat was judged incorrect")]
+            case ThreatSuppressed() as fact:
+                return [commands.Recall(threat=fact.threat, reason="exception", says="an exception covers its threat")]
+            case IncidentResolved() as fact:
+                return [commands.Withdraw(incident=fact.incident)]
             case SettingChanged(key="response.mode", value="observe"):
-                return [commands.Recall(threat=None, reason="stop", says="an operator stopped all responses")]
+                return [commands.Recall(threat=None, reason="stop", says=STOPPED)]
             case ResponseApproved() as fact:
                 return [commands.Begin(response=fact.response)]
             case _:
                 return []
 
     def _propose(self, incident: UUID, suspect: Suspect | None, level: Level) -> list[Command]:
-        if suspect is None or not respond.wants_response(self.policy, self.state, incident, suspect, level):
+        if suspect is None or not wants_response(self.policy, self.state, incident, suspect, level):
             return []
+        return [self._chosen(incident, suspect, level, None)]
+
+    def _chosen(
+        self, incident: UUID, suspect: Suspect, level: Level, again: UUID | None
+    ) -> commands.Propose | commands.Regret:
         asset_class = self._world.classify(suspect.entity)
-        seed = respond.response_id(incident, suspect.threat, level)
+        seed = response_id(incident, suspect.threat, level, again)
         choice = self._chooser.choose(suspect, asset_class, level, seed)
         if choice is None:
             reason = self._chooser.lacking(suspect)
             self._world.warn(suspect.kind, reason)
-            return [commands.Regret(incident=incident, suspect=suspect, level=level, reason=reason)]
-        return [
-            commands.Propose(incident=incident, suspect=suspect, level=level, asset_class=asset_class, choice=choice)
-        ]
+            return commands.Regret(incident=incident, suspect=suspect, level=level, reason=reason)
+        return commands.Propose(
+            incident=incident, suspect=suspect, level=level, asset_class=asset_class, choice=choice, again=again
+        )
 
 
 def observe(state: ResponseState, fact: Fact) -> None:
     """Let the state know of what others recorded."""
     match fact:
+        case ThreatContinued() if fact.threat in state.suspects:  # how grave it is, its assessment says
+            known = state.suspects[fact.threat]
+            remember(state, replace(known, entity=fact.entity, kind=fact.threat_kind, peers=fact.peers))
+            evidence(state, fact.threat, fact.last_seen)
         case ThreatDetected() | ThreatContinued():
             remember(
                 state,
@@ -263,21 +304,36 @@ def observe(state: ResponseState, fact: Fact) -> None:
             _observe_incident(state, fact)
 
 
+def _changed(state: ResponseState, fact: Fact) -> list[UUID]:
+    """The incidents of which other threats may count after a fact."""
+    match fact:
+        case ThreatLinked() | IncidentEscalated() | IncidentReopened():
+            return [fact.incident]
+        case IncidentMerged():
+            return [fact.into]
+        case VerdictGiven() if fact.threat in state.home:
+            return [state.home[fact.threat]]
+        case _:
+            return []
+
+
 def _observe_incident(state: ResponseState, fact: Fact) -> None:
     match fact:
         case IncidentOpened() | ThreatLinked():
             belong(state, fact.incident, fact.threat)
         case IncidentMerged():
-            state.contained.pop(fact.incident, None)
-            settled(state, fact.incident)
-            for threat in state.members.pop(fact.incident, {}):
-                belong(state, fact.into, threat)
+            merge(state, fact.incident, fact.into)
         case IncidentContained():
             contain(state, fact.incident, fact.response)
         case IncidentReleased():
             state.contained.pop(fact.incident, None)
         case IncidentResolved():
-            settled(state, fact.incident)
+            end(state, fact.incident)
+        case IncidentReopened():
+            state.over.pop(fact.incident, None)
+            belong(state, fact.incident, fact.threat)
+        case ThreatSuppressed():
+            cover(state, fact.threat)
         case _:
             pass
 

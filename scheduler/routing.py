@@ -31,6 +31,7 @@ from domain.facts.incident import (
     IncidentContained,
     IncidentMerged,
     IncidentOpened,
+    IncidentReleased,
     IncidentReopened,
     IncidentResolved,
     ThreatLinked,
@@ -104,9 +105,9 @@ class RouterMind:
         self._fresh = []
 
     def taken(self, incident: UUID) -> bool:
-        """Whether somebody has acknowledged an incident, or it is over."""
+        """Whether somebody has acknowledged an incident, actions hold it back, or it is over."""
         subject = self._state.subjects.get(incident)
-        return subject is not None and subject.taken
+        return subject is not None and (subject.taken or subject.contained)
 
     def look_up(self, alert: UUID) -> Waiting | None:
         """An alert that has not ended, from the log."""
@@ -123,15 +124,19 @@ class RouterMind:
             if waiting is not None:
                 self.backlog.order(waiting)
         if isinstance(fact, ANSWERS):
-            self._answered(fact.incident)
-        if isinstance(fact, IncidentReopened):
+            self._answered(fact)
+        if isinstance(fact, IncidentReopened | IncidentReleased):
             self.backlog.reopened(fact.incident)
         return route(self._policy, self._state, fact, self._moment(recorded, fact)) if isinstance(fact, CHANGES) else []
 
-    def _answered(self, incident: UUID) -> None:
-        self.backlog.answered(incident)
-        subject = self._state.subjects.get(incident)
-        if subject is not None:
+    def _answered(self, fact: IncidentAcknowledged | IncidentContained | IncidentResolved | IncidentMerged) -> None:
+        self.backlog.answered(fact.incident)
+        subject = self._state.subjects.get(fact.incident)
+        if subject is None:
+            return
+        if isinstance(fact, IncidentContained):
+            subject.contained = True
+        else:
             subject.taken = True
 
     def _ended(self, fact: AlertDelivered | AlertFailed, at: Micros) -> None:

@@ -16,9 +16,9 @@ from typing import Final
 
 from adapters.playbooks.document import MissingPlaybooks, PlaybookError, open_document, usable
 from adapters.playbooks.runnable import playbook_of
+from agents.responder.holding import CONTAINING
 from agents.responder.playbook import Playbook
 from agents.responder.ports import Actuator
-from agents.responder.respond_state import CONTAINING
 from config.actuators import PARTS, PlaybookSettings
 
 SHIPPED: Final = Path(__file__).resolve().parent.parent.parent / "config" / "playbooks"

@@ -113,7 +113,7 @@ class Backlog:
             del self._told[next(iter(self._told))]
 
     def reopened(self, incident: UUID) -> None:
-        """An incident that was over is open again: who was told that nobody answers may be told once more."""
+        """An incident that was over or contained is open again: who was told that nobody answers may be told again."""
         self._told.pop(incident, None)
 
     @property

@@ -1,10 +1,11 @@
 """From an incident to actions in force, and back: what may be proposed, begun, reported, taken back.
 
 Rules:
-    1. One response an incident, threat and level: its id is derived from the three, its actions' ids from it.
+    1. One response an incident, threat and level: its id is derived from the three, its actions' ids from it. When all
+       was stopped, or the threat goes on after its end, another one takes its place: its id is derived from that too.
     2. What the gate refuses for every action is rejected at once; what it asks for waits for a person; the rest begins.
-    3. No answer in time is no action. An answer after that comes too late. What was approved and finds no room (blast
-       radius, rate) waits as long for it, and is then refused.
+    3. No answer in time is no action. An answer after that comes too late. What finds no room (blast radius, rate)
+       waits as long for it, and is then refused.
     4. An action is begun by a fact (`action-started`) that is recorded before its effect.
     5. What is to be done in the world follows from the state alone (`due.py`): a restart goes on where it stood.
     6. An action whose carrying out failed too often is taken back: nobody knows how far it went.
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, assert_never
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from agents.responder.concrete import concrete
 from agents.responder.playbook import Playbook
@@ -30,6 +31,7 @@ from agents.responder.respond_commands import (
     Reject,
     Report,
     TakeBack,
+    Withdraw,
 )
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
 from agents.responder.respond_state import (
@@ -37,10 +39,11 @@ from agents.responder.respond_state import (
     Response,
     ResponseEvent,
     ResponseState,
-    Suspect,
     graver,
+    idle,
     mode_of,
 )
+from agents.responder.wanted import response_id, wants_response
 from domain.errors import MyrmidonError
 from domain.facts.response import (
     Action,
@@ -60,7 +63,7 @@ from domain.facts.response import (
 from domain.gate import PASSING, Request, Ruling, Standing, admit
 from domain.moments import rfc3339
 from domain.targets import target_of
-from domain.values import NAMESPACE, Level, Micros
+from domain.values import Micros
 
 BY_POLICY: Final = "the policy asks for no approval"
 
@@ -84,8 +87,8 @@ def decide(
             return _take_back(state, command)
         case Begin():
             return _begin(policy, state, state.responses.get(command.response), around)
-        case Recall():
-            return _recall(state, command)
+        case Recall() | Withdraw():
+            return _recall(state, command) if isinstance(command, Recall) else _withdraw(state, command.incident)
         case Expire():
             return _expire(policy, state, around.now)
         case Report():
@@ -94,35 +97,13 @@ def decide(
             assert_never(command)
 
 
-def wants_response(
-    policy: ResponsePolicy, state: ResponseState, incident: UUID, suspect: Suspect, level: Level
-) -> bool:
-    """Whether a response is to be proposed: grave enough, not judged wrong, and not answered at this level before."""
-    if graver(policy.min_level, level) or suspect.threat in state.wrong:
-        return False
-    before = state.answered.get((incident, suspect.threat))
-    return before is None or graver(level, before)
-
-
-def gravest(state: ResponseState, incident: UUID) -> Suspect | None:
-    """The threat that an incident's escalation is about: the one of the highest risk, the latest among equals."""
-    known = [state.suspects[each] for each in state.members.get(incident, ()) if each in state.suspects]
-    wanted = [each for each in known if each.threat not in state.wrong]
-    return max(wanted, key=lambda each: each.risk, default=None)
-
-
-def response_id(incident: UUID, threat: UUID, level: Level) -> UUID:
-    """Id of the response to a threat of an incident at a level."""
-    return uuid5(NAMESPACE, f"response|{incident.hex}|{threat.hex}|{level}")
-
-
 def _propose(
     policy: ResponsePolicy, command: Propose, state: ResponseState, around: Circumstances
 ) -> list[ResponseEvent]:
-    if not wants_response(policy, state, command.incident, command.suspect, command.level):
+    if not command.again and not wants_response(policy, state, command.incident, command.suspect, command.level):
         return []
     suspect, choice = command.suspect, command.choice
-    response = response_id(command.incident, suspect.threat, command.level)
+    response = response_id(command.incident, suspect.threat, command.level, command.again)
     actions = concrete(policy, response, suspect, choice.playbook)
     proposed = ResponseProposed(
         response=response,
@@ -170,9 +151,15 @@ def _asks(playbook: Playbook, action: Action) -> bool:
 def _first_answer(
     policy: ResponsePolicy, proposed: ResponseProposed, state: ResponseState, around: Circumstances
 ) -> list[ResponseEvent]:
-    """Rejected when nothing would pass the gate, approved when nobody has to be asked, else nothing."""
-    response = Response(proposed=proposed, proposed_at=around.now)
+    """Rejected when nothing would ever pass the gate, approved when nobody has to be asked, else nothing.
+
+    What finds no room is ruled on as if it had some: it waits for it, approved or not.
+    """
+    response = Response(proposed=proposed, incident=proposed.incident, proposed_at=around.now)
     rulings = [ruling for _, ruling in _rulings(policy, state, response, around)]
+    if _no_room(rulings):
+        empty = ResponseState(mode=state.mode, hosts=state.hosts)
+        rulings = [ruling for _, ruling in _rulings(policy, empty, response, around)]
     if not any(ruling.outcome != "refuse" for ruling in rulings):
         reason = f"{rulings[0].check}: {rulings[0].reason}" if rulings else "the playbook has no target here"
         return [ResponseRejected(response=proposed.response, reason=reason)]
@@ -223,6 +210,10 @@ def _answer(
     waiting = _waiting(state, command.response)
     if isinstance(command, Reject):
         return [ResponseRejected(response=command.response, reason=command.reason)]
+    if why := idle(state, waiting):
+        raise NotPossible(f"response {command.response} has nothing to act against any more: {why}")
+    if _too_late(policy, waiting, around.now):
+        raise NotPossible(f"response {command.response} was not answered in time: an approval comes too late")
     rulings = [ruling for _, ruling in _rulings(policy, state, replace(waiting, consent=True), around)]
     if _no_room(rulings):
         name, until = str(command.response)[:8], rfc3339(waiting.proposed_at + policy.approval_timeout)
@@ -270,6 +261,8 @@ def _begin(
 ) -> list[ResponseEvent]:
     if response is None or response.status != "approved" or response.begun:
         return []
+    if why := _unwanted(state, response):
+        return [_failed(response.proposed.response, action, "gate", 0, why) for action in response.actions]
     events: list[ResponseEvent] = []
     rulings = list(_rulings(policy, state, response, around))
     if _no_room([ruling for _, ruling in rulings]) and not _too_late(policy, response, around.now):
@@ -291,6 +284,12 @@ def _begin(
     return events
 
 
+def _unwanted(state: ResponseState, response: Response) -> str:
+    """Why an approved response is not to begin any more."""
+    back = any(held.undo for held in response.actions.values())
+    return "it was taken back before it began" if back else idle(state, response)
+
+
 def _failed(response: UUID, action: UUID, phase: Phase, attempt: int, error: str) -> ActionFailed:
     return ActionFailed(response=response, action=action, phase=phase, attempt=attempt, error=error)
 
@@ -304,6 +303,14 @@ def _recall(state: ResponseState, command: Recall) -> list[ResponseEvent]:
         elif _stays(response):
             events.append(UndoRequested(response=response.proposed.response, reason=command.reason))
     return events
+
+
+def _withdraw(state: ResponseState, incident: UUID) -> list[ResponseEvent]:
+    return [
+        ResponseRejected(response=each.proposed.response, reason="its incident was resolved")
+        for each in state.responses.values()
+        if each.status == "proposed" and each.incident == incident
+    ]
 
 
 def _stays(response: Response) -> bool:

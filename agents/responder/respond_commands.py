@@ -27,13 +27,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Propose:
-    """Command: an incident needs a response to one of its threats."""
+    """Command: an incident needs a response to one of its threats; `again`: in the place of one that ended."""
 
     incident: UUID
     suspect: Suspect
     level: Level
     asset_class: str
     choice: Choice
+    again: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +80,7 @@ class Begin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recall:
-    """Command: a verdict or a stop. What waits is not wanted any more, what is in force is to come back.
+    """Command: a verdict, an exception or a stop. What waits is not wanted any more, what is in force is to come back.
 
     Attributes:
         threat: only responses to this threat; None: all.
@@ -89,6 +90,13 @@ class Recall:
     threat: UUID | None
     reason: UndoReason
     says: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Withdraw:
+    """Command: an incident is over. What waits for an answer is not wanted any more; what is in force stays."""
+
+    incident: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,4 +124,4 @@ class Report:
     effect: Effect | None
 
 
-Command: TypeAlias = Propose | Regret | Approve | Reject | TakeBack | Begin | Recall | Expire | Report
+Command: TypeAlias = Propose | Regret | Approve | Reject | TakeBack | Begin | Recall | Withdraw | Expire | Report

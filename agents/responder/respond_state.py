@@ -67,8 +67,8 @@ RESPONSE_FACTS: Final = (
     ActionUndone,
 )
 
-CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
-"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
+STOPPED: Final = "an operator stopped all responses"
+"""Why what waited for an answer was withdrawn; it is wanted again when the mode is another."""
 
 REMEMBERED: Final = 20_000
 """Threats, incidents and levels of proposals that are kept at most; the oldest are forgotten first."""
@@ -118,14 +118,23 @@ class Held:
 
 @dataclass(slots=True, kw_only=True)
 class Response:
-    """One response. `consent`: a person approved it."""
+    """One response. `consent`: a person approved it; `incident`: where its threat stands now, after merges."""
 
     proposed: ResponseProposed
+    incident: UUID
     proposed_at: Micros
     status: Literal["proposed", "approved", "over"] = "proposed"
     consent: bool = False
     begun: bool = False
     actions: dict[UUID, Held] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lapse:
+    """A response that ended although its threat may go on: evidence after `at` (us; 0: any) asks for another one."""
+
+    response: UUID
+    at: Micros
 
 
 @dataclass(slots=True, kw_only=True)
@@ -138,6 +147,11 @@ class ResponseState:
         holds: per target, the actions that hold it.
         started: (when, target) of the last hour's actions; the target is empty where nothing was sent after all.
         suspects, members: threats, and the threats of an incident.
+        home: threat -> the incident that it joined last.
+        over: incidents that are resolved.
+        lapsed: threat -> its response that ended, and may be wanted again.
+        wanted: threat -> its response that ended, in the place of which another one is wanted.
+        wrong, covered: threats that were judged incorrect, or that an exception covers.
         answered: (incident, threat) -> the gravest level at which a response was proposed.
         unanswered: (incident, threat) -> the gravest level at which no playbook could be proposed.
         contained: incident -> the responses that contain it.
@@ -156,6 +170,11 @@ class ResponseState:
     contained: dict[UUID, dict[UUID, None]] = field(default_factory=dict)
     failed: dict[UUID, UUID] = field(default_factory=dict)
     wrong: dict[UUID, None] = field(default_factory=dict)
+    lapsed: dict[UUID, Lapse] = field(default_factory=dict)
+    wanted: dict[UUID, UUID] = field(default_factory=dict)
+    covered: dict[UUID, None] = field(default_factory=dict)
+    home: dict[UUID, UUID] = field(default_factory=dict)
+    over: dict[UUID, None] = field(default_factory=dict)
     hosts: int = 0
     mode: Mode = "act"
 
@@ -193,40 +212,6 @@ def graver(one: Level, other: Level) -> bool:
     return ranks.index(one) < ranks.index(other)
 
 
-def remember(state: ResponseState, suspect: Suspect) -> None:
-    """Know a threat, or know it better."""
-    state.suspects.pop(suspect.threat, None)
-    state.suspects[suspect.threat] = suspect
-    _bound(state.suspects)
-
-
-def belong(state: ResponseState, incident: UUID, threat: UUID) -> None:
-    """Know which incident a threat stands in."""
-    state.members.setdefault(incident, {})[threat] = None
-    _bound(state.members)
-
-
-def contain(state: ResponseState, incident: UUID, response: UUID) -> None:
-    """Know that a response contains an incident."""
-    state.contained.setdefault(incident, {})[response] = None
-    _bound(state.contained)
-    settled(state, incident)
-
-
-def settled(state: ResponseState, incident: UUID) -> None:
-    """What failed against an incident matters no more: it is over, or held back by something else."""
-    for response in [known for known, of in state.failed.items() if of == incident]:
-        del state.failed[response]
-
-
-def judge_threat(state: ResponseState, threat: UUID, *, wrong: bool) -> None:
-    """A verdict: to a false alarm nothing is proposed any more."""
-    state.wrong.pop(threat, None)
-    if wrong:
-        state.wrong[threat] = None
-        _bound(state.wrong)
-
-
 def evolve(state: ResponseState, event: ResponseEvent, at: Micros, *, person: bool = False) -> None:
     """The state after a fact of a response that was recorded at `at`, by a `person` or by an agent."""
     if isinstance(event, ResponseProposed):
@@ -234,7 +219,7 @@ def evolve(state: ResponseState, event: ResponseEvent, at: Micros, *, person: bo
         return
     if isinstance(event, ResponseUnavailable):
         state.unanswered[event.incident, event.threat] = event.level
-        _bound(state.unanswered)
+        bound(state.unanswered)
         return
     response = state.responses.get(event.response)
     if response is None:
@@ -250,14 +235,16 @@ def evolve(state: ResponseState, event: ResponseEvent, at: Micros, *, person: bo
                 held.undo = held.undo or event.reason
         case _:
             _act(state, response, event, at)
-    _forget(state, response)
+    _forget(state, response, event, at, person=person)
 
 
 def _propose(state: ResponseState, event: ResponseProposed, at: Micros) -> None:
     actions = {each.action: Held(action=each, response=event.response) for each in event.actions}
-    state.responses[event.response] = Response(proposed=event, proposed_at=at, actions=actions)
+    state.responses[event.response] = Response(proposed=event, incident=event.incident, proposed_at=at, actions=actions)
     state.answered[event.incident, event.threat] = event.level
-    _bound(state.answered)
+    state.lapsed.pop(event.threat, None)
+    state.wanted.pop(event.threat, None)
+    bound(state.answered)
 
 
 def _act(state: ResponseState, response: Response, event: ActionEvent, at: Micros) -> None:
@@ -308,8 +295,8 @@ def _undone(state: ResponseState, held: Held, event: ActionUndone, at: Micros) -
     del at
     held.state = "undone"
     if event.reason == "failure":
-        state.failed[held.response] = state.responses[held.response].proposed.incident
-        _bound(state.failed)
+        state.failed[held.response] = state.responses[held.response].incident
+        bound(state.failed)
     state.live.pop(event.action, None)
     if not held.touched:
         _never_happened(state, target_of(held.action))
@@ -338,37 +325,51 @@ _EVOLVE: Final[dict[type, Callable[[ResponseState, Held, Any, Micros], None]]] =
 }
 
 
-def _forget(state: ResponseState, response: Response) -> None:
+def _forget(state: ResponseState, response: Response, event: ResponseEvent, at: Micros, *, person: bool) -> None:
     ended = all(held.state in {"refused", "undone"} for held in response.actions.values())
     if response.status == "over" or (response.begun and ended):
         del state.responses[response.proposed.response]
+        if not person:
+            _lapse(state, response, event, at)
 
 
-def contains(state: ResponseState, response: UUID, rehearsed: frozenset[str]) -> bool:
-    """Whether every action of a response is in force, seen with own eyes, and one of them holds the threat back.
+def _lapse(state: ResponseState, response: Response, event: ResponseEvent, at: Micros) -> None:
+    """What ended because all was stopped, or in observe, is wanted again as soon as the mode allows.
 
-    What the actuators `rehearsed` did holds nothing back: they only write down what they would do.
+    What a verdict, an exception, the end of the incident or its own time ended is wanted with further evidence; what a
+    person refused, nobody answered, or failed, no more.
     """
-    known = state.responses.get(response)
-    if known is None or not all(held.state == "verified" for held in known.actions.values()):
-        return False
-    return any(_holds_back(held.action, rehearsed) for held in known.actions.values())
+    threat = response.proposed.threat
+    match event:
+        case ActionUndone():
+            why: str | None = event.reason
+        case ResponseRejected() if response.proposed.mode == "observe" or event.reason == STOPPED:
+            why = "stop"
+        case ResponseExpired():
+            why = None
+        case _:
+            why = next((held.undo for held in response.actions.values() if held.undo), None) or idle(state, response)
+    if why == "stop":
+        state.wanted[threat] = response.proposed.response
+        bound(state.wanted)
+    elif why not in {None, "operator", "failure", "drill", ""}:
+        state.lapsed[threat] = Lapse(response=response.proposed.response, at=at if why == "ttl" else 0)
+        bound(state.lapsed)
 
 
-def released(state: ResponseState, response: UUID, rehearsed: frozenset[str]) -> UUID | None:
-    """The incident that a response contained and that no live action of any response holds back any more."""
-    for incident, responses in state.contained.items():
-        if response in responses:
-            live = (held for held in state.live.values() if held.response in responses)
-            return None if any(_holds_back(held.action, rehearsed) for held in live) else incident
-    return None
+def idle(state: ResponseState, response: Response) -> str:
+    """Why a response has nothing to act against any more; empty as long as it has."""
+    threat = response.proposed.threat
+    facts = (
+        (response.incident in state.over, "its incident is resolved"),
+        (threat in state.wrong, "its threat was judged incorrect"),
+        (threat in state.covered, "an exception covers its threat"),
+    )
+    return next((says for holds, says in facts if holds), "")
 
 
-def _holds_back(action: Action, rehearsed: frozenset[str]) -> bool:
-    return action.verb in CONTAINING and action.actuator not in rehearsed
-
-
-def _bound(kept: dict[Any, Any]) -> None:
+def bound(kept: dict[Any, Any]) -> None:
+    """Forget the oldest beyond the most that are kept."""
     while len(kept) > REMEMBERED:
         del kept[next(iter(kept))]
 

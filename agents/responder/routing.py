@@ -4,8 +4,9 @@ Rules:
     1. Rules are read from the top; every one that fits adds its channels, until one that fits says `last`. A channel is
        told of a change once, however many rules name it.
     2. A channel is told when it has not been told of the incident yet, when the incident's level is above what it was
-       told, when the incident is reopened, and when it grew and the last alert is older than the grouping window.
-       Changes in between are one alert: the next one counts them (`grouped`).
+       told, when the incident is reopened, when it is open and nothing holds it back any more (unless a person saw to
+       that), and when it grew and the last alert is older than the grouping window. Changes in between are one alert:
+       the next one counts them (`grouped`).
     3. Each channel has a token bucket on event time. What finds no token is kept back, recorded, and counted by the
        next alert that passes; the incident stays untold: its next change tries again. Critical alerts always pass.
     4. In its quiet hours a channel's alerts wait (`not_before`); critical ones pass unless told otherwise. One that is
@@ -32,6 +33,7 @@ from domain.facts.incident import (
     IncidentEscalated,
     IncidentMerged,
     IncidentOpened,
+    IncidentReleased,
     IncidentReopened,
     IncidentResolved,
     ThreatLinked,
@@ -43,6 +45,7 @@ Change: TypeAlias = (
     | ThreatLinked
     | IncidentEscalated
     | IncidentReopened
+    | IncidentReleased
     | IncidentAcknowledged
     | IncidentResolved
     | IncidentMerged
@@ -52,11 +55,15 @@ CHANGES: Final = (
     ThreatLinked,
     IncidentEscalated,
     IncidentReopened,
+    IncidentReleased,
     IncidentAcknowledged,
     IncidentResolved,
     IncidentMerged,
 )
 Decision: TypeAlias = AlertRouted | AlertSuppressed
+
+OF_OPERATORS: Final = frozenset({"operator", "stop", "drill"})
+"""Reasons of a release that a person caused: nobody has to be told."""
 
 KEPT: Final = 1_000
 """Entities of an incident that routes are held against: those that came first."""
@@ -83,7 +90,13 @@ class Told:
 
 @dataclass(slots=True, kw_only=True)
 class Subject:
-    """An incident as an alert tells of it. `taken`: somebody has acknowledged it, or it is over."""
+    """An incident as an alert tells of it.
+
+    Attributes:
+        taken: somebody has acknowledged it, or it is over.
+        over: it is resolved or merged.
+        contained: actions hold it back.
+    """
 
     incident: UUID
     opened_at: Micros
@@ -95,6 +108,8 @@ class Subject:
     threats: dict[UUID, None] = field(default_factory=dict)
     threat_count: int = 0
     taken: bool = False
+    over: bool = False
+    contained: bool = False
     told: dict[str, Told] = field(default_factory=dict)
 
 
@@ -137,6 +152,8 @@ def route(policy: Routing, state: State, change: Change, moment: Moment) -> list
             return _follow_up(policy, state, change, moment, "acknowledged")
         case IncidentResolved() | IncidentMerged():
             return _end(policy, state, change, moment)
+        case IncidentReleased():
+            return _released(policy, state, change, moment)
         case IncidentReopened():
             return _tell(policy, state, _again(state, change, moment), moment, "reopened")
         case _:
@@ -146,10 +163,20 @@ def route(policy: Routing, state: State, change: Change, moment: Moment) -> list
 def _again(state: State, change: IncidentReopened, moment: Moment) -> Subject:
     subject = _remembered(state, change.incident) or _stranger(state, change.incident, moment)
     _add(subject, change.threat, moment.kind)
-    subject.taken = False
+    subject.taken = subject.over = False
     for told in subject.told.values():
         told.rank = 0
     return subject
+
+
+def _released(policy: Routing, state: State, change: IncidentReleased, moment: Moment) -> list[Decision]:
+    subject = _remembered(state, change.incident)
+    if subject is None:
+        return []
+    subject.contained = False
+    if subject.over or change.reason in OF_OPERATORS:
+        return []
+    return _tell(policy, state, subject, moment, "released")
 
 
 def _changed(state: State, change: IncidentOpened | ThreatLinked | IncidentEscalated, moment: Moment) -> Subject:
@@ -207,7 +234,7 @@ def _tell(policy: Routing, state: State, subject: Subject, moment: Moment, why: 
 
 def _trigger(policy: Routing, subject: Subject, told: Told, moment: Moment, why: AlertTrigger) -> AlertTrigger | None:
     """Why a channel is to be told now; None when this change joins the next alert."""
-    if told.rank == 0:
+    if told.rank == 0 or why == "released":
         return why
     if RANK[subject.level] > told.rank:
         return "escalated"
@@ -268,6 +295,7 @@ def _end(policy: Routing, state: State, change: IncidentResolved | IncidentMerge
     subject = state.subjects.get(change.incident)
     if subject is None:
         return []
+    subject.over = True
     made: list[Decision] = []
     for channel, told in subject.told.items():
         if told.waiting is not None and told.until > moment.at:

@@ -8,7 +8,9 @@ from uuid import UUID
 
 from domain.values import Level, Micros, ThreatKind
 
-AlertTrigger = Literal["opened", "grew", "escalated", "reopened", "acknowledged", "resolved", "unacknowledged"]
+AlertTrigger = Literal[
+    "opened", "grew", "escalated", "reopened", "released", "acknowledged", "resolved", "unacknowledged"
+]
 """What became of the incident. `unacknowledged`: nobody took it in time, so another channel is told."""
 
 SuppressionReason = Literal["rate-limit", "superseded", "resolved"]

@@ -9,6 +9,7 @@ from uuid import UUID
 from domain.facts.response import UndoReason
 from domain.values import Level
 
+ReleaseReason = UndoReason | Literal["graver"]
 LinkReason = Literal["same-entity", "flows", "shared-peer", "merged"]
 
 
@@ -84,13 +85,16 @@ class IncidentContained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentReleased:
-    """Nothing holds the incident's threats back any more: the last action that did, of `response`, was taken back."""
+    """Nothing holds the gravest threat back any more: the last action that did, of `response`, was taken back.
+
+    The reason `graver`: it is in force still, but against a lesser threat than the gravest of now.
+    """
 
     kind: ClassVar[str] = "incident-released"
     decided: ClassVar[bool] = False
     incident: UUID
     response: UUID
-    reason: UndoReason
+    reason: ReleaseReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,6 +66,14 @@ def reopened(name: object) -> Fact:
     return i.IncidentReopened(incident=uid(name), threat=uid("t"))
 
 
+def contained(name: object) -> Fact:
+    return i.IncidentContained(incident=uid(name), response=uid("r"))
+
+
+def released(name: object, reason: str = "ttl") -> Fact:
+    return i.IncidentReleased(incident=uid(name), response=uid("r"), reason=reason)
+
+
 def merged(name: object, into: object) -> Fact:
     return i.IncidentMerged(incident=uid(name), into=uid(into))
 

@@ -19,7 +19,18 @@ from domain.facts.alert import AlertDelivered, AlertEscalated, AlertFailed, Aler
 from domain.journal import Draft, Journal, follow
 from domain.values import SECOND
 from scheduler.delivery import FEW, Delivery
-from tests.alerts.histories import At, acknowledged, drafts, escalated, opened, reopened, resolved, uid
+from tests.alerts.histories import (
+    At,
+    acknowledged,
+    contained,
+    drafts,
+    escalated,
+    opened,
+    released,
+    reopened,
+    resolved,
+    uid,
+)
 
 START = 1_800_000_000 * SECOND
 
@@ -348,6 +359,22 @@ def test_an_incident_that_is_opened_again_and_not_answered_is_escalated_again():
     run(made, delivery, lambda: len(made.facts(AlertDelivered)) == 4)
     waits(made, delivery, 700)
     run(made, delivery, lambda: len(made.channels["boss"].taken) == 2)
+    delivery.close()
+
+
+def test_an_incident_that_is_held_back_no_more_and_not_answered_is_escalated():
+    made = stage(names=("soc", "boss"), routes=[ESCALATION])
+    delivery = made.begin()
+    made.happen(opened("A"))
+    run(made, delivery, lambda: made.facts(AlertDelivered))
+    made.happen(contained("A"))
+    waits(made, delivery, 700)
+    assert made.channels["boss"].taken == []
+    made.happen(released("A"))
+    run(made, delivery, lambda: [each.trigger for each in made.channels["soc"].taken] == ["opened", "released"])
+    run(made, delivery, lambda: len(made.facts(AlertDelivered)) == 2)
+    waits(made, delivery, 700)
+    run(made, delivery, lambda: len(made.channels["boss"].taken) == 1)
     delivery.close()
 
 

@@ -21,6 +21,7 @@ from tests.alerts.histories import (
     At,
     acknowledged,
     alerts,
+    contained,
     escalated,
     histories,
     journal_of,
@@ -28,6 +29,7 @@ from tests.alerts.histories import (
     merged,
     opened,
     policy_of,
+    released,
     reopened,
     resolved,
     routed,
@@ -121,6 +123,16 @@ def test_a_kind_that_joins_later_brings_in_the_channel_that_wants_it():
 def test_what_is_reopened_is_told_again():
     made = routed(policy_of(), At(0, opened("A")), At(1, resolved("A")), At(2, reopened("A")))
     assert told(made) == [("soc", "opened"), ("soc", "reopened")]
+
+
+@pytest.mark.parametrize(
+    ("before", "reason", "heard"),
+    [((), "ttl", True), ((), "graver", True), ((), "operator", False), (("resolved",), "ttl", False)],
+)
+def test_what_is_held_back_no_more_is_told_unless_a_person_saw_to_it_or_it_is_over(before, reason, heard):
+    facts = [opened("A"), contained("A"), *(resolved("A") for _ in before), released("A", reason)]
+    made = routed(policy_of(), *(At(second, fact) for second, fact in enumerate(facts)))
+    assert told(made) == [("soc", "opened"), *([("soc", "released")] if heard else [])]
 
 
 def test_only_channels_that_follow_up_and_were_told_hear_of_the_end():

@@ -219,5 +219,7 @@ def test_a_stop_that_was_read_but_not_acted_on_before_a_kill_is_acted_on():
     site.agent.catch_up()  # both read in one batch: begun, and to be taken back
     site.start()
     site.work()
-    assert site.wall.blocked == {}
-    assert [fact.reason for fact in site.all("action-undone")] == ["stop"]
+    assert [(fact.action, fact.reason) for fact in site.all("action-undone")] == [
+        (site.all("action-started")[0].action, "stop")
+    ]
+    assert len(site.responses()) == 2  # the mode is act again, and the incident open

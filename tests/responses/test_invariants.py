@@ -9,11 +9,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from domain.facts.assessment import ThreatSuppressed
+from domain.facts.incident import IncidentResolved
+from domain.facts.threat import ThreatContinued
 from domain.gate import ApprovalRule
 from domain.journal import follow
 from domain.targets import network_of
 from domain.values import HOUR, MINUTE, SECOND
-from tests.responses.world import ACT, BLOCK, Site, asking
+from tests.projections.story import totals
+from tests.responses.world import ACT, BLOCK, Site, asking, uid
 
 NEVER = ip_network("198.51.100.0/24")
 PEERS = [f"203.0.113.{n}" for n in range(8)] + [
@@ -44,6 +48,7 @@ class Swarm(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.count = 0
+        self.peers = {}
 
     @initialize(mode=MODES, asks=SELDOM, ttl=st.sampled_from([MINUTE, 20 * MINUTE, 2 * HOUR, 0]))
     def begin(self, mode, asks, ttl):
@@ -56,6 +61,7 @@ class Swarm(RuleBasedStateMachine):
     @rule(peers=st.lists(st.sampled_from(PEERS), min_size=1, max_size=6, unique=True), risk=RISKS, later=SELDOM)
     def an_incident_opens(self, peers, risk, later):
         self.count += 1
+        self.peers[uid(self.count)] = tuple(peers)
         self.site.incident(self.count, entity=f"10.0.0.{self.count % 200 + 1}", peers=tuple(peers), risk=risk)
         if not later:
             self.site.work()
@@ -72,6 +78,23 @@ class Swarm(RuleBasedStateMachine):
     def a_verdict_is_given(self, which, said):
         if self.count:
             self.site.verdict(which % self.count + 1, said)
+
+    @rule(which=st.integers(1, 50), later=st.sampled_from([0, MINUTE, HOUR]))
+    def a_threat_goes_on(self, which, later):
+        if self.count:
+            threat = uid(which % self.count + 1)
+            told = {**totals(which % self.count + 1), "peers": self.peers[threat], "last_seen": self.site.now + later}
+            self.site.record(f"threat/{threat}", ThreatContinued(**told), workflow=threat)
+
+    @rule(which=st.integers(1, 50), covered=st.booleans())
+    def an_incident_is_over(self, which, covered):
+        if self.count:
+            name = which % self.count + 1
+            if covered:
+                fact = ThreatSuppressed(threat=uid(name), suppression=uid("s"), reason="known")
+                self.site.record(f"assessment/{uid(name)}", fact)
+            incident = uid(f"incident {name}")
+            self.site.record(f"incident/{incident}", IncidentResolved(incident=incident, reason="done"), "operator:x")
 
     @rule(mode=MODES)
     def an_operator_changes_the_mode(self, mode):
