@@ -16,6 +16,7 @@ from cli.output import clean, emit, fail, say, table, when
 from cli.reading import moment, now, one, opened, opened_log
 from cli.rescore import rescore
 from domain.moments import rfc3339
+from domain.values import shown_risk
 
 if TYPE_CHECKING:
     from domain.journal import Journal, Recorded
@@ -128,8 +129,7 @@ def as_of(
 
     at = moment(time, "TIME") or 0
     with opened_log(ctx) as journal:
-        memories = catalog.as_of(follow(journal), at, by_recorded=recorded)
-    views = {name: catalog.documents(name, memory) for name, memory in sorted(memories.items())}
+        views = catalog.stood(catalog.as_of(follow(journal), at, by_recorded=recorded))
     emit(ctx, {"as_of": rfc3339(at), "by": "recorded" if recorded else "occurred", **views}, stood)
 
 
@@ -140,8 +140,10 @@ def stood(document: dict[str, Any]) -> str:
     for name in ("incidents", "threats"):
         lines += ["", f"{name}: {len(document[name]):,}"]
         gravest = sorted(document[name], key=lambda row: -row["risk"])
+        risks = [shown_risk(row["risk"]) for row in gravest]
         lines += [
-            f"  {r['id'][:8]}  {r['level']:<8}  {r['risk']:>4.1f}  {r['status']:<12}  {r['title']}" for r in gravest
+            f"  {r['id'][:8]}  {r['level']:<8}  {risk:>4}  {r['status']:<12}  {r['title']}"
+            for r, risk in zip(gravest, risks, strict=True)
         ]
     lines += ["", f"feeds: {len(document['feeds']):,}"]
     lines += [

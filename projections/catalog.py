@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, Final
 
@@ -83,3 +83,14 @@ def documents(name: str, memory: Memory) -> list[dict[str, Any]]:
     """Every row of a view in memory as other tools read it, by key."""
     view = VIEWS[name]
     return [DOCUMENTS[name](in_memory(view, at_rest(view, memory.rows[key]))) for key in sorted(memory.rows)]
+
+
+def stood(memories: Mapping[str, Memory]) -> dict[str, list[dict[str, Any]]]:
+    """Every row of all views as other tools read it; incidents have title and last activity of their threats."""
+    rows = memories["incidents"].rows
+    members: dict[str, list[Row]] = {key: [] for key in rows}
+    for threat in memories["threats"].rows.values():
+        if threat["incident"] in rows:
+            members[rows[threat["incident"]]["merged_into"] or threat["incident"]].append(threat)
+    kept_up = Memory(rows={key: incidents.current(row, members[key]) for key, row in rows.items()})
+    return {name: documents(name, memory) for name, memory in sorted({**memories, "incidents": kept_up}.items())}

@@ -138,6 +138,16 @@ def test_as_of_says_by_which_clock(shell):
     assert "(by when facts were recorded)" in shell.run("audit", "as-of", "1h", "--recorded").stdout
 
 
+def test_incidents_as_of_now_read_like_the_list(shell):
+    def told(incidents):
+        return {each["id"]: (each["title"], each["updated_at"], each["status"]) for each in incidents}
+
+    listed = told(shell.json("incidents", "list", "--limit", "1000"))
+    then = told(shell.json("audit", "as-of", "1h")["incidents"])
+    assert listed
+    assert {key: then[key] for key in listed} == listed
+
+
 def test_times_are_rfc_3339_also_where_the_feed_had_none_yet(empty):
     log = open_log(log_of(empty.home), lambda: NOON)
     log.append(drafts(feed_opened(), start=0))
