@@ -269,7 +269,7 @@ def positions(first: int, last: int) -> str:
 
 
 def _verdict(seen: Tail, tail: Tail, reason: str) -> Verification:
-    first_break: int | None = seen.position + 1 if reason and seen != tail else None
+    first_break: int | None = seen.position + 1 if reason else None
     missing = None
     if not reason and seen.position < tail.position:
         first_break = seen.position + 1

@@ -90,6 +90,16 @@ def test_a_deleted_middle_is_found(log: SQLiteLog, execute: Execute) -> None:
     assert log.verify().first_break == 4
 
 
+def test_a_row_behind_the_end_is_found_at_its_position(log: SQLiteLog, execute: Execute) -> None:
+    names = ", ".join(name for name, _ in COLUMNS if name not in {"position", "event_id", "version"})
+    execute(
+        f"INSERT INTO events (position, event_id, version, {names}, hash) "
+        f"SELECT {ROWS + 1}, zeroblob(16), 1000, {names}, zeroblob(32) FROM events WHERE position = {ROWS}"
+    )
+    answer = log.verify()
+    assert (answer.ok, answer.first_break) == (False, ROWS + 1)
+
+
 def test_a_cut_end_is_found_by_the_recorded_tail(log: SQLiteLog, execute: Execute) -> None:
     execute("DELETE FROM events WHERE position > 10")
     answer = log.verify()
