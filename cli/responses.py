@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from scheduler.bootstrap import Parts
 
 PATIENCE: Final = 10
-"""Seconds that `stop` waits for a running daemon to take everything back."""
+"""Seconds that a running daemon is given to take something back."""
 
 TO_BE_TAKEN_BACK: Final = "to be taken back"
 
@@ -321,8 +321,8 @@ def _told(document: dict[str, Any]) -> str:
 def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
     from projections.responses import document as document_of
     from scheduler import answers, desk
-    from scheduler.bootstrap import follow_views, settle, wall_clock
     from scheduler.bootstrap import opened as opened_home
+    from scheduler.bootstrap import settle, wall_clock
     from scheduler.crew import circumstances, response_policy
 
     with opened_home(known_home(ctx)) as parts:
@@ -338,12 +338,25 @@ def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
             now=now,
             actor=_who(),
         )
-        settle(parts)
-        follow_views(parts)
-        row = parts.views.get("responses", str(found))
+        row = _came_of(parts, found, what, done=settle(parts))
     emit(ctx, {"done": what, "response": document_of(row) if row else None}, lambda shown: _answer(shown, found))
     if row and row["status"] in FAILED.get(what, ()):
         raise typer.Exit(1)
+
+
+def _came_of(parts: Parts, found: UUID, what: str, *, done: bool) -> dict[str, Any] | None:
+    """The response after an answer to it; a running daemon, which acts on it, is given a moment."""
+    from time import monotonic, sleep
+
+    from scheduler.bootstrap import follow_views
+
+    until = monotonic() + PATIENCE
+    while True:
+        follow_views(parts)
+        row = parts.views.get("responses", str(found))
+        if done or row is None or row["status"] not in FAILED.get(what, ()) or monotonic() >= until:
+            return row
+        sleep(0.1)
 
 
 def _answer(shown: dict[str, Any], found: UUID) -> str:
