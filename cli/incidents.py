@@ -67,7 +67,7 @@ def as_table(incidents: list[dict[str, Any]], totals: dict[str, int]) -> Any:
         )
         return f"no incidents ({seen}); what was read is in `myrmidon status`"
     rows = [
-        (short(i["id"]), i["level"], shown_risk(i['risk']), i["status"], when(i["opened_at"]),
+        (short(i["id"]), i["level"], shown_risk(i["risk"]), i["status"], when(i["opened_at"]),
          len(i["threats"]) + i["more_threats"], i["title"])
         for i in incidents
     ]  # fmt: skip

@@ -142,7 +142,7 @@ def render(document: dict[str, Any], staffed: bool) -> Any:
         return f"nobody is named who could take the {len(document['assignments'])} open incidents: set {EXAMPLE}"
     columns = ("ID", "RISK", "WHO", "SUCCESS", "HOURS", "COST", "WHAT")
     rows = [
-        (short(each["incident"]), shown_risk(each['risk']), each["responder"] or "-", _span(each["success"], 2),
+        (short(each["incident"]), shown_risk(each["risk"]), each["responder"] or "-", _span(each["success"], 2),
          _span(each["hours"], 1), _span(each["cost"], 1), each["title"])
         for each in document["assignments"]
     ]  # fmt: skip

@@ -55,7 +55,7 @@ def as_table(threats: list[dict[str, Any]], totals: dict[str, int]) -> Any:
             return f"none of the {total:,} threats fits: loosen --since, --until, --entity, --level or --status"
         return "no threats: nothing that was read reached a threshold; see what was read with `myrmidon status`"
     rows = [
-        (short(t["id"]), t["level"], shown_risk(t['risk']), f"{t['confidence']:.0%}", when(t["last_seen"]), t["status"],
+        (short(t["id"]), t["level"], shown_risk(t["risk"]), f"{t['confidence']:.0%}", when(t["last_seen"]), t["status"],
          t["title"])
         for t in threats
     ]  # fmt: skip

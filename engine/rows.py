@@ -58,8 +58,8 @@ class Rows:
 
     def rows(self, place: int) -> NDArray[np.float32]:
         """The rows at a place, in the order in which they lie there; a copy."""
-        used = int(self.used[place]) if place < len(self.used) else 0
-        blocks = self._data[self._blocks[place, : -(-used // BLOCK)]] if used else self._data[:0]
+        used = int(self.used[place])
+        blocks = self._data[self._blocks[place, : -(-used // BLOCK)]]
         return np.ascontiguousarray(blocks.transpose(0, 2, 1).reshape(-1, self.width)[:used])
 
     def put(self, place: int, rows: NDArray[np.floating], turn: int) -> None:

@@ -227,7 +227,6 @@ class Runner:
         """Nothing came for a moment: record how far everybody is, and do what is due."""
         if self._since_record:
             self._record([])
-        self._respond()
         self._settle()
         self.idle()
 
@@ -239,15 +238,15 @@ class Runner:
     def _nudged(self) -> bool:
         return any(agent.nudged() for agent in self.agents)
 
-    def _respond(self) -> None:
+    def _respond(self) -> int:
+        """Let the agents answer what is new; how many facts were handled or appended."""
         self._look_again = time.monotonic() + LOOK_AGAIN
-        for agent in self.agents:
-            agent.catch_up()
+        return sum(agent.catch_up() for agent in self.agents)
 
     def _settle(self) -> None:
         """Let the agents come to the end of what they tell one another, and record how far they have read."""
         for _ in range(ROUNDS):
-            if not sum(agent.catch_up() for agent in self.agents):
+            if not self._respond():
                 break
         for agent in self.agents:
             agent.settle()
