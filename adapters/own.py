@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from config.dsn import pairs_of
 from domain.targets import network_of
 
 PROC: Final = Path("/proc/net")
@@ -22,13 +23,16 @@ RESOLVERS: Final = Path("/etc/resolv.conf")
 HOST: Final = "host"
 """How settings call a host that stands there by itself."""
 
+SEATS: Final = (HOST, "hostaddr")
+"""How a DSN of pairs calls it."""
+
 
 def own_infrastructure(settings: Any, *, proc: Path = PROC, resolvers: Path = RESOLVERS) -> tuple[str, ...]:
     """Addresses and names, each once.
 
     Args:
-        settings: any nesting of tables, lists and texts; the hosts of the URLs in it are taken, and what is called
-            `host` (a mail relay, a syslog collector).
+        settings: any nesting of tables, lists and texts; the hosts of the URLs and DSNs in it are taken, and what is
+            called `host` (a mail relay, a syslog collector).
         proc: where the kernel tells of its network.
         resolvers: the resolver's configuration.
     """
@@ -88,6 +92,10 @@ def _named(value: Any) -> Iterator[str]:
     """Hosts that settings name: in URLs, and by themselves."""
     if isinstance(value, str) and "://" in value:
         yield from _resolved(urlsplit(value).hostname or "")
+    elif isinstance(value, str):
+        pairs = pairs_of(value)
+        seats = (seat for name in SEATS for seat in pairs.get(name, "").split(",") if not seat.startswith("/"))
+        yield from (host for seat in seats for host in _resolved(seat))
     elif isinstance(value, dict):
         if isinstance(value.get(HOST), str) and value[HOST]:
             yield from _resolved(value[HOST].strip("[]"))

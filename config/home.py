@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+from config.dsn import WANTED, is_dsn
 from domain.errors import MyrmidonError
 
 DSN_VARIABLES: Final = ("MYRMIDON_LOG__DSN", "MYRMIDON_LOG_DSN")
@@ -56,11 +57,18 @@ class Home:
 
     @cached_property
     def dsn(self) -> str:
-        """The `postgresql://` DSN that the environment or the settings file names; empty for SQLite."""
-        for name in DSN_VARIABLES:
-            if self._environ.get(name):
-                return self._environ[name]
-        return str(self.table("log").get("dsn", ""))
+        """The DSN of the PostgreSQL log that the environment or the settings file names; empty for SQLite.
+
+        Raises:
+            HomeError: something else stands there.
+        """
+        given = {name.upper(): value for name, value in self._environ.items() if value}
+        name = next((name for name in DSN_VARIABLES if name in given), None)
+        dsn = given[name] if name else str(self.table("log").get("dsn", ""))
+        if dsn and not is_dsn(dsn):
+            origin = f"environment variable {name}" if name else str(self.config_file)
+            raise HomeError(f"{origin}: setting log.dsn: {WANTED}")
+        return dsn
 
     def has_settings(self) -> bool:
         """Whether anything is set, beside where the log is: then it may be wrong."""

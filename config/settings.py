@@ -18,7 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from agents.detector.policy import Policy as DetectorPolicy
@@ -29,6 +29,7 @@ from config.alerts import AlertSettings
 from config.assets import AssetSettings
 from config.bounds import wrong
 from config.complaints import PREFIX, complaint, origin
+from config.dsn import WANTED, is_dsn
 from config.planning import PlanningSettings
 from config.response import ResponseSettings
 from domain.errors import MyrmidonError
@@ -42,11 +43,22 @@ class ConfigError(MyrmidonError):
 
 
 class LogSettings(BaseModel):
-    """Where the log is: empty for `log.db` in the home, else a `postgresql://` DSN."""
+    """Where the log is: `log.db` in the home, or a PostgreSQL database."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dsn: str = ""
+    dsn: str = Field(
+        default="",
+        description="Empty for `log.db` in the home, else `postgresql://USER@HOST/NAME` or `host=HOST dbname=NAME`; "
+        "`schema=NAME` in it names the schema (`myrmidon`).",
+    )
+
+    @field_validator("dsn")
+    @classmethod
+    def _names_postgres(cls, dsn: str) -> str:
+        if dsn and not is_dsn(dsn):
+            raise ValueError(WANTED)
+        return dsn
 
 
 class RunSettings(BaseModel):

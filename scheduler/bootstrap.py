@@ -93,7 +93,7 @@ def opened(home: Home, *, now: Callable[[], Micros] = wall_clock, settings: Sett
     """Log and views of a home, closed again at the end."""
     settings = settings or load_settings(home.config_file)
     with ExitStack() as stack:
-        journal = open_log(settings.log.dsn or home.log_location, now)
+        journal = open_log(home.log_location, now)
         stack.callback(journal.close)
         views = Views.open(home.views_location, journal)
         stack.callback(views.close)

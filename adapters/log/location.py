@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+from config.dsn import SCHEMES, is_dsn, pairs_of, text_of
+
 
 class Postgres(NamedTuple):
     """A schema of a PostgreSQL database."""
@@ -21,12 +23,18 @@ def place_of(location: str | Path, schema: str = "myrmidon") -> Path | Postgres 
     Postgres(dsn='postgresql://u@h/db?sslmode=require', schema='red')
     >>> place_of("memory:") is None
     True
+    >>> place_of("host=h dbname=db schema=red")
+    Postgres(dsn="host='h' dbname='db'", schema='red')
     """
     text = str(location)
     if text == "memory:":
         return None
-    if not text.startswith(("postgresql://", "postgres://")):
+    if not is_dsn(text):
         return Path(location)
+    if not text.startswith(SCHEMES):
+        pairs = pairs_of(text)
+        schema = pairs.pop("schema", schema)
+        return Postgres(text_of(pairs), schema)
     parts = urlsplit(text)
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     schema = options.pop("schema", schema)

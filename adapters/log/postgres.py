@@ -248,7 +248,10 @@ class PostgresLog(ChainedLog):
     """
 
     def __init__(self, dsn: str, now: Callable[[], Micros], schema: str = "myrmidon") -> None:
-        self._where = f"{conninfo_to_dict(dsn).get('host', 'localhost')} schema {schema}"
+        try:
+            self._where = f"{conninfo_to_dict(dsn).get('host', 'localhost')} schema {schema}"
+        except psycopg.ProgrammingError as error:
+            raise JournalError(f"the log's DSN cannot be used ({error}): check setting log.dsn") from error
         with self._errors():
             psycopg.connect(dsn).close()  # a server that is not there is told at once; the pool would try for long
             self.recorder = Recorder(dsn, schema, now)

@@ -133,3 +133,49 @@ def test_status_refuses_a_wrong_setting_in_one_line(program, tmp_path, monkeypat
     code, out, err = program("status")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert says in err
+
+
+NO_DSN = (
+    "mysql://u:secret@h/x",
+    "sqlite:///x.db",
+    "postgresql+psycopg://h/x",
+    "relative.db",
+    "memory:",
+    "postgres://[",
+)
+READS = ("run --feed zeek:x", "threats list", "audit verify", "status", "projections rebuild")
+
+
+@pytest.mark.parametrize(
+    ("dsn", "words", "by"),
+    [*((dsn, "audit verify", "file") for dsn in NO_DSN), *((NO_DSN[0], words, "environment") for words in READS)],
+)
+def test_what_is_no_postgres_dsn_is_a_wrong_setting_and_makes_no_file(program, tmp_path, monkeypatch, dsn, words, by):
+    if by == "file":
+        (tmp_path / "s.toml").write_text(f'[log]\ndsn = "{dsn}"')
+        words = f"--config s.toml {words}"
+    else:
+        (tmp_path / "s.toml").touch()
+        monkeypatch.setenv("MYRMIDON_LOG__DSN", dsn)
+    code, out, err = program("--home", "home", *words.split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "setting log.dsn: must be a PostgreSQL DSN, postgresql://USER@HOST/NAME or `host=HOST dbname=NAME`" in err
+    assert "secret" not in err
+    assert {path.name for path in tmp_path.rglob("*")} <= {"s.toml", "home"}
+
+
+def test_a_log_named_by_keywords_is_found(program, monkeypatch, postgres_dsn, fresh_schema):
+    from psycopg.conninfo import conninfo_to_dict
+
+    pairs = " ".join(f"{name}={value}" for name, value in conninfo_to_dict(postgres_dsn).items())
+    monkeypatch.setenv("MYRMIDON_LOG_DSN", f"{pairs} schema={fresh_schema}")
+    assert "is recorded in the PostgreSQL log yet" in program("status")[1]
+
+
+@pytest.mark.parametrize("words", READS[:3])
+def test_a_dsn_with_an_unknown_option_is_one_line(program, monkeypatch, words):
+    monkeypatch.setenv("MYRMIDON_LOG_DSN", "postgresql://127.0.0.1:1/x?teatime=1")
+    code, _, err = program("--home", "home", *words.split())
+    assert (code, err.count("\n")) == (1, 1)
+    assert 'parameter: "teatime"' in err
+    assert "internal" not in err

@@ -192,11 +192,12 @@ def test_this_machine_its_gateways_and_resolvers_and_the_hosts_of_the_settings_a
     )
     (tmp_path / "resolv.conf").write_text("# x\nnameserver 192.0.2.53\nnameserver fe80::1%eth0\n")
     settings = {"log": {"dsn": "postgresql://u@192.0.2.5:5432/x"}, "list": ["https://192.0.2.6/hook", "plain"]}
+    settings |= {"more": [{"dsn": "host=192.0.2.8,/run dbname=x"}]}
     settings |= {
         "channels": {"arch": {"kind": "syslog", "host": "192.0.2.7", "port": 6514}, "mail": {"host": "[2001:db8::7]"}}
     }
     own = own_infrastructure(settings, proc=tmp_path, resolvers=tmp_path / "resolv.conf")
-    wanted = {"192.0.2.1", "192.0.2.2", "192.0.2.53", "192.0.2.5", "192.0.2.6", "192.0.2.7"}
+    wanted = {"192.0.2.1", "192.0.2.2", "192.0.2.53", "192.0.2.5", "192.0.2.6", "192.0.2.7", "192.0.2.8"}
     wanted |= {"2001:db8::1", "2001:db8::2", "2001:db8::7", "fe80::1"}
     assert wanted <= set(own)
     assert "192.0.2.255" not in own
