@@ -12,34 +12,34 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from adapters.log.location import EVIDENCE, Postgres, place_of
 from config.home import Home
 from domain.journal import JournalError
 
 Query = Callable[[str], list[dict[str, Any]]]
 """Rows of a SELECT; none when its table is not there (yet)."""
 
+REBUILD: Final = "run `myrmidon projections rebuild`"
+"""What to do about views that cannot be read."""
+
 
 @contextmanager
 def asking_log(home: Home) -> Iterator[Query]:
     """Questions to the database of the log."""
-    from adapters.log.location import Postgres, place_of
-
     place = place_of(home.log_location)
     if isinstance(place, Postgres):
         with _postgres(place.dsn, place.schema) as ask:
             yield ask
     else:
-        with _sqlite(place) as ask:
+        with _sqlite(place, EVIDENCE) as ask:
             yield ask
 
 
 @contextmanager
 def asking_views(home: Home) -> Iterator[Query]:
     """Questions to the live views."""
-    from adapters.log.location import Postgres, place_of
-
     place = place_of(home.log_location)
     if isinstance(place, Postgres):
         with _postgres(place.dsn, "public") as ask:
@@ -48,7 +48,7 @@ def asking_views(home: Home) -> Iterator[Query]:
         with _postgres(place.dsn, schema) as ask:
             yield ask
     else:
-        with _sqlite(_live_file(home.path)) as ask:
+        with _sqlite(_live_file(home.path), REBUILD) as ask:
             yield ask
 
 
@@ -60,7 +60,7 @@ def _live_file(home: Path) -> Path | None:
 
 
 @contextmanager
-def _sqlite(file: Path | None) -> Iterator[Query]:
+def _sqlite(file: Path | None, remedy: str) -> Iterator[Query]:
     if file is None or not file.exists():
         yield lambda _: []
         return
@@ -73,7 +73,9 @@ def _sqlite(file: Path | None) -> Iterator[Query]:
         except sqlite3.Error as error:
             if "no such table" in str(error):
                 return []
-            raise JournalError(f"{file} cannot be read ({error}): run `myrmidon projections rebuild`") from error
+            raise JournalError(f"{file} cannot be read ({error}): {remedy}") from error
+        except UnicodeDecodeError as error:  # by what SQLite says of a damaged file it quotes from it
+            raise JournalError(f"{file} is damaged (what it holds is no text): {remedy}") from error
 
     try:
         yield ask

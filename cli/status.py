@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import typer
 
-from cli.asking import asking_log, asking_views
+from cli.asking import REBUILD, asking_log, asking_views
 from cli.context import context_of
 from cli.output import emit, plural, warming_up, when
 from cli.reading import nothing_yet
@@ -77,7 +77,7 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
         mark = peek(home.log_location)
         if mark is not None:
             document["log"] = {name: getattr(mark, name) for name in ("events", "position", "head", "digest")}
-            _look(document, home, mark.position, now)
+            _look_into(document, home, mark.position, now)
         if lost := cut(home, mark.position if mark else 0):
             document |= {"health": "critical", "reasons": [lost, *document["reasons"]]}
     except JournalError as error:
@@ -112,6 +112,14 @@ def _questions(now: Micros) -> dict[str, str]:
         "stalled": "SELECT id FROM workflows WHERE status = 'stalled'",
         "exceptions": f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}",
     }
+
+
+def _look_into(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
+    try:
+        _look(document, home, end, now)
+    except (LookupError, ValueError, TypeError, ArithmeticError) as error:
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise JournalError(f"what the live views hold cannot be understood ({what}): {REBUILD}") from error
 
 
 def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:

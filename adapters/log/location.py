@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from config.dsn import SCHEMES, is_dsn, pairs_of, text_of
+
+EVIDENCE: Final = "the file is damaged; keep it as it is (it is evidence) and go on with a backup of the home"
+"""What to do about a log that cannot be read for damage."""
 
 
 class Postgres(NamedTuple):

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from adapters.log.location import Postgres, place_of
+from adapters.log.location import EVIDENCE, Postgres, place_of
 from domain.journal import Fingerprint, JournalError
 
 _QUERY = "SELECT events, position, head, digest FROM {}log"
@@ -38,7 +38,21 @@ def _peek_file(file: Path) -> Any:
                 return None
             return connection.execute(_QUERY.format("")).fetchone()
     except sqlite3.Error as error:
-        raise JournalError(f"{file} cannot be read as a log: {error}") from error
+        raise JournalError(f"{file} cannot be read as a log: {error}{_advice(error)}") from error
+    except UnicodeDecodeError as error:  # by what SQLite says of a damaged file it quotes from it
+        raise JournalError(f"{file} cannot be read as a log: {EVIDENCE}") from error
+
+
+def _advice(error: sqlite3.Error) -> str:
+    return f": {EVIDENCE}" if is_damage(error) else ""
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether SQLite says of a file that it is damaged."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the code without its kind
+    return code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} or any(
+        sign in str(error) for sign in ("malformed", "UTF-8")
+    )
 
 
 def _peek_postgres(place: Postgres) -> Any:

@@ -29,6 +29,8 @@ from eventsourcing.sqlite import (
 
 from adapters.log.base import FORMAT, ChainedLog, Damaged, Repeated, Unreadable, identity
 from adapters.log.chain import COLUMNS, GENESIS, NAMES, Row, Tail
+from adapters.log.location import EVIDENCE
+from adapters.log.peek import is_damage
 from adapters.log.plan import Heads, Known, content_in
 from adapters.log.reading import SHOWN, Shown
 from adapters.log.recorder import WatchSubscription, adopt
@@ -301,13 +303,14 @@ class SQLiteLog(ChainedLog):
             raise Repeated(f"{self._file}: {error}") from error
         except (sqlite3.Error, PersistenceError, OSError) as error:
             raise JournalError(f"log {self._file}: {error}: {_advice(error)}") from error
+        except UnicodeDecodeError as error:  # by what SQLite says of a damaged file it quotes from it
+            raise JournalError(f"log {self._file}: {EVIDENCE}") from error
 
 
 def _advice(error: BaseException) -> str:
     """What to do: the library keeps SQLite's own error as the cause of its own."""
-    code = getattr(error, "sqlite_errorcode", getattr(error.__cause__, "sqlite_errorcode", 0))
-    if code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:  # the low byte is the code without its kind
-        return "the file is damaged; keep it as it is (it is evidence) and go on with a backup of the home"
+    if is_damage(error) or (error.__cause__ is not None and is_damage(error.__cause__)):
+        return EVIDENCE
     return "check the file and who else holds it"
 
 
@@ -327,7 +330,7 @@ def _readable(sql: sqlite3.Cursor) -> Iterator[Row]:
         raise Unreadable(str(error)) from error
     try:
         damage = sql.execute("PRAGMA integrity_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise Damaged(str(error)) from error
     if damage != "ok":
         raise Damaged(" ".join(damage.removeprefix("*** in database main ***").split()))

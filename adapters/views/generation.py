@@ -31,7 +31,7 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from adapters.views.rows import LiveRows
 from domain.errors import MyrmidonError
@@ -82,10 +82,17 @@ class Progress:
 
 
 class Generation:
-    """A database of views and how it follows a log."""
+    """A database of views and how it follows a log.
 
-    def __init__(self, number: int, engine: Engine) -> None:
+    Args:
+        number: which one it is.
+        engine: access to it.
+        where: what it is called in errors.
+    """
+
+    def __init__(self, number: int, engine: Engine, where: str) -> None:
         self.number = number
+        self._where = where
         self._engine = engine
         self._rows = {name: LiveRows(view, engine.dialect.name) for name, view in VIEWS.items()}
         self._parked: dict[str, dict[str, Parked]] = {}
@@ -184,7 +191,14 @@ class Generation:
     def rows(self, name: str, query: Any) -> list[Row]:
         """Rows of one view that a query of its projection selects."""
         with self._transaction() as connection:
-            return [in_memory(VIEWS[name], dict(row)) for row in connection.execute(query).mappings()]
+            return [self._sound(VIEWS[name], dict(row)) for row in connection.execute(query).mappings()]
+
+    def _sound(self, view: View, row: Row) -> Row:
+        """The row as readers see it: what the table declares is what it holds, or the file is damaged."""
+        for name, kinds in _KINDS[view.name].items():
+            if name in row and not isinstance(row[name], kinds):
+                raise self.damaged(f"{view.name}.{name} holds a value of another type")
+        return in_memory(view, row)
 
     def ask(self, query: Any) -> list[Row]:
         """Rows of a query that counts over views."""
@@ -231,7 +245,17 @@ class Generation:
                 with connection.begin():
                     yield connection
         except DBAPIError as error:
-            raise ViewError(f"views generation {self.number}: {error.orig}: {REMEDY}") from error
+            raise ViewError(f"the views in {self._where} cannot be read ({error.orig}): {REMEDY}") from error
+        except SQLAlchemyError as error:
+            raise self.damaged(str(error)) from error
+        except msgspec.DecodeError as error:
+            raise self.damaged(f"a column of JSON holds none: {error}") from error
+        except UnicodeDecodeError as error:  # by what SQLite says of a damaged file it quotes from it
+            raise self.damaged("what it holds is no text") from error
+
+    def damaged(self, why: str) -> ViewError:
+        """The error of views that hold what nobody wrote there."""
+        return ViewError(f"the views in {self._where} are damaged ({why}): {REMEDY}")
 
 
 def hash_of(recorded: Recorded) -> str:
@@ -247,6 +271,19 @@ def _shape() -> str:
 
 SHAPE: Final = _shape()
 """Names the tables of this program's views."""
+
+
+_KINDS: Final = {
+    name: {
+        column.name: (
+            *((int, float) if column.type.python_type is float else (column.type.python_type,)),
+            *((type(None),) if column.nullable else ()),
+        )
+        for column in view.table.c
+    }
+    for name, view in VIEWS.items()
+}
+"""View -> column -> what a sound row may hold there."""
 
 
 def _at_rest(connection: Connection, view: View) -> Iterator[Row]:

@@ -40,6 +40,9 @@ class Place(Protocol):
     def engine(self, generation: int) -> Engine:
         """Access to a generation."""
 
+    def where(self, generation: int) -> str:
+        """What a generation is called in errors."""
+
     def point(self, generation: int) -> None:
         """Make a generation the live one."""
 
@@ -102,6 +105,10 @@ class Files:
         event.listen(engine, "begin", _begin)
         return engine
 
+    def where(self, generation: int) -> str:
+        """The file."""
+        return str(self._path(generation))
+
     def point(self, generation: int) -> None:
         """Replace the pointer file."""
         fresh = self._home / f"{POINTER}.{generation}"
@@ -162,6 +169,10 @@ class Schemas:
             pool_size=1,
             max_overflow=4,
         )
+
+    def where(self, generation: int) -> str:
+        """The schema."""
+        return f"schema {self._prefix}{generation}"
 
     def point(self, generation: int) -> None:
         """Move the pointer in one statement."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from time import perf_counter
 from types import TracebackType
 from typing import Any, Self
@@ -45,14 +45,17 @@ class Views:
     def _open_live(self) -> Generation:
         number = self._place.current()
         if number:
-            return Generation(number, self._place.engine(number))
+            return self._generation(number)
         made = self._build()
         self._place.point(made.number)
         return made
 
+    def _generation(self, number: int) -> Generation:
+        return Generation(number, self._place.engine(number), self._place.where(number))
+
     def _build(self, log_id: str = "") -> Generation:
         number = self._place.create()
-        made = Generation(number, self._place.engine(number))
+        made = self._generation(number)
         made.prepare(log_id or self._log_id)
         return made
 
@@ -157,7 +160,7 @@ class Views:
 
     def list_threats(self, **filters: Any) -> list[dict[str, Any]]:
         """Threats as other tools read them; filters are those of `projections.threats.listing`."""
-        return [threats.document(row) for row in self.rows("threats", threats.listing(**filters))]
+        return self._told(threats.document, self.rows("threats", threats.listing(**filters)))
 
     def list_incidents(self, **filters: Any) -> list[dict[str, Any]]:
         """Incidents as other tools read them; filters are those of `projections.incidents.listing`."""
@@ -165,31 +168,38 @@ class Views:
         found: dict[str, list[Row]] = {row["id"]: [] for row in rows}
         for member in self._live.ask(incidents.members(found)):
             found[member["home"]].append(member)
-        return [incidents.document(incidents.current(row, found[row["id"]])) for row in rows]
+        return self._told(lambda row: incidents.document(incidents.current(row, found[row["id"]])), rows)
 
     def list_alerts(self, **filters: Any) -> list[dict[str, Any]]:
         """Alerts as other tools read them; filters are those of `projections.alerts.listing`."""
-        return [alerts.document(row) for row in self.rows("alerts", alerts.listing(**filters))]
+        return self._told(alerts.document, self.rows("alerts", alerts.listing(**filters)))
 
     def list_responses(self, **filters: Any) -> list[dict[str, Any]]:
         """Responses as other tools read them; filters are those of `projections.responses.listing`."""
-        return [responses.document(row) for row in self.rows("responses", responses.listing(**filters))]
+        return self._told(responses.document, self.rows("responses", responses.listing(**filters)))
 
     def list_workflows(self, **filters: Any) -> list[dict[str, Any]]:
         """Workflows as other tools read them; filters are those of `projections.workflows.listing`."""
-        return [workflows.document(row) for row in self.rows("workflows", workflows.listing(**filters))]
+        return self._told(workflows.document, self.rows("workflows", workflows.listing(**filters)))
 
     def playbook_rates(self, playbook: str | None = None) -> list[dict[str, Any]]:
         """How well playbooks do; see `projections.playbook_rates`."""
-        return [playbook_rates.document(row) for row in self._live.ask(playbook_rates.rates(playbook))]
+        return self._told(playbook_rates.document, self._live.ask(playbook_rates.rates(playbook)))
 
     def list_feeds(self) -> list[dict[str, Any]]:
         """Feeds as other tools read them."""
-        return [feeds.document(row) for row in self.rows("feeds", feeds.listing())]
+        return self._told(feeds.document, self.rows("feeds", feeds.listing()))
 
     def list_health(self, kind: str | None = None) -> list[dict[str, Any]]:
         """Parts (of one kind) as other tools read them."""
-        return [health.document(row) for row in self.rows("health", health.listing(kind))]
+        return self._told(health.document, self.rows("health", health.listing(kind)))
+
+    def _told(self, document: Callable[[Row], dict[str, Any]], rows: Iterable[Row]) -> list[dict[str, Any]]:
+        """Documents of rows, as far as these are sound."""
+        try:
+            return [document(row) for row in rows]
+        except (LookupError, TypeError, ValueError) as error:
+            raise self._live.damaged(f"a row cannot be understood: {type(error).__name__} {error}") from error
 
     def count(self, view: str) -> int:
         """How many rows a view holds; threats and incidents that were merged into another do not count."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import sqlite3
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from adapters.views import Views
 from cli.status import agents_of, document_of, render
 from cli.troubles import missing
 from config.home import Home
+from domain.errors import MyrmidonError
 from domain.facts.operation import HealthReported, JobFailed
 from domain.values import DAY, MINUTE
 from tests.projections.story import (
@@ -332,3 +334,31 @@ def test_facts_that_are_missing_below_what_was_read_are_critical():
     [(gravity, reason)] = missing(18, 15, [])
     assert gravity == "critical"
     assert "its last fact stands at 15" in reason
+
+
+@pytest.mark.parametrize("name", ["views-1.db", "log.db"])
+def test_a_database_whose_schema_is_no_text_is_told_as_damaged(shell, name):
+    """SQLite's own message quotes the damaged bytes."""
+    shell.run("threats", "list")
+    file = shell.home / name
+    found = file.read_bytes()
+    broken = found.index(b" INTEGER" if name == "log.db" else b" VARCHAR")
+    file.write_bytes(found[: broken + 1] + b"\xff\xfe(" + found[broken + 4 :])
+    words = "projections rebuild" if name == "views-1.db" else "it is evidence"
+    told = shell.json("status", code=0 if name == "views-1.db" else 1)
+    assert told["health"] == "critical"
+    assert name in told["reasons"][0]
+    assert words in told["reasons"][0]
+    for command in (("threats", "list"), ("audit", "replay")):
+        with pytest.raises(MyrmidonError, match=words) as raised:
+            shell.run(*command)
+        assert name in str(raised.value)
+
+
+def test_views_that_cannot_be_understood_are_critical(shell):
+    shell.run("threats", "list")
+    with sqlite3.connect(shell.home / "views-1.db") as connection:
+        connection.execute("UPDATE health SET detail = '{'")
+    connection.close()
+    found = shell.json("status")
+    assert (found["health"], "projections rebuild" in found["reasons"][0]) == ("critical", True)

@@ -266,3 +266,24 @@ def test_rows_read_back_from_the_database_fold_like_those_kept_in_memory(locatio
     with Views.open(location, log) as views:
         assert views.replay(log)["equal"]
         assert views.parked() == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE threats SET flows = '[{}]'",
+        "UPDATE threats SET flows = '['",
+        "UPDATE threats SET risk = 'high'",
+        "UPDATE threats SET title = CAST(x'ff' AS TEXT)",
+        "DELETE FROM progress",
+    ],
+)
+def test_views_that_hold_what_nobody_wrote_are_told_as_damaged(tmp_path, log, change):
+    log.append(story())
+    with Views.open(str(tmp_path)) as views:
+        views.catch_up(log)
+        with sqlite3.connect(tmp_path / "views-1.db") as connection:
+            connection.execute(change)
+        connection.close()
+        with pytest.raises(ViewError, match=r"views-1\.db .*: run `myrmidon projections rebuild`"):
+            views.catch_up(log), views.list_threats()
