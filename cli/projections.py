@@ -28,4 +28,7 @@ def rebuild(ctx: typer.Context) -> None:
 
 def render(document: dict[str, Any]) -> str:
     """The answer in words."""
-    return f"views rebuilt: {', '.join(f'{name} {value}' for name, value in document.items())}"
+    told = ", ".join(f"{name} {value}" for name, value in document.items() if name != "kept")
+    kept = ", ".join(document["kept"])
+    why = f"\nkept: {kept}, folded from facts that the log does not hold: remove it when the matter is settled"
+    return f"views rebuilt: {told}{why if kept else ''}"

@@ -3,8 +3,8 @@
 Rules:
     1. Rows, parked streams, the log's id, the position and the hash of the fact at it are committed together.
     2. The batch is read from the log under the writer's lock, from the position in this very database.
-    3. A view whose log is another one, is shorter, or holds another fact at that position demands a rebuild; so does
-       a database whose tables are of another shape than this program's.
+    3. A view whose log is another one, is shorter, or holds another fact at that position is not folded on: first it is
+       to be known why. A database whose tables are of another shape than this program's demands a rebuild.
 """
 
 from __future__ import annotations
@@ -40,6 +40,12 @@ from projections.catalog import VIEWS, digest_parked, shares
 from projections.view import Parked, Row, View, ViewTable, digest, fold, in_memory, named, told
 
 REMEDY: Final = "run `myrmidon projections rebuild`"
+INQUIRY: Final = (
+    "keep the home as it is (the views are a trace of what was there) and run `myrmidon audit verify`; only when it is "
+    "known why, `myrmidon projections rebuild`"
+)
+"""What to do when the log is not the one that was folded: it may have been cut or changed."""
+
 
 _BOOK: Final = MetaData()
 PROGRESS: Final = Table(
@@ -167,13 +173,34 @@ class Generation:
 
     def _check(self, journal: Journal, progress: Progress, end: int) -> None:
         if progress.log_id and progress.log_id != journal.log_id:
-            raise ViewMismatch(f"the views belong to log {progress.log_id}, this one is {journal.log_id}: {REMEDY}")
+            raise ViewMismatch(
+                f"the views belong to log {progress.log_id}, this one is {journal.log_id}: another log was put in its "
+                f"place, or its identity was changed; {INQUIRY}"
+            )
         if progress.position > end:
-            raise ViewMismatch(f"the views are at position {progress.position}, but the log ends at {end}: {REMEDY}")
-        if progress.position and progress.position != self._kept_at:
+            raise ViewMismatch(
+                f"the views are at position {progress.position}, but the log ends at {end}: its tail was cut, or an "
+                f"older copy was put in its place; {INQUIRY}"
+            )
+        if progress.position and progress.position != self._kept_at and progress.shape == SHAPE:
             there = journal.read(progress.position - 1, 1, upto=progress.position)
             if not there or hash_of(there[0]) != progress.hash:
-                raise ViewMismatch(f"the log holds another fact at position {progress.position} than folded: {REMEDY}")
+                raise ViewMismatch(
+                    f"the log holds another fact at position {progress.position} than was folded: it was changed; "
+                    f"{INQUIRY}"
+                )
+
+    def is_trace(self, journal: Journal) -> bool:
+        """Whether this generation was folded from facts that the log does not hold (any more)."""
+        try:
+            with self._transaction() as connection:
+                progress = self._written(connection)
+            self._check(journal, progress, journal.fingerprint().position)
+        except ViewMismatch:
+            return True
+        except ViewError:
+            return False
+        return False
 
     def progress(self) -> Progress:
         """How far this generation has read."""
@@ -181,12 +208,15 @@ class Generation:
             return self._progress(connection)
 
     def _progress(self, connection: Connection, *, lock: bool = False) -> Progress:
-        query = select(PROGRESS).with_for_update() if lock else select(PROGRESS)
-        row = connection.execute(query).mappings().one()
-        found = Progress(**{name: value for name, value in row.items() if name != "one"})
+        found = self._written(connection, lock=lock)
         if found.shape != SHAPE:
             raise ViewMismatch(f"the views were made by another version of this program: {REMEDY}")
         return found
+
+    def _written(self, connection: Connection, *, lock: bool = False) -> Progress:
+        query = select(PROGRESS).with_for_update() if lock else select(PROGRESS)
+        row = connection.execute(query).mappings().one()
+        return Progress(**{name: value for name, value in row.items() if name != "one"})
 
     def rows(self, name: str, query: Any) -> list[Row]:
         """Rows of one view that a query of its projection selects."""

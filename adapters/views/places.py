@@ -4,6 +4,7 @@ Rules:
     1. A generation is a number; its tables are in `views-<n>.db`, or in the schema `<log's schema>_views_<n>`.
     2. One pointer says which is live (file `views.current`, table `<log's schema>_views_current`); it moves whole or
        not at all.
+    3. A generation is removed when nobody has it open.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -46,8 +49,8 @@ class Place(Protocol):
     def point(self, generation: int) -> None:
         """Make a generation the live one."""
 
-    def drop(self, generation: int) -> None:
-        """Remove a generation."""
+    def drop(self, generation: int) -> bool:
+        """Remove a generation, unless somebody has it open."""
 
 
 def place_of(location: str) -> Place:
@@ -115,10 +118,17 @@ class Files:
         fresh.write_text(str(generation), "ascii")
         os.replace(fresh, self._home / POINTER)  # noqa: PTH105 - the call whose atomicity is documented
 
-    def drop(self, generation: int) -> None:
-        """Remove the file and what SQLite keeps beside it."""
+    def drop(self, generation: int) -> bool:
+        """Remove the file and what SQLite keeps beside it; it can leave WAL only when nobody else is in it."""
+        try:
+            with closing(sqlite3.connect(f"file:{self._path(generation)}?mode=rw", uri=True, timeout=0)) as connection:
+                connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+                return False
         for tail in ("", "-wal", "-shm"):
             self._path(generation).with_name(f"views-{generation}.db{tail}").unlink(missing_ok=True)
+        return True
 
     def _path(self, generation: int) -> Path:
         return self._home / f"views-{generation}.db"
@@ -165,7 +175,7 @@ class Schemas:
         return create_engine(
             "postgresql+psycopg://",
             # a commit that a crash of the server loses is lost with its position: it is redone
-            creator=lambda: self._connect(options=f"-csearch_path={schema} -csynchronous_commit=off"),
+            creator=lambda: self._enter(schema),
             pool_size=1,
             max_overflow=4,
         )
@@ -181,9 +191,20 @@ class Schemas:
             "ON CONFLICT (one) DO UPDATE SET generation = excluded.generation"
         )
 
-    def drop(self, generation: int) -> None:
-        """Remove the schema with all that is in it."""
-        self._run(f"DROP SCHEMA IF EXISTS {self._prefix}{int(generation)} CASCADE")
+    def drop(self, generation: int) -> bool:
+        """Remove the schema with all that is in it; each connection to it holds a shared lock."""
+        schema = f"{self._prefix}{int(generation)}"
+        with self._connect() as connection:
+            [free] = connection.execute("SELECT pg_try_advisory_xact_lock(%s)", (_key(schema),)).fetchone()
+            if free:
+                connection.execute(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+        return bool(free)
+
+    def _enter(self, schema: str) -> Any:
+        connection = self._connect(options=f"-csearch_path={schema} -csynchronous_commit=off")
+        connection.execute("SELECT pg_advisory_lock_shared(%s)", (_key(schema),))
+        connection.commit()
+        return connection
 
     def _connect(self, **options: str) -> Any:
         import psycopg
@@ -194,3 +215,8 @@ class Schemas:
         with self._connect() as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
+
+
+def _key(schema: str) -> int:
+    """Of the advisory lock that says that a generation is in use."""
+    return int.from_bytes(sha256(f"views|{schema}".encode()).digest()[:8], "big", signed=True)

@@ -30,6 +30,7 @@ class Views:
         self._log_id = log_id
         self._report = report or (lambda _: None)
         self._live = self._open_live()
+        self._tidied = 0
 
     @classmethod
     def open(cls, location: str, journal: Journal | None = None, report: Report | None = None) -> Self:
@@ -76,27 +77,47 @@ class Views:
             while (parked := self._refresh().step(journal, batch, upto)) is not None:
                 for fault in parked:
                     self._report(fault)
+        if self._tidied != self._live.number:
+            self._tidy(journal)
         return self.progress().position
 
     def rebuild(self, journal: Journal, batch: int = 1000) -> dict[str, Any]:
-        """Build the next generation beside the live one up to the end of the log, swap it in, keep the last one."""
-        last, fresh = self._place.current(), self._build(journal.log_id)
+        """Build the next generation beside the live one up to the end of the log, and swap it in.
+
+        `kept` names what was folded from facts that the log does not hold any more: a trace that is nobody's to remove.
+        """
+        fresh = self._build(journal.log_id)
         with collector_paused():
             while fresh.step(journal, batch, None) is not None:
                 pass
         self._place.point(fresh.number)
         self._live.close()
         self._live = fresh
-        for number in self._place.generations():
-            if number < fresh.number and number != last:
-                self._place.drop(number)
+        kept = self._tidy(journal)
         progress, found = fresh.digests()
         return {
             "generation": fresh.number,
             "events": progress.events,
             "position": progress.position,
             "digest": combined(found),
+            "kept": kept,
         }
+
+    def _tidy(self, journal: Journal) -> list[str]:
+        """Remove generations before the live one that nobody has open; names those that are a trace."""
+        kept = []
+        for number in self._place.generations():
+            if number >= self._live.number:
+                break
+            old = self._generation(number)
+            is_trace = old.is_trace(journal)
+            old.close()
+            if is_trace:
+                kept.append(self._place.where(number))
+            else:
+                self._place.drop(number)
+        self._tidied = self._live.number
+        return kept
 
     def replay(self, journal: Journal, clock: Callable[[], float] = perf_counter) -> dict[str, Any]:
         """Fold the log from zero in memory and hold it against the live views at the same position."""

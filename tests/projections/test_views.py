@@ -123,12 +123,12 @@ def test_catch_up_stops_where_it_is_told_to(views, log):
     assert views.progress().events == 6
 
 
-def test_rebuild_swaps_and_keeps_the_last_generation_only(views, log):
+def test_rebuild_swaps_and_removes_what_nobody_uses(views, log):
     log.append(story())
     views.catch_up(log)
     digest = views.digest()
     assert [views.rebuild(log)["generation"] for _ in range(3)] == [2, 3, 4]
-    assert views._place.generations() == [3, 4]
+    assert views._place.generations() == [4]
     assert views.digest() == digest
 
 
@@ -137,8 +137,10 @@ def test_a_reader_goes_over_to_a_rebuilt_generation(location, log):
     with Views.open(location, log) as reader, Views.open(location, log) as builder:
         reader.catch_up(log)
         builder.rebuild(log)
+        assert reader._place.generations() == [1, 2], "the reader has the first one open"
         log.append(drafts(continued("a"), start=NOON + 99))
         reader.catch_up(log)
+        assert reader._place.generations() == [2]
         assert reader.generation == 2
         assert reader.replay(log)["equal"]
 
@@ -148,7 +150,7 @@ def test_views_of_another_log_demand_a_rebuild_and_get_it(views, log):
     views.catch_up(log)
     other = open_log("memory:", lambda: NOON)
     other.append(story()[:3])
-    with pytest.raises(ViewMismatch, match="myrmidon projections rebuild"):
+    with pytest.raises(ViewMismatch, match=r"audit verify.*only when it is known why, `myrmidon proj"):
         views.catch_up(other)
     assert views.rebuild(other)["position"] == 3
     assert views.replay(other)["equal"]
@@ -167,8 +169,14 @@ def test_views_ahead_of_a_restored_log_demand_a_rebuild(views, log):
     views.catch_up(log)
     shorter = open_log("memory:", lambda: NOON)
     shorter.append(story()[:3])
-    with pytest.raises(ViewMismatch, match="the log ends at 3"):
-        views.catch_up(Restored(shorter, log.log_id))
+    restored = Restored(shorter, log.log_id)
+    with pytest.raises(
+        ViewMismatch, match=r"the log ends at 3: its tail was cut.* run `myrmidon audit verify`; only when"
+    ):
+        views.catch_up(restored)
+    kept = [views.rebuild(restored)["kept"] for _ in range(2)]
+    assert kept == [[views._place.where(1)]] * 2, "the last trace of what was cut stays"
+    assert views._place.generations() == [1, 3]
 
 
 def test_views_of_a_log_with_another_past_demand_a_rebuild(location, log):
@@ -177,7 +185,10 @@ def test_views_of_a_log_with_another_past_demand_a_rebuild(location, log):
         views.catch_up(log)
     other = open_log("memory:", lambda: NOON + 1)
     other.append(story())
-    with Views.open(location, log) as views, pytest.raises(ViewMismatch, match="another fact at position"):
+    with (
+        Views.open(location, log) as views,
+        pytest.raises(ViewMismatch, match=r"another fact at position.*audit verify"),
+    ):
         views.catch_up(Restored(other, log.log_id))
 
 
