@@ -5,14 +5,14 @@ from __future__ import annotations
 import json as json_text
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from cli.context import context_of
-from cli.output import clean, emit, fail, say, table, when
+from cli.output import clean, emit, fail, plural, say, table, when
 from cli.reading import moment, now, one, opened, opened_log
 from cli.rescore import rescore
 from domain.moments import rfc3339
@@ -56,7 +56,8 @@ def verify(
 ) -> None:
     """Walk the chain over all stored bytes; exit code 1 names the first position that does not fit.
 
-    Without --checkpoint the one that the daemon signed last is taken, when it is of this log.
+    Without --checkpoint the one that the daemon signed last is taken, when it is of this log. One that cannot be held
+    against the log (of an unknown key, of another log) is exit code 1 too, and said to be no proof either way.
     """
     if key and not checkpoint:
         raise typer.BadParameter("a key is only needed with --checkpoint FILE", param_hint="--key")
@@ -70,6 +71,8 @@ def verify(
             from adapters.log.checkpoint import verify_checkpoint
 
             found = verify_checkpoint(journal, file, home.signing_key, key)
+    if found.ok and not found.events:
+        found = replace(found, ok=False, reason="the log is empty: there is nothing to verify")
     emit(ctx, {**asdict(found), "checkpoint": file and str(file)}, verified)
     if not found.ok:
         raise typer.Exit(1)
@@ -77,11 +80,17 @@ def verify(
 
 def verified(found: dict[str, Any]) -> str:
     """The verdict on the chain in words."""
+    whole = f"the chain of {plural(found['events'], 'event')} is whole; head {found['head']}"
     if found["ok"]:
-        held = f"; it holds all that was signed in {found['checkpoint']}" if found["checkpoint"] else ""
-        return f"the chain of {found['events']:,} events is whole; head {found['head']}{held}"
+        return f"{whole}; it holds all that was signed in {found['checkpoint']}" if found["checkpoint"] else whole
+    if not found["events"] and found["first_break"] is None and not found["unproven"]:
+        return str(found["reason"])
+    unproven = f"{found['checkpoint']} could not be held against this log: {found['unproven']}"
+    if found["unproven"] and found["reason"].endswith(found["unproven"]):
+        return f"{unproven}\nBy itself {whole}: that shows neither a cut tail nor hashes that were computed anew."
     where = "" if found["first_break"] is None else f", first at position {found['first_break']:,}"
-    return f"the log does NOT verify{where}: {found['reason']}\n{REMEDY}"
+    beside = f"\n{unproven}" if found["unproven"] else ""
+    return f"the log does NOT verify{where}: {found['reason']}{beside}\n{REMEDY}"
 
 
 def checkpoint(

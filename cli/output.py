@@ -18,7 +18,7 @@ from domain.moments import rfc3339
 from domain.values import Micros
 
 WIDTH: Final = 100
-"""Columns that words, and tables on a terminal, fit into."""
+"""Columns that words and tables fit into on a terminal; what a pipe carries stays on its line, however long."""
 
 UNBROKEN: Final = 100_000
 """Columns of a table that does not go to a terminal."""
@@ -31,14 +31,20 @@ def emit(ctx: typer.Context, document: Any, render: Callable[[Any], Any]) -> Non
         return
     shown = render(document)
     if isinstance(shown, str):
-        say("\n".join(fit(clean(line)) for line in shown.split("\n")))
+        lines = (clean(line) for line in shown.split("\n"))
+        say("\n".join(map(fit, lines) if is_terminal() else lines))
         return
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
     # what a pipe carries is searched and cut by other tools: a row stays on its line, however long
-    console.width = min(console.width, WIDTH) if sys.stdout.isatty() else UNBROKEN
+    console.width = min(console.width, WIDTH) if is_terminal() else UNBROKEN
     console.print(shown)
+
+
+def is_terminal() -> bool:
+    """Whether a person reads standard output."""
+    return sys.stdout.isatty()
 
 
 def say(answer: str) -> None:

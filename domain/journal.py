@@ -81,6 +81,8 @@ class Verification:
     Attributes:
         first_break: the first position that does not fit, or None.
         missing: first and last of the positions that were recorded and are not there any more, or None.
+        unproven: why a checkpoint could not be held against the log, of which then only the chain is known; empty when
+            it could, or none was given.
     """
 
     ok: bool
@@ -89,6 +91,7 @@ class Verification:
     first_break: int | None
     reason: str = ""
     missing: tuple[int, int] | None = None
+    unproven: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ Rules:
     1. The key is made at first use, readable by its owner only; its public half lies beside it as `<key>.pub`.
     2. Signed are the bytes of the JSON object without its signature: keys sorted, no spaces.
     3. A checkpoint proves nothing by itself: anybody can sign. It must be signed by the home's key, or by the one
-       that is given beside it.
+       that is given beside it. Where it cannot be held against the log, the answer says so, and what the chain is like.
     4. A file is replaced only by one that says the same and more: while the log still holds what the file says.
 """
 
@@ -79,7 +79,7 @@ def write_checkpoint(journal: ChainedLog, file: Path, keyfile: Path, now: Callab
 def _check_kept(journal: ChainedLog, file: Path, keyfile: Path) -> None:
     fault = _forgery(_load(file), _public_key(keyfile))
     if fault:
-        raise JournalError(f"{file} is not overwritten, it is {fault}: choose another file")
+        raise JournalError(f"{file} is not overwritten: {fault}; or choose another file")
     found = verify_checkpoint(journal, file, keyfile)
     if not found.ok:
         raise JournalError(f"the log no longer holds what {file} says ({found.reason}): keep {file} as evidence")
@@ -97,20 +97,29 @@ def verify_checkpoint(
         given: the file of the public key that must have signed.
 
     Raises:
-        JournalError: the file is no checkpoint, or one of another log; or the key is none.
+        JournalError: the file is no checkpoint; or the key is none.
     """
     told = _load(file)
     pinned = _given_key(given) if given else _public_key(keyfile) if keyfile else None
-    fault = _forgery(told, pinned)
-    if fault:
-        end = journal.fingerprint()
-        return Verification(ok=False, events=end.events, head=end.head, first_break=None, reason=f"{file}: {fault}")
-    if told["log_id"] != journal.log_id:
-        raise JournalError(
-            f"{file} is a checkpoint of log {told['log_id']}, this is log {journal.log_id}: take its own"
-        )
     found, mark = journal.audit(told["position"])
+    fault = _forgery(told, pinned) or _stranger(told, journal.log_id, mark)
+    if fault:
+        reason = found.reason or f"{file} could not be held against this log: {fault}"
+        return replace(found, ok=False, reason=reason, unproven=fault)
     return _compare(found, mark, told)
+
+
+def _stranger(told: dict[str, Any], log_id: str, mark: Fingerprint | None) -> str:
+    """Why a checkpoint is not of this log; empty when it is."""
+    if told["log_id"] == log_id:
+        return ""
+    both = f"it is of log {told['log_id']}, and this is log {log_id}"
+    if mark is not None and told["position"] and mark.head == told["head"]:
+        return f"{both}; yet this log holds exactly what was signed: its identity was changed since"
+    return (
+        f"{both}: either it is the checkpoint of another home, then take this one's, or another log was put in the "
+        "place of the one that was signed"
+    )
 
 
 def _compare(found: Verification, mark: Fingerprint | None, told: dict[str, Any]) -> Verification:
@@ -157,9 +166,12 @@ def _unusable(file: Path, why: str) -> JournalError:
 
 def _forgery(told: dict[str, Any], pinned: bytes | None) -> str:
     if pinned is None:
-        return "signed by a key that this home does not know: give --key PUBLIC-KEY-FILE"
+        return f"it needs the public key {told['public_key'][:16]}..., which is not in this home: give it by --key FILE"
     if told["public_key"] != pinned.hex():
-        return f"signed by {told['public_key'][:16]}, not by the known key {pinned.hex()[:16]}: a forgery"
+        return (
+            f"it is signed by the key {told['public_key'][:16]}..., not by the known one, {pinned.hex()[:16]}...: a "
+            "forgery, or the checkpoint of another home (then give its key by --key FILE)"
+        )
     try:
         key = Ed25519PublicKey.from_public_bytes(pinned)
         key.verify(bytes.fromhex(told["signature"]), _signed_bytes(told))

@@ -298,3 +298,36 @@ def test_log_follows_until_it_is_interrupted(shell, monkeypatch):
 @pytest.mark.parametrize("words", [("verify",), ("replay",), ("explain", "a"), ("log",), ("as-of", "1h")])
 def test_an_audit_of_nothing_is_one_line_and_exit_1(empty, words):
     assert empty.run("audit", *words, code=1).stderr.count("\n") == 1
+
+
+def test_a_checkpoint_whose_key_is_not_here_is_no_proof_either_way(shell, tmp_path):
+    file = tmp_path / "mark.json"
+    shell.run("audit", "checkpoint", str(file))
+    for key in (shell.home / "keys").iterdir():
+        key.unlink()
+    said = shell.run("audit", "verify", "--checkpoint", str(file), code=1).stdout
+    assert "could not be held against this log: it needs the public key" in said
+    assert f"the chain of {EVENTS} events is whole" in said
+    assert "NOT verify" not in said
+    assert "What to do" not in said
+    found = shell.json("audit", "verify", "--checkpoint", str(file), code=1)
+    assert (found["ok"], found["events"], found["first_break"]) == (False, EVENTS, None)
+    tamper(shell)
+    said = shell.run("audit", "verify", "--checkpoint", str(file), code=1).stdout
+    assert "NOT verify, first at position 5" in said
+    assert "it needs the public key" in said
+
+
+def test_a_checkpoint_of_another_log_is_an_answer_in_json_too(shell, tmp_path):
+    file = tmp_path / "mark.json"
+    shell.run("audit", "checkpoint", str(file))
+    begin_again(shell, story()[:5], identity="another")
+    found = shell.json("audit", "verify", "--checkpoint", str(file), code=1)
+    assert (found["ok"], found["events"]) == (False, 5)
+    assert "or another log was put in the place" in found["reason"]
+
+
+def test_verify_of_an_empty_log_is_no_yes(empty):
+    open_log(log_of(empty.home), lambda: NOON).close()
+    assert "there is nothing to verify" in empty.run("audit", "verify", code=1).stdout
+    assert not empty.json("audit", "verify", code=1)["ok"]

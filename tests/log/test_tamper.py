@@ -223,11 +223,19 @@ class TestCheckpoint:
         assert sorted(path.name for path in key.parent.iterdir()) == ["signing.key", "signing.key.pub"]
 
     def test_a_checkpoint_of_another_log_is_refused(self, checkpoint: Path, key: Path, tmp_path: Path) -> None:
-        with (
-            closing(SQLiteLog(tmp_path / "other.sqlite", ticking())) as other,
-            pytest.raises(JournalError, match="its own"),
-        ):
-            verify_checkpoint(other, checkpoint, key)
+        with closing(SQLiteLog(tmp_path / "other.sqlite", ticking())) as other:
+            answer = verify_checkpoint(other, checkpoint, key)
+        assert not answer.ok
+        assert "either it is the checkpoint of another home" in answer.unproven
+        assert "or another log was put in the place" in answer.unproven
+
+    def test_a_changed_identity_is_found(self, log: SQLiteLog, checkpoint: Path, key: Path, execute: Execute) -> None:
+        file = Path(execute("PRAGMA database_list")[0][2])
+        execute("UPDATE log SET log_id = 'another'")
+        with closing(SQLiteLog(file, ticking())) as again:
+            answer = verify_checkpoint(again, checkpoint, key)
+        assert (answer.ok, answer.first_break, answer.events) == (False, None, ROWS)
+        assert "its identity was changed since" in answer.unproven
 
     def test_a_checkpoint_makes_no_folders(self, log: SQLiteLog, key: Path, tmp_path: Path) -> None:
         with pytest.raises(JournalError, match="make its folder"):
@@ -239,7 +247,7 @@ class TestCheckpoint:
         key.unlink()
         answer = verify_checkpoint(log, checkpoint, key)
         assert not answer.ok
-        assert "give --key" in answer.reason
+        assert "give it by --key" in answer.reason
         assert verify_checkpoint(log, checkpoint, key, public).ok
         assert not key.exists()
 
