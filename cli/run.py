@@ -87,7 +87,7 @@ def hunt(
         runner.run()
         seconds = time.monotonic() - started
         problems = tell_problems(runner, before)
-    return summarise(parts, runner, seconds), problems
+    return summarise(parts, runner, seconds, sum(total["received"] for total in before.values())), problems
 
 
 def tell_problems(runner: Runner, before: dict[str, dict[str, int]]) -> list[str]:
@@ -96,7 +96,7 @@ def tell_problems(runner: Runner, before: dict[str, dict[str, int]]) -> list[str
     for name, hunt_ in runner.hunts.items():
         totals = hunt_.totals()
         if totals["received"] and totals["malformed"] == totals["received"]:
-            problems.append(f"feed {name}: none of its {totals['received']:,} rows could be parsed; {FAULTS}")
+            problems.append(f"feed {name}: {_none_of(totals['received'])} be parsed; {FAULTS}")
         else:
             remarks(name, totals, {key: count - before[name][key] for key, count in totals.items()})
     for line in problems:
@@ -104,12 +104,16 @@ def tell_problems(runner: Runner, before: dict[str, dict[str, int]]) -> list[str
     return problems
 
 
+def _none_of(rows: int) -> str:
+    return "its only row could not" if rows == 1 else f"none of its {rows:,} rows could"
+
+
 def remarks(name: str, totals: dict[str, int], new: dict[str, int]) -> None:
     """What an operator should know of a feed that was read: of all its rows, and of those of this run."""
     if not totals["received"]:
         note(f"feed {name} yielded nothing: no data row was found in it")
     if totals["malformed"]:
-        note(f"feed {name}: {totals['malformed']:,} malformed rows; {FAULTS}")
+        note(f"feed {name}: {plural(totals['malformed'], 'malformed row')}; {FAULTS}")
     if new["late"] * 2 > new["scored"] > 0:
         advice = "is the input sorted by time?"
         if totals["scored"] > new["scored"]:
@@ -120,8 +124,11 @@ def remarks(name: str, totals: dict[str, int], new: dict[str, int]) -> None:
         )
 
 
-def summarise(parts: Parts, runner: Runner, seconds: float) -> dict[str, Any]:
-    """The JSON contract of a run: totals of its feeds, what stands in the log now, and how fast it went."""
+def summarise(parts: Parts, runner: Runner, seconds: float, before: int = 0) -> dict[str, Any]:
+    """The JSON contract of a run: totals of its feeds, what stands in the log now, and how fast it went.
+
+    `new` are the rows of this run: those received without those that were `before`.
+    """
     from dataclasses import asdict
 
     totals = [hunt_.totals() for hunt_ in runner.hunts.values()]
@@ -131,6 +138,7 @@ def summarise(parts: Parts, runner: Runner, seconds: float) -> dict[str, Any]:
     mark = asdict(parts.journal.fingerprint())
     return {
         **counts,
+        "new": counts["received"] - before,
         "threats": parts.views.count("threats"),
         "incidents": parts.views.count("incidents"),
         "seconds": round(seconds, 3),
@@ -148,13 +156,19 @@ def peak_rss_mib() -> float:
 
 def summary(document: dict[str, Any]) -> str:
     """The end of a run in words."""
+    rate = f", {document['flows_per_second']:,.0f} rows/s"
+    news = ""
+    if not document["new"] and document["received"]:
+        news, rate = "nothing new was read in this run: what was there had been read before; in all ", ""
+    elif document["new"] < document["received"]:
+        news = f"{plural(document['new'], 'row')} new in this run; in all "
     return (
-        f"{plural(document['received'], 'row')} received: {document['scored']:,} scored ({document['late']:,} late), "
+        f"{news}{plural(document['received'], 'row')} received: "
+        f"{document['scored']:,} scored ({document['late']:,} late), "
         f"{document['skipped']:,} skipped, {document['malformed']:,} malformed\n"
         f"{plural(document['threats'], 'threat')}, {plural(document['incidents'], 'incident')}; "
         f"{plural(document['log']['events'], 'fact')} in the log\n"
-        f"{document['seconds']:.1f} s, {document['flows_per_second']:,.0f} rows/s, "
-        f"peak {document['peak_rss_mib']:.0f} MiB"
+        f"{document['seconds']:.1f} s{rate}, peak {document['peak_rss_mib']:.0f} MiB"
     )
 
 

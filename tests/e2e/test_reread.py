@@ -69,6 +69,22 @@ def test_counts_of_one_are_told_in_the_singular(tmp_path):
     assert "0 threats, 0 incidents" in told
 
 
+def test_a_run_without_news_says_so(tmp_path):
+    log = tmp_path / "conn.log"
+    log.write_text(HEADER + calm(T0, 3) + "broken\n")
+    words = ("run", "--feed", f"zeek:{log}", "--until-eof")
+    first = myrmidon(tmp_path / "home", *words, as_json=False)
+    assert "1 malformed row;" in first.err
+    assert first.out.startswith("4 rows received")
+    assert " rows/s" in first.out
+    again = myrmidon(tmp_path / "home", *words, as_json=False).out
+    assert again.startswith("nothing new was read in this run")
+    assert "rows/s" not in again
+    with log.open("a") as more:
+        more.write(calm(T0 + 99, 2))
+    assert "2 rows new in this run; in all 6 rows received" in myrmidon(tmp_path / "home", *words, as_json=False).out
+
+
 def test_a_feed_whose_file_cannot_be_read_is_told_by_status(tmp_path):
     log, home = tmp_path / "conn.log", tmp_path / "home"
     log.write_bytes(b"\x7fELF\x00\x01" * 400)
