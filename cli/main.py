@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -42,6 +43,9 @@ app = typer.Typer(
 
 USAGE_ERROR: Final[Any] = typer.BadParameter.__base__
 """What typer raises when the words of a command do not fit; it keeps the class to itself."""
+
+NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF})
+"""What the system says where a stream takes nothing."""
 
 GROUPS: Final = (
     run, demo, status, threats, incidents, alerts, responses, workflows, feedback, suppress, playbooks, rules, models,
@@ -91,6 +95,21 @@ def tell_usage(error: Any) -> None:
     note(f"myrmidon: {said[:1].lower()}{said[1:]} (see `{command} --help`)")
 
 
+def unwritten(error: OSError) -> bool:
+    """Whether standard output takes nothing; it is then given up, so that the end of the program does not try again.
+
+    What could not be written is gone from its buffer: only one more byte tells it from a full disk elsewhere.
+    """
+    if error.errno not in NO_ROOM or error.filename is not None:
+        return False
+    try:
+        os.write(sys.stdout.fileno(), b"\n")
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
+
+
 def run_program() -> None:
     """Console script: every expected error is one line on standard error and its exit code, never a traceback."""
     try:
@@ -107,6 +126,10 @@ def run_program() -> None:
         sys.stderr.close()
         raise SystemExit(1) from None
     except Exception as error:
+        if isinstance(error, OSError) and unwritten(error):
+            why = error.strerror or "it does not answer"
+            note(f"myrmidon: the answer cannot be written to standard output ({why}): make room, or send it elsewhere")
+            raise SystemExit(1) from None
         if os.environ.get("MYRMIDON_TRACEBACK"):
             raise
         what = f"{type(error).__name__}: {error}".splitlines()[0]
