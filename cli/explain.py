@@ -156,7 +156,7 @@ SPEAKING: Final = (
 
 
 SPOKEN: Final[dict[type, Callable[[Any], str]]] = {
-    ThreatAssessed: lambda fact: f"risk {fact.risk:.2f} ({fact.level})",
+    ThreatAssessed: lambda fact: f"risk {shown_risk(fact.risk)} ({fact.level})",
     ActionRetried: lambda fact: f"attempt {fact.attempt}",
     IncidentEscalated: lambda fact: f"risk {shown_risk(fact.risk)} ({fact.level}); {fact.title}",
     IncidentContained: lambda fact: f"every action of response {short(str(fact.response))} is in force",

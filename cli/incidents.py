@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 
 from cli import plan, working
-from cli.output import emit, plural, short, table, when
+from cli.output import emit, none_fits, plural, short, table, when
 from cli.reading import Entity, LevelOption, Limit, Since, Until, answer_list, one, opened
 from domain.facts.incident import IncidentEscalated
 from domain.values import shown_risk
@@ -58,7 +58,7 @@ def as_table(incidents: list[dict[str, Any]], totals: dict[str, int]) -> Any:
     """The list for people."""
     if not incidents:
         if total := totals["incidents"]:
-            return f"none of the {total:,} incidents fits: loosen --since, --until, --entity, --level or --status"
+            return none_fits(total, "incident", "--since, --until, --entity, --level or --status")
         threats = totals["threats"]
         seen = (
             f"{plural(threats, 'threat')} that opened none: see `myrmidon threats list`"
@@ -110,7 +110,8 @@ def describe(incident: dict[str, Any], threats: list[dict[str, Any]]) -> str:
         lines.append(f"Resolved: {incident['resolution']}")
     lines += ["", "Threats:"]
     lines += [
-        f"  {short(t['id'])}  {t['level']:<8}  {t['risk']:>4.1f}  {t['status']:<9}  {t['title']}" for t in threats
+        f"  {short(t['id'])}  {t['level']:<8}  {shown_risk(t['risk']):>4}  {t['status']:<9}  {t['title']}"
+        for t in threats
     ]
     if incident["more_threats"]:
         lines.append(f"  and {incident['more_threats']:,} more")
@@ -134,10 +135,12 @@ def told(entry: dict[str, Any]) -> str:
     """An entry of the timeline for people: an incident that grew may have the level that it had before.
 
     >>> told({"what": "incident-escalated", "text": "to high (7.25): somebody guesses passwords"})
-    'the risk grew to 7.25 (high): somebody guesses passwords'
+    'the risk grew to 7.2 (high): somebody guesses passwords'
     """
     text: str = entry["text"]
-    return ESCALATED.sub(r"the risk grew to \2 (\1): ", text) if entry["what"] == IncidentEscalated.kind else text
+    if entry["what"] != IncidentEscalated.kind:
+        return text
+    return ESCALATED.sub(lambda grown: f"the risk grew to {shown_risk(float(grown[2]))} ({grown[1]}): ", text)
 
 
 def _more(count: int) -> str:

@@ -174,7 +174,7 @@ def in_words(model: dict[str, Any]) -> str:
     """One model for people."""
     lines = [model["name"], ""]
     lines += [
-        f"  {v['stage']:<8} {v['version']}  {v['samples']:,} samples{and_verdicts(v)}, seed {v['seed']}, "
+        f"  {v['stage']:<8} {v['version']}  {plural(v['samples'], 'sample')}{and_verdicts(v)}, seed {v['seed']}, "
         f"{when(v['trained_at'])}"
         for v in model["versions"]
         if v["version"]
@@ -184,7 +184,9 @@ def in_words(model: dict[str, Any]) -> str:
         lines.append(f"  left out since {when(model['retired']['at'])}: {model['retired']['reason']}")
     if model["judged"]:
         share, against = model["votes"] / model["judged"], model["disagreements"] / model["judged"]
-        lines.append(f"  {model['judged']:,} host windows judged, {model['votes']:,} votes ({share:.2%})")
+        lines.append(
+            f"  {plural(model['judged'], 'host window')} judged, {plural(model['votes'], 'vote')} ({share:.2%})"
+        )
         lines.append(f"  {model['disagreements']:,} against the consensus ({against:.2%})")
     else:
         lines.append("  votes are counted at the end of each day of event time and of a feed; neither came yet")

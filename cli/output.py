@@ -9,6 +9,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, NoReturn
 
 import typer
@@ -55,8 +56,9 @@ def say(answer: str) -> None:
 
 def note(message: str) -> None:
     """Say something beside the answer, on standard error."""
-    sys.stderr.write(f"{clean(message)}\n")
-    sys.stderr.flush()
+    with suppress(OSError):  # where nobody can be told, the work goes on
+        sys.stderr.write(f"{clean(message)}\n")
+        sys.stderr.flush()
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -110,6 +112,16 @@ def plural(count: int, one: str, many: str = "") -> str:
     ('1 threat', '1,200 threats', '0 entries')
     """
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def none_fits(total: int, one: str, options: str) -> str:
+    """What to say of a list that its options left empty.
+
+    >>> none_fits(1, "threat", "--since"), none_fits(1200, "threat", "--since")
+    ('the only threat does not fit: loosen --since', 'none of the 1,200 threats fits: loosen --since')
+    """
+    said = f"the only {one} does not fit" if total == 1 else f"none of the {total:,} {one}s fits"
+    return f"{said}: loosen {options}"
 
 
 def warming_up(name: str, seen: int, needed: int) -> str:

@@ -130,6 +130,11 @@ def answer_list(
     filters["since"] = moment(since, "--since")
     if until is not None:
         filters["until"] = moment(until, "--until")
+    begin, end = filters["since"], filters.get("until")
+    if begin is not None and end is not None and begin > end:
+        raise typer.BadParameter(
+            f"{since} is after --until {until}, nothing can lie between them: turn them round", param_hint="--since"
+        )
     if not there(ctx):
         emit(ctx, [], lambda _: nothing_yet(ctx))
         return

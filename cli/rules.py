@@ -134,13 +134,18 @@ def outcome(document: dict[str, Any]) -> str:
     """Hits and near misses in words."""
     lines: list[str] = []
     for rule in document["rules"]:
-        lines.append(f"{rule['title']} ({rule['level']}): {rule['hits']:,} hits in {rule['judged']:,} records")
+        lines.append(f"{rule['title']} ({rule['level']}): {found_in(rule['hits'], rule['judged'])}")
         lines += [f"    {row['ts'][:19]}Z  {row['src_ip']} -> {row['dst_ip']}  {row['note']}" for row in rule["rows"]]
         if rule["near_misses"]:
-            lines.append(f"  {rule['near_misses']:,} near misses")
+            lines.append(f"  {plural(rule['near_misses'], 'near miss', 'near misses')}")
         for row in rule["near"]:
             lines.append(f"    {row['ts'][:19]}Z  {row['src_ip']} -> {row['dst_ip']}  {row['note']}")
             lines.append(f"      failed: {row['failed']}; {row['found']}")
     total = sum(rule["hits"] for rule in document["rules"])
-    lines.append(f"{len(document['rules'])} rules, {total:,} hits in {document['received']:,} records")
+    lines.append(f"{plural(len(document['rules']), 'rule')}, {found_in(total, document['received'])}")
     return "\n".join(lines)
+
+
+def found_in(hits: int, records: int) -> str:
+    """How many of how many."""
+    return f"{plural(hits, 'hit')} in {plural(records, 'record')}"

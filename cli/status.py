@@ -240,7 +240,11 @@ def render(document: dict[str, Any]) -> str:
     """The document in words."""
     mark = document["log"]
     lines = [f"{document['health']}", *(f"  {reason}" for reason in document["reasons"])]
-    lines += ["", f"log    {mark['events']:,} events, head {mark['head'][:16]}, digest {mark['digest'][:16]}", ""]
+    lines += [
+        "",
+        f"log    {plural(mark['events'], 'event')}, head {mark['head'][:16]}, digest {mark['digest'][:16]}",
+        "",
+    ]
     lines += [
         f"agent  {a['name']:<14} {a['state']:<8} at {a['position']:,}, {a['lag']:,} behind" for a in document["agents"]
     ]

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from cli.output import emit, short, table, when
+from cli.output import emit, none_fits, short, table, when
 from cli.reading import Entity, LevelOption, Limit, Since, Until, answer_list, one, opened
 from domain.values import shown_risk
 
@@ -52,7 +52,7 @@ def as_table(threats: list[dict[str, Any]], totals: dict[str, int]) -> Any:
     """The list for people."""
     if not threats:
         if total := totals["threats"]:
-            return f"none of the {total:,} threats fits: loosen --since, --until, --entity, --level or --status"
+            return none_fits(total, "threat", "--since, --until, --entity, --level or --status")
         return "no threats: nothing that was read reached a threshold; see what was read with `myrmidon status`"
     rows = [
         (short(t["id"]), t["level"], shown_risk(t["risk"]), f"{t['confidence']:.0%}", when(t["last_seen"]), t["status"],

@@ -105,7 +105,7 @@ level's band; so a low rule never opens an incident."""
 
 
 def shown_risk(risk: float) -> str:
-    """A risk as people read it: rounded down, so that it never stands on the other side of its level.
+    """A risk as people read it, wherever they do: rounded down, so that it never stands on the other side of its level.
 
     >>> shown_risk(3.99), shown_risk(4.0), shown_risk(10.0)
     ('3.9', '4.0', '10.0')

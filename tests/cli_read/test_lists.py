@@ -9,7 +9,7 @@ import pytest
 from adapters.log import open_log
 from domain.values import HOUR
 from tests.cli_read.conftest import log_of
-from tests.projections.story import NOON, continued, detected, drafts, merged, opened, uid
+from tests.projections.story import NOON, assessed, continued, detected, drafts, merged, opened, uid
 
 A, B = str(uid("a")), str(uid("b"))
 
@@ -154,3 +154,20 @@ def test_control_characters_of_telemetry_do_not_reach_the_terminal(empty):
     for words in (("threats", "list"), ("threats", "show", str(uid("x")))):
         assert "\x1b" not in empty.run(*words).stdout
         assert "\x07" not in empty.run(*words).stdout
+
+
+def test_a_time_that_begins_after_its_end_is_wrong_usage(shell):
+    said = shell.run("threats", "list", "--since", "1h", "--until", "2h", code=2)
+    assert "1h is after --until 2h" in said.stderr
+
+
+def test_a_risk_is_the_same_number_wherever_it_is_shown(empty):
+    log = open_log(log_of(empty.home), lambda: NOON)
+    (found,) = drafts(detected("a"))
+    log.append([replace(found, fact=replace(found.fact, risk=7.86)), *drafts(opened("A", "a", risk=7.86))])
+    log.append(drafts(assessed("a", risk=7.86)))
+    log.close()
+    listed = empty.run("threats", "list").stdout.splitlines()[1].split()[2]
+    shown = next(line for line in empty.run("incidents", "show", str(uid("A"))).stdout.splitlines() if A[:8] in line)
+    assert shown.split()[2] == listed
+    assert f"{listed} " in empty.run("threats", "show", A).stdout
