@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from cli.context import context_of
+from cli.facts import lines, told
 from cli.output import clean, emit, fail, plural, say, table, when
 from cli.reading import moment, now, one, opened, opened_log
 from cli.rescore import rescore
@@ -19,16 +21,19 @@ from domain.moments import rfc3339
 from domain.values import shown_risk
 
 if TYPE_CHECKING:
-    from domain.journal import Journal, Recorded
+    from typing import TypeAlias
+
+    from adapters.log.base import ChainedLog
+    from adapters.log.chain import Row
+    from domain.journal import Recorded
+
+    Stored: TypeAlias = tuple[Recorded, Row]
 
 REMEDY = (
     "What to do: stop the daemon, keep the home as it is (it is evidence), restore a backup of it into another folder, "
     "and go on there (--home) once `myrmidon audit verify --checkpoint` accepts it."
 )
 """What is said of every log that does not verify."""
-
-MOMENTS = frozenset({"first_seen", "last_seen", "watermark", "ts", "at"})
-"""Fields of facts that are moments, beside those that end in `_at`."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,6 +46,7 @@ def register(app: typer.Typer) -> None:
         ("as-of", as_of),
         ("explain", explain),
         ("log", log),
+        ("export", export),
         ("rescore", rescore),
     ):
         group.command(name)(command)
@@ -105,7 +111,9 @@ def checkpoint(
     emit(
         ctx,
         document,
-        lambda d: f"{d['events']:,} events up to position {d['position']} are signed in {d['file']}: keep it elsewhere",
+        lambda d: (
+            f"{plural(d['events'], 'event')} up to position {d['position']:,} signed in {d['file']}: keep it elsewhere"
+        ),
     )
 
 
@@ -120,7 +128,7 @@ def replay(ctx: typer.Context) -> None:
 
 def replayed(document: dict[str, Any]) -> str:
     """The comparison in words."""
-    rate = f"{document['events']:,} events folded at {document['events_per_second']:,.0f} a second"
+    rate = f"{plural(document['events'], 'event')} folded at {document['events_per_second']:,.0f} a second"
     if document["equal"]:
         return f"the live views are what the log says: {rate}; digest {document['live']}"
     differing = [name for name, both in document["views"].items() if both["live"] != both["replayed"]]
@@ -156,7 +164,8 @@ def stood(document: dict[str, Any]) -> str:
         ]
     lines += ["", f"feeds: {len(document['feeds']):,}"]
     lines += [
-        f"  {feed['name']}: {feed['received']:,} rows received, {feed['scored']:,} scored" for feed in document["feeds"]
+        f"  {feed['name']}: {plural(feed['received'], 'row')} received, {feed['scored']:,} scored"
+        for feed in document["feeds"]
     ]
     return "\n".join(lines)
 
@@ -199,7 +208,7 @@ def log(
         if follow:
             tail(ctx, journal, facts, reached, lambda r: _fits(r, stream, kind))
             return
-    emit(ctx, [told(recorded) for recorded in facts], listed)
+    emit(ctx, [told(*stored) for stored in facts], listed)
 
 
 def _fits(recorded: Recorded, stream: str, kind: str) -> bool:
@@ -207,82 +216,65 @@ def _fits(recorded: Recorded, stream: str, kind: str) -> bool:
 
 
 def selected(
-    journal: Journal, after: int | None, limit: int, fits: Callable[[Recorded], bool]
-) -> tuple[list[Recorded], int]:
+    journal: ChainedLog, after: int | None, limit: int, fits: Callable[[Recorded], bool]
+) -> tuple[list[Stored], int]:
     """The first facts after a position, or the latest of all; and the position up to which was read."""
-    from domain.journal import follow
-
-    found: deque[Recorded] = deque(maxlen=None if after is not None else limit)
+    found: deque[Stored] = deque(maxlen=None if after is not None else limit)
     reached = after or 0
-    for batch in follow(journal, reached):
-        for recorded in batch:
+    while page := journal.stored(reached):
+        for recorded, row in page:
             reached = recorded.position
             if fits(recorded):
-                found.append(recorded)
+                found.append((recorded, row))
             if after is not None and len(found) == limit:
                 return list(found), reached
     return list(found), reached
 
 
 def tail(
-    ctx: typer.Context, journal: Journal, facts: list[Recorded], reached: int, fits: Callable[[Recorded], bool]
+    ctx: typer.Context, journal: ChainedLog, facts: list[Stored], reached: int, fits: Callable[[Recorded], bool]
 ) -> None:
     """Print facts, a line each (JSON Lines with --json), until the operator interrupts."""
     asked_json = context_of(ctx).json
     try:
-        for recorded in _endless(journal, facts, reached, fits):
-            document = told(recorded)
+        for stored in _endless(journal, facts, reached, fits):
+            document = told(*stored)
             say(json_text.dumps(document) if asked_json else clean(line(document)))
     except KeyboardInterrupt:
         return
 
 
 def _endless(
-    journal: Journal, facts: list[Recorded], reached: int, fits: Callable[[Recorded], bool]
-) -> Iterator[Recorded]:
+    journal: ChainedLog, facts: list[Stored], reached: int, fits: Callable[[Recorded], bool]
+) -> Iterator[Stored]:
     yield from facts
     while True:
-        for recorded in journal.read(reached):
+        for recorded, row in journal.stored(reached):
             reached = recorded.position
             if fits(recorded):
-                yield recorded
+                yield recorded, row
         journal.wait(reached, 1.0)
 
 
-def told(recorded: Recorded) -> dict[str, Any]:
-    """A recorded fact as other tools read it."""
-    import msgspec
+def export(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Where to write it; `-` is standard output.")],
+) -> None:
+    """All facts as JSON Lines, with all that the chain is computed from (docs/export.md)."""
+    from adapters.artifacts import write_whole
 
-    return {
-        "position": recorded.position,
-        "event_id": str(recorded.event_id),
-        "stream": recorded.stream,
-        "version": recorded.version,
-        "kind": recorded.fact.kind,
-        "occurred_at": timed(recorded.occurred_at, "occurred_at"),
-        "recorded_at": rfc3339(recorded.recorded_at),
-        "actor": recorded.actor,
-        "causation": str(recorded.causation) if recorded.causation else None,
-        "correlation": str(recorded.correlation) if recorded.correlation else None,
-        "region": recorded.region,
-        "tags": list(recorded.tags),
-        "fact": timed(msgspec.to_builtins(recorded.fact)),
-    }
-
-
-def timed(value: Any, name: str = "") -> Any:
-    """The value of a field with all moments in it in RFC 3339; null for a moment that the feed's clock had not yet.
-
-    >>> timed({"watermark": 0, "flows": [{"ts": 1, "src_port": 1}]})
-    {'watermark': None, 'flows': [{'ts': '1970-01-01T00:00:00.000001Z', 'src_port': 1}]}
-    """
-    if isinstance(value, dict):
-        return {key: timed(each, key) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [timed(each, name) for each in value]
-    if isinstance(value, int) and (name in MOMENTS or name.endswith("_at")):
-        return rfc3339(value) if value else None
-    return value
+    with opened_log(ctx) as journal:
+        if file == "-":
+            for each in lines(journal):
+                sys.stdout.write(each.decode())
+            sys.stdout.flush()
+            return
+        try:
+            write_whole(Path(file), lines(journal))
+        except OSError as error:
+            fail(f"{file} cannot be written ({error.strerror}): make its folder, or choose another place")
+        mark = journal.fingerprint()
+    emit(ctx, {"file": file, **asdict(mark)}, lambda d: f"{plural(d['events'], 'fact')} written to {d['file']}")
 
 
 def line(document: dict[str, Any]) -> str:

@@ -21,7 +21,7 @@ from uuid import UUID
 from adapters.collector import collector_paused
 from adapters.log.chain import EMPTY, Row, Tail, seal
 from adapters.log.plan import Content, Heads, Known, Plan, check_expected, content_of, plan
-from adapters.log.reading import Shown, recorded_all
+from adapters.log.reading import Shown, recorded_all, shown
 from adapters.log.watch import Watch
 from domain.journal import (
     Conflict,
@@ -104,6 +104,9 @@ class ChainedLog(ABC):
     def _rows(self, after: int, limit: int, upto: int | None, wanted: Wanted | None) -> Iterable[Shown]: ...
 
     @abstractmethod
+    def _whole(self, after: int, limit: int, upto: int | None) -> Iterable[Row]: ...
+
+    @abstractmethod
     def _rows_of(self, stream: str, after: int) -> Iterable[Shown]: ...
 
     @abstractmethod
@@ -179,6 +182,12 @@ class ChainedLog(ABC):
         """The first `limit` facts with position > `after` (and <= `upto`) that are `wanted`, in order."""
         with collector_paused():
             return recorded_all(self._rows(after, limit, upto, wanted))
+
+    def stored(self, after: int = 0, limit: int = 1000, *, upto: int | None = None) -> list[tuple[Recorded, Row]]:
+        """The first `limit` facts with position > `after` (and <= `upto`), each with its row as the chain covers it."""
+        rows = list(self._whole(after, limit, upto))
+        with collector_paused():
+            return list(zip(recorded_all(map(shown, rows)), rows, strict=True))
 
     def read_stream(self, stream: str, after: int = 0) -> list[Recorded]:
         """Facts of one stream with version > `after`, in order."""

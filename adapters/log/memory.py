@@ -64,6 +64,12 @@ class MemoryLog(ChainedLog):
             found = (shown(row) for row in islice(self._all, start, stop) if _fits(row, wanted))
             return list(islice(found, limit))
 
+    def _whole(self, after: int, limit: int, upto: int | None) -> Iterable[Row]:
+        with self._lock:
+            start = bisect_right(self._all, after, key=lambda row: row[0])
+            stop = len(self._all) if upto is None else bisect_right(self._all, upto, key=lambda row: row[0])
+            return self._all[start : min(stop, start + limit)]
+
     def _rows_of(self, stream: str, after: int) -> Iterable[Shown]:
         with self._lock:
             return [shown(row) for row in self._streams.get(stream, []) if row[1] > after]

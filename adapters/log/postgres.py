@@ -327,6 +327,11 @@ class PostgresLog(ChainedLog):
             where, values = f"{where} AND kind = ANY(%s)", [*values, sorted(wanted.kinds)]
         return self._all(f"{_READ}{where} ORDER BY position LIMIT %s", *values, limit)
 
+    def _whole(self, after: int, limit: int, upto: int | None) -> Iterable[Row]:
+        last = (1 << 62) if upto is None else upto
+        where = " WHERE position > %s AND position <= %s"
+        return self._all(f"{_SELECT}{where} ORDER BY position LIMIT %s", after, last, limit)
+
     def _rows_of(self, stream: str, after: int) -> Iterable[Shown]:
         return self._all(f"{_READ} WHERE stream = %s AND version > %s ORDER BY version", stream, after)
 

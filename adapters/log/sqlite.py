@@ -265,6 +265,12 @@ class SQLiteLog(ChainedLog):
             values += sorted(wanted.kinds)
         return self._all(f"{where} ORDER BY position LIMIT ?", *values, limit)
 
+    def _whole(self, after: int, limit: int, upto: int | None) -> Iterable[Row]:
+        last = (1 << 62) if upto is None else upto
+        return self._all(
+            f"{_SELECT} WHERE position > ? AND position <= ? ORDER BY position LIMIT ?", after, last, limit
+        )
+
     def _rows_of(self, stream: str, after: int) -> Iterable[Shown]:
         return self._all(f"{_READ} WHERE stream = ? AND version > ? ORDER BY version", stream, after)
 
