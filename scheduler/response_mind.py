@@ -26,6 +26,7 @@ from agents.responder.respond_cases import (
     judge_threat,
     merge,
     remember,
+    uncover,
 )
 from agents.responder.respond_commands import Choice, Command
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
@@ -157,7 +158,9 @@ class ResponseMind:
         reason: ReleaseReason = "verdict" if isinstance(recorded.fact, VerdictGiven) else "graver"
         for incident in _changed(self.state, recorded.fact):
             event = weighed(self.state, incident, reason, self._world.rehearsed)
-            if event is not None:
+            # what held a covered threat back is released when it has been taken back
+            early = isinstance(recorded.fact, ThreatSuppressed) and isinstance(event, IncidentReleased)
+            if event is not None and not early:
                 stream = f"incident/{incident}"
                 drafts.append(caused(recorded, stream, event, actor=NAME, occurred_at=self._world.now()))
                 self.absorb(drafts[-1])
@@ -243,7 +246,8 @@ class ResponseMind:
             case VerdictGiven(verdict="incorrect") as fact:
                 return [commands.Recall(threat=fact.threat, reason="verdict", says="its threat was judged incorrect")]
             case ThreatSuppressed() as fact:
-                return [commands.Recall(threat=fact.threat, reason="exception", says="an exception covers its threat")]
+                says = f"an exception covers its threat ({str(fact.suppression)[:8]}: {fact.reason})"
+                return [commands.Recall(threat=fact.threat, reason="exception", says=says)]
             case IncidentResolved() as fact:
                 return [commands.Withdraw(incident=fact.incident)]
             case SettingChanged(key="response.mode", value="observe"):
@@ -311,7 +315,7 @@ def _changed(state: ResponseState, fact: Fact) -> list[UUID]:
             return [fact.incident]
         case IncidentMerged():
             return [fact.into]
-        case VerdictGiven() if fact.threat in state.home:
+        case VerdictGiven() | ThreatSuppressed() if fact.threat in state.home:
             return [state.home[fact.threat]]
         case _:
             return []
@@ -321,6 +325,8 @@ def _observe_incident(state: ResponseState, fact: Fact) -> None:
     match fact:
         case IncidentOpened() | ThreatLinked():
             belong(state, fact.incident, fact.threat)
+            if not (isinstance(fact, ThreatLinked) and fact.reason == "merged"):
+                uncover(state, fact.threat)
         case IncidentMerged():
             merge(state, fact.incident, fact.into)
         case IncidentContained():
@@ -332,6 +338,7 @@ def _observe_incident(state: ResponseState, fact: Fact) -> None:
         case IncidentReopened():
             state.over.pop(fact.incident, None)
             belong(state, fact.incident, fact.threat)
+            uncover(state, fact.threat)
         case ThreatSuppressed():
             cover(state, fact.threat)
         case _:

@@ -10,7 +10,7 @@ from domain.facts.response import UndoReason
 from domain.values import Level
 
 ReleaseReason = UndoReason | Literal["graver"]
-LinkReason = Literal["same-entity", "flows", "shared-peer", "merged"]
+LinkReason = Literal["same-entity", "flows", "shared-peer", "merged", "uncovered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,10 @@ class IncidentOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreatLinked:
-    """A threat about `entity` joined the incident; `risk` and `level` are the incident's, afterwards."""
+    """A threat about `entity` joined the incident; `risk` and `level` are the incident's, afterwards.
+
+    The reason `uncovered`: it stood in it all the time, and no exception covers it any more.
+    """
 
     kind: ClassVar[str] = "threat-linked"
     decided: ClassVar[bool] = True
