@@ -23,7 +23,7 @@ import typer
 from cli.context import context_of
 from cli.output import emit, plural, warming_up, when
 from cli.reading import nothing_yet
-from cli.responses import is_rehearsed
+from cli.response_words import is_rehearsed
 from cli.troubles import RECENT, missing, overdue, troubles_of, undelivered, unread, unreadable, unsettled, unsound
 from config.home import Home
 from domain.journal import JournalError

@@ -159,7 +159,8 @@ def _answered(status: str) -> Handler:
 def _undo_requested(rows: Rows, fact: UndoRequested, recorded: Recorded) -> Iterable[Row]:
     row = known(rows, fact.response, "response")
     live = any(each["state"] in LIVE for each in value_of(row, "actions"))
-    yield {**_went_on(row, recorded), "status": "undoing" if live else row["status"], "undone_because": fact.reason}
+    why = row["undone_because"] or fact.reason  # whoever asks for it again
+    yield {**_went_on(row, recorded), "status": "undoing" if live else row["status"], "undone_because": why}
 
 
 def _acted(change: Callable[[Any, Recorded, Row], Row]) -> Handler:

@@ -251,8 +251,6 @@ def _take_back(state: ResponseState, command: TakeBack) -> list[ResponseEvent]:
     response = _known(state, command.response)
     if response.status == "proposed":
         raise NotPossible(f"response {command.response} has not begun: reject it instead")
-    if not _stays(response):
-        raise NotPossible(f"response {command.response} is being taken back already")
     return [UndoRequested(response=command.response, reason=command.reason)]
 
 

@@ -231,8 +231,8 @@ def evolve(state: ResponseState, event: ResponseEvent, at: Micros, *, person: bo
             if response.status == "proposed":  # what has begun is not over by an answer that came too late
                 response.status = "over"
         case UndoRequested():
-            for held in response.actions.values():
-                held.undo = held.undo or event.reason
+            for held in response.actions.values():  # asked for again, it is tried again at once
+                held.undo, held.failed_at = held.undo or event.reason, 0
         case _:
             _act(state, response, event, at)
     _forget(state, response, event, at, person=person)
