@@ -63,7 +63,7 @@ class Incident(ViewTable, table=True):
     """An incident. Times are microseconds; entities to timeline are JSON.
 
     Status: open, acknowledged (somebody is at it), contained (actions hold it back, taken or not), resolved, merged.
-    `before_contained`: what a contained one goes back to (open, acknowledged) when nothing holds it back any more.
+    `before_contained`: what a contained one goes back to (open, acknowledged) when it is released.
     """
 
     __tablename__ = "incidents"
@@ -152,7 +152,7 @@ def _contained(rows: Rows, fact: IncidentContained, recorded: Recorded) -> Itera
 
 
 def _released(rows: Rows, fact: IncidentReleased, recorded: Recorded) -> Iterable[Row]:
-    text = f"nothing holds it back any more: response {fact.response} was taken back ({fact.reason})"
+    text = f"its gravest threat is held back no more: response {fact.response} was taken back ({fact.reason})"
     if fact.reason == "graver":
         text = f"its gravest threat is not held back: response {fact.response} holds a lesser one"
     row = _went_on(known(rows, fact.incident, "incident"), recorded, text)

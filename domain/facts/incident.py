@@ -90,7 +90,8 @@ class IncidentContained:
 class IncidentReleased:
     """Nothing holds the gravest threat back any more: the last action that did, of `response`, was taken back.
 
-    The reason `graver`: it is in force still, but against a lesser threat than the gravest of now.
+    What is in force against lesser threats of the incident stays. The reason `graver`: it is in force still, but
+    against a lesser threat than the gravest of now.
     """
 
     kind: ClassVar[str] = "incident-released"
