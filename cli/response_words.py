@@ -2,14 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from cli.output import plural, short, table, when
+from domain.moments import rfc3339, to_moment
+from domain.values import Micros
 
 TO_BE_TAKEN_BACK: Final = "to be taken back"
 
 LIVE_STATUS: Final = ("starting", "in force", "contained", "failing", "undoing")
 """States of a response that the world may feel."""
+
+
+ROOM: Final[Mapping[str, str]] = {
+    "blast-radius": "undo another, or raise max_targets, max_targets_window, max_share or hosts",
+    "rate": "let the hour go by, or raise rate",
+}
+"""Check of the gate that leaves no room -> what to do about it; the names are settings of [response]."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """What is said of a response that waits depends on.
+
+    Attributes:
+        now: the wall clock.
+        timeout: how long it waits for an answer, or for room, us.
+        tended: whether a responder is running.
+    """
+
+    now: Micros
+    timeout: Micros
+    tended: bool
+
+    def told(self, response: dict[str, Any]) -> dict[str, Any]:
+        """A response of the view, with the end of its waiting, whether that is over, and whether anybody looks."""
+        end = None
+        if response["status"] in {"proposed", "approved"}:
+            end = to_moment(response["waiting_since"] or response["proposed_at"], self.now) + self.timeout
+        return {
+            **response,
+            "waits_until": None if end is None else rfc3339(end),
+            "overdue": end is not None and end <= self.now,
+            "tended": self.tended,
+        }
 
 
 def as_table(responses: list[dict[str, Any]], totals: dict[str, int]) -> Any:
@@ -30,14 +68,35 @@ def why_of(response: dict[str, Any]) -> str:
     """Why a response is in the state in which it is."""
     errors = [action["error"] for action in response["actions"] if action["error"]]
     match response["status"]:
+        case "proposed" | "approved" if response["overdue"]:
+            return f"{_waits(response)} in vain: it is over, with no action{_when_tended(response)}"
         case "proposed":
-            return f"waits for an answer: `responses approve {short(response['id'])}`, or reject"
+            return f"{_waits(response)}: `responses approve {short(response['id'])}`, or reject"
+        case "approved" if response["waits_for"]:
+            return f"{_waits(response)}: {room_for(response)}"
+        case "approved" if not response["tended"]:
+            return f"{response['reason']}: it begins{_when_tended(response)}"
         case "failing" | "undoing" | "failed" | "refused" if errors:
             return str(errors[-1])
         case "undone":
             return f"taken back: {response['undone_because']}"
         case _:
             return str(response["reason"])
+
+
+def _waits(response: dict[str, Any]) -> str:
+    what = f"room ({response['waits_for']})" if response["waits_for"] else "an answer"
+    past = "waited" if response["overdue"] else "waits"
+    return f"{past} for {what} until {when(response['waits_until'])}"
+
+
+def _when_tended(response: dict[str, Any]) -> str:
+    return " now" if response["tended"] else " when `myrmidon run` is started"
+
+
+def room_for(response: dict[str, Any]) -> str:
+    """What to do for a response that finds no room."""
+    return ROOM.get(response["waits_for"].partition(":")[0], "see `myrmidon responses list`")
 
 
 def status_of(response: dict[str, Any]) -> str:
@@ -53,7 +112,9 @@ def is_rehearsed(actions: list[dict[str, Any]]) -> bool:
 
 
 def until_of(response: dict[str, Any]) -> str:
-    """When what is in force ends by itself."""
+    """When what is in force ends by itself, or what waits is over."""
+    if response["status"] in {"proposed", "approved"}:
+        return when(response["waits_until"])
     ends = response["expires_at"]
     return when(ends) if ends and response["status"] in LIVE_STATUS else "-"
 
@@ -65,7 +126,7 @@ def describe(response: dict[str, Any]) -> str:
     about = f"incident {short(response['incident'])}, threat {short(response['threat'])}"
     within = f"contained in {duration['mean']:.0f} s ({duration['low']:.0f}-{duration['high']:.0f})"
     sure = f"{success['mean']:.0%} ({success['low']:.0%}-{success['high']:.0%})"
-    said = f"{response['decided_by']}: {response['reason']}" if response["decided_by"] else "waits for an answer"
+    said = f"{response['decided_by']}: {response['reason']}" if response["decided_by"] else "nobody has answered"
     lines = [
         f"Response {response['id']}",
         f"{status_of(response)}  {response['level']}  playbook {response['playbook']} ({response['playbook_version']})",
@@ -78,8 +139,8 @@ def describe(response: dict[str, Any]) -> str:
     ]
     for action in response["actions"]:
         lines += _action(action)
-    if response["status"] == "proposed":
-        lines += ["", f"`myrmidon responses approve {short(response['id'])}`, or reject; no answer means no action"]
+    if response["status"] in {"proposed", "approved"}:
+        lines += ["", why_of(response)]
     elif until_of(response) != "-":
         lines += [
             "",
@@ -152,6 +213,8 @@ def answer_told(document: dict[str, Any]) -> str:
         tends = document["done_by"] == "the running daemon"
         again = "the running daemon goes on trying" if tends else "mend the actuator, then ask again or start `run`"
         return f"response {name} could not be taken back ({errors[-1]}): {again}"
+    if status == "approved" and response["waits_for"]:
+        return f"response {name} {done}; it waits for room ({response['waits_for']}): `responses show {name}`"
     now = f"; it is {status}" if status != done else ""
     why = f" ({errors[0]})" if now and errors else ""
     return f"response {name} {done}{now}{why}"

@@ -8,17 +8,20 @@ from uuid import UUID, uuid4
 
 import typer
 
+from cli.context import context_of
 from cli.output import emit, note
-from cli.reading import Entity, Limit, Since, Until, answer_list, known_home, one, opened
+from cli.reading import Entity, Limit, Since, Until, answer_list, known_home, now, one, opened
 from cli.response_words import (
     LIVE_STATUS,
     TO_BE_TAKEN_BACK,
+    Clock,
     answer_told,
     as_table,
     describe,
     modes_told,
     rates_table,
 )
+from domain.values import SECOND
 
 if TYPE_CHECKING:
     from scheduler.bootstrap import Parts
@@ -68,10 +71,11 @@ def list_responses(
     limit: Limit = 100,
 ) -> None:
     """Responses, the latest first."""
+    clock = _clock(ctx)
     answer_list(
         ctx,
         "responses",
-        lambda views: views.list_responses,
+        lambda views: lambda **filters: [clock.told(each) for each in views.list_responses(**filters)],
         as_table,
         since=since,
         until=until,
@@ -87,7 +91,17 @@ def show(ctx: typer.Context, response: Response) -> None:
 
     with opened(ctx) as reading:
         _, row = one(reading, response, ("responses",))
-    emit(ctx, document(row), describe)
+    emit(ctx, _clock(ctx).told(document(row)), describe)
+
+
+def _clock(ctx: typer.Context) -> Clock:
+    """What the words about a response that waits depend on."""
+    from adapters.lease import holder
+    from config.settings import load_settings
+
+    home = context_of(ctx).where()
+    timeout = round(load_settings(home.config_file).response.approval_timeout * SECOND)
+    return Clock(now=now(), timeout=timeout, tended=holder(home.log_location, "agent-responder") is not None)
 
 
 def approve(ctx: typer.Context, response: Response, reason: Reason = "approved by an operator") -> None:
@@ -207,15 +221,15 @@ def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
         settle(parts)
         found: UUID = desk.find_one(parts.journal, prefix, ("response",))
         follow_views(parts)
-        row, done, now = parts.views.get("responses", str(found)), True, wall_clock()
+        row, done, at = parts.views.get("responses", str(found)), True, wall_clock()
         if not (what == TO_BE_TAKEN_BACK and row and row["status"] == "undone"):
             answers.work_response(
                 parts.journal,
                 command(found),
                 policy=response_policy(parts.settings),
-                around=circumstances(parts.settings, parts.home, now),
+                around=circumstances(parts.settings, parts.home, at),
                 cause=uuid4(),
-                now=now,
+                now=at,
                 actor=_who(),
             )
             done = settle(parts)

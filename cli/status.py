@@ -36,6 +36,9 @@ Query = Callable[[str], list[dict[str, Any]]]
 SILENT_AFTER: Final = 300.0
 """Seconds without a batch after which an open feed degrades health, unless [run] silent_after says otherwise."""
 
+ANSWER_WITHIN: Final = 3600.0
+"""Seconds after which an unanswered proposal expires, unless [response] approval_timeout says otherwise."""
+
 LEASES: Final = {"responses": "responder", "router": "responder"}
 """Followers that run under the lease of another agent (scheduler.crew)."""
 
@@ -76,7 +79,7 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
         "evicted": {},
         "exceptions": 0,
         "dead_letters": 0,
-        "responses": {"waiting": 0, "in_force": 0, "rehearsed": 0},
+        "responses": {"waiting": 0, "overdue": 0, "no_room": 0, "in_force": 0, "rehearsed": 0},
     }
     try:
         mark = peek(home.log_location)
@@ -112,8 +115,8 @@ def _questions(now: Micros) -> dict[str, str]:
         "AS recent FROM alerts WHERE state = 'dead' GROUP BY channel ORDER BY channel",
         "acting": "SELECT r.id, r.status, r.actions, r.updated_at, i.status AS incident FROM responses r "
         "JOIN incidents i ON i.id = r.incident WHERE r.status IN ('failing', 'undoing', 'failed') ORDER BY r.position",
-        "standing": "SELECT status, expires_at, actions FROM responses WHERE status IN "
-        "('proposed', 'starting', 'in force', 'contained')",
+        "standing": "SELECT * FROM responses "
+        "WHERE status IN ('proposed', 'approved', 'starting', 'in force', 'contained')",
         "stalled": "SELECT id FROM workflows WHERE status = 'stalled'",
         "exceptions": f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}",
     }
@@ -143,15 +146,23 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         "agents": agents_of(end, followers, found["progress"], held, has_parked=bool(found["parked"])),
         "exceptions": len(found["exceptions"]),
         "dead_letters": sum(row["letters"] for row in found["dead"]),
-        "responses": {
-            "waiting": sum(row["status"] == "proposed" for row in standing),
-            "in_force": sum(row["status"] != "proposed" for row in standing),
-            "rehearsed": sum(
-                row["status"] != "proposed" and is_rehearsed(json.loads(row["actions"])) for row in standing
-            ),
-        },
+        "responses": responses_of(standing, home, now),
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
         "reasons": [reason for _, reason in troubles],
+    }
+
+
+def responses_of(standing: list[dict[str, Any]], home: Home, now: Micros) -> dict[str, int]:
+    """How many responses wait for an answer (and longer than they should), for room, are in force, or rehearsed."""
+    timeout = float(home.table("response").get("approval_timeout", ANSWER_WITHIN)) * SECOND
+    acting = [row for row in standing if row["status"] not in {"proposed", "approved"}]
+    unanswered = [row for row in standing if row["status"] == "proposed"]
+    return {
+        "waiting": len(unanswered),
+        "overdue": sum((row.get("waiting_since") or row["proposed_at"]) + timeout <= now for row in unanswered),
+        "no_room": len(standing) - len(acting) - len(unanswered),
+        "in_force": len(acting),
+        "rehearsed": sum(is_rehearsed(json.loads(row["actions"])) for row in acting),
     }
 
 
@@ -334,9 +345,16 @@ def render(document: dict[str, Any]) -> str:
     if document["exceptions"]:
         lines.append(f"except {plural(document['exceptions'], 'exception')} in force: see `myrmidon suppress list`")
     if waiting := document["responses"]["waiting"]:
+        overdue = document["responses"]["overdue"]
+        late = f" ({overdue} for too long: over when `myrmidon run` is started)" if overdue else ""
         lines.append(
-            f"act    {plural(waiting, 'response')} {'waits' if waiting == 1 else 'wait'} for an answer: see "
+            f"act    {plural(waiting, 'response')} {'waits' if waiting == 1 else 'wait'} for an answer{late}: see "
             "`myrmidon responses list --status proposed`"
+        )
+    if no_room := document["responses"]["no_room"]:
+        lines.append(
+            f"act    {plural(no_room, 'approved response')} {'waits' if no_room == 1 else 'wait'} for room: see "
+            "`myrmidon responses list --status approved`"
         )
     if in_force := document["responses"]["in_force"]:
         dry = f" ({rehearsed} of them dry run)" if (rehearsed := document["responses"]["rehearsed"]) else ""

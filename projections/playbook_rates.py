@@ -21,7 +21,7 @@ def rates(playbook: str | None = None) -> Select[Any]:
     """A row for each playbook, kind and class: how many were proposed, begun, and ended in which way, and how fast."""
     at, of = VIEW.table.c, incidents.VIEW.table.c
     wrong = and_(at.undone_because.is_not(None), at.undone_because == "verdict")
-    begun = at.status.not_in(("proposed", "rejected", "expired", "refused"))
+    begun = at.status.not_in(("proposed", "approved", "rejected", "expired", "refused"))
     contained = and_(at.contained_at.is_not(None), ~wrong)
     held_out = and_(at.undone_because.is_not(None), at.undone_because == "ttl")
     succeeded = and_(contained, or_(held_out, and_(of.status.is_not(None), of.status == "resolved")))

@@ -19,6 +19,7 @@ from domain.facts.response import (
     ActionUndone,
     ActionVerified,
     ResponseApproved,
+    ResponseDeferred,
     ResponseExpired,
     ResponseProposed,
     ResponseRejected,
@@ -43,7 +44,7 @@ from projections.view import (
     value_of,
 )
 
-MOMENTS: Final = frozenset({"proposed_at", "updated_at", "contained_at", "expires_at"})
+MOMENTS: Final = frozenset({"proposed_at", "waiting_since", "updated_at", "contained_at", "expires_at"})
 LIVE: Final = frozenset({"started", "succeeded", "in force", "not in force", "failing", "undoing"})
 """States of an action that the world may feel."""
 
@@ -78,6 +79,8 @@ class Response(ViewTable, table=True):
     contained_at: int | None = Field(sa_type=BigInteger)
     expires_at: int | None = Field(sa_type=BigInteger)
     undone_because: str | None
+    waits_for: str
+    waiting_since: int | None = Field(sa_type=BigInteger)
     position: int = Field(sa_type=BigInteger)
     workflow: str | None
     candidates: str
@@ -109,6 +112,8 @@ def _proposed(_: Rows, fact: ResponseProposed, recorded: Recorded) -> Iterable[R
         "contained_at": None,
         "expires_at": None,
         "undone_because": None,
+        "waits_for": "",
+        "waiting_since": None,
         "position": recorded.position,
         "workflow": key_of(recorded.correlation) if recorded.correlation else None,
         "candidates": fact.candidates,
@@ -149,11 +154,23 @@ def _answered(status: str) -> Handler:
         rows: Rows, fact: ResponseApproved | ResponseRejected | ResponseExpired, recorded: Recorded
     ) -> Iterable[Row]:
         row = known(rows, fact.response, "response")
-        reason = getattr(fact, "reason", "nobody answered in time")
-        if row["status"] == "proposed":  # an answer that came too late changes nothing
-            yield {**_went_on(row, recorded), "status": status, "reason": plain(reason), "decided_by": recorded.actor}
+        full = f"it found no room in time ({row['waits_for']})" if row["waits_for"] else ""
+        reason = getattr(fact, "reason", full or "nobody answered in time")
+        answered = {"status": status, "reason": plain(reason), "decided_by": recorded.actor, "waits_for": ""}
+        unbegun = row["status"] == "approved" and status != "approved"
+        if row["status"] == "proposed" or unbegun:  # an answer that came too late changes nothing
+            yield {**_went_on(row, recorded), **answered}
 
     return handle
+
+
+def _deferred(rows: Rows, fact: ResponseDeferred, recorded: Recorded) -> Iterable[Row]:
+    row = _went_on(known(rows, fact.response, "response"), recorded)
+    if fact.asks:  # nobody has decided it any more
+        asked = {"status": "proposed", "decided_by": None, "waiting_since": recorded.occurred_at, "waits_for": ""}
+        yield {**row, **asked, "reason": plain(f"{fact.check}: {fact.reason}")}
+    else:
+        yield {**row, "waits_for": plain(f"{fact.check}: {fact.reason}")}
 
 
 def _undo_requested(rows: Rows, fact: UndoRequested, recorded: Recorded) -> Iterable[Row]:
@@ -260,6 +277,7 @@ def _drawn(row: Row) -> Row:
     return {
         **row,
         "status": status,
+        "waits_for": row["waits_for"] if status == "approved" else "",
         "expires_at": max(ends) if ends else row["expires_at"],
         "undone_because": reasons[0] if reasons else row["undone_because"],
     }
@@ -268,6 +286,7 @@ def _drawn(row: Row) -> Row:
 ON: Final[dict[str, Handler]] = {
     "response-proposed": _proposed,
     "response-approved": _answered("approved"),
+    "response-deferred": _deferred,
     "response-rejected": _answered("rejected"),
     "response-expired": _answered("expired"),
     "undo-requested": _undo_requested,
@@ -293,6 +312,7 @@ VIEW: Final = View(
     json=frozenset({"candidates", "success", "duration", "cost", "actions"}),
     reads=named_by("response"),
     opens=frozenset({"response-proposed"}),
+    later={"waits_for": "", "waiting_since": None},
 )
 
 

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from agents.responder import respond
 from agents.responder.respond_commands import Approve, Reject, TakeBack
+from agents.responder.respond_evolve import evolve
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
-from agents.responder.respond_state import RESPONSE_FACTS, ResponseState, evolve
+from agents.responder.respond_state import RESPONSE_FACTS, ResponseState
 from domain.facts.operation import SettingChanged
 from domain.facts.response import Mode, ResponseExpired, ResponseRejected, ResponseUnavailable
 from domain.gate import CAREFUL

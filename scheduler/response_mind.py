@@ -29,8 +29,9 @@ from agents.responder.respond_cases import (
     uncover,
 )
 from agents.responder.respond_commands import Choice, Command
+from agents.responder.respond_evolve import evolve
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
-from agents.responder.respond_state import RESPONSE_FACTS, STOPPED, ResponseEvent, ResponseState, Suspect, bound, evolve
+from agents.responder.respond_state import RESPONSE_FACTS, STOPPED, ResponseEvent, ResponseState, Suspect, bound
 from agents.responder.wanted import response_id, wanted_again, wants_response
 from domain.events import Fact
 from domain.facts.assessment import ThreatAssessed, ThreatSuppressed
