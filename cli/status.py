@@ -24,7 +24,18 @@ from cli.context import context_of
 from cli.output import emit, plural, warming_up, when
 from cli.reading import nothing_yet
 from cli.response_words import is_rehearsed
-from cli.troubles import RECENT, missing, overdue, troubles_of, undelivered, unread, unreadable, unsettled, unsound
+from cli.troubles import (
+    RECENT,
+    down_of,
+    missing,
+    overdue,
+    troubles_of,
+    undelivered,
+    unread,
+    unreadable,
+    unsettled,
+    unsound,
+)
 from config.home import Home
 from domain.journal import JournalError
 from domain.moments import rfc3339
@@ -41,6 +52,18 @@ ANSWER_WITHIN: Final = 3600.0
 
 LEASES: Final = {"responses": "responder", "router": "responder"}
 """Followers that run under the lease of another agent (scheduler.crew)."""
+
+CHANNELS: Final = (
+    "SELECT a.channel, sum(CASE WHEN a.state IN ('routed', 'failed') THEN 1 ELSE 0 END) AS waiting, "
+    "sum(CASE WHEN a.state = 'dead' THEN 1 ELSE 0 END) AS letters, "
+    "sum(CASE WHEN a.state = 'dead' AND a.updated_at > {since:d} THEN 1 ELSE 0 END) AS given_up, "
+    "sum(CASE WHEN a.state = 'failed' AND a.updated_at > {since:d} THEN 1 ELSE 0 END) AS failed, "
+    "max(CASE WHEN a.updated_at = l.latest AND a.state IN ('failed', 'dead') THEN a.error ELSE '' END) AS error "
+    "FROM alerts a JOIN (SELECT channel, max(updated_at) AS latest FROM alerts WHERE state IN ('failed', 'dead') "
+    "GROUP BY channel) l ON l.channel = a.channel WHERE a.state IN ('routed', 'failed', 'dead') "
+    "GROUP BY a.channel ORDER BY a.channel"
+)
+"""What is the matter with each channel of which something did not arrive, and the last error."""
 
 GRAVITY: Final = ("healthy", "degraded", "critical")
 
@@ -79,6 +102,7 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
         "evicted": {},
         "exceptions": 0,
         "dead_letters": 0,
+        "old_dead_letters": 0,
         "responses": {"waiting": 0, "overdue": 0, "no_room": 0, "in_force": 0, "rehearsed": 0},
     }
     try:
@@ -111,13 +135,12 @@ def _questions(now: Micros) -> dict[str, str]:
         "parts": "SELECT * FROM health ORDER BY part",
         "parked": "SELECT * FROM parked ORDER BY position",
         "progress": "SELECT position FROM progress",
-        "dead": f"SELECT channel, count(*) AS letters, sum(CASE WHEN updated_at > {now - RECENT:d} THEN 1 ELSE 0 END) "
-        "AS recent FROM alerts WHERE state = 'dead' GROUP BY channel ORDER BY channel",
+        "channels": CHANNELS.format(since=now - RECENT),
         "acting": "SELECT r.id, r.status, r.actions, r.updated_at, i.status AS incident FROM responses r "
         "JOIN incidents i ON i.id = r.incident WHERE r.status IN ('failing', 'undoing', 'failed') ORDER BY r.position",
         "standing": "SELECT * FROM responses "
         "WHERE status IN ('proposed', 'approved', 'starting', 'in force', 'contained')",
-        "stalled": "SELECT id FROM workflows WHERE status = 'stalled'",
+        "stalled": "SELECT id, waiting FROM workflows WHERE status = 'stalled'",
         "exceptions": f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}",
     }
 
@@ -145,7 +168,8 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         "evicted": {row["name"]: json.loads(row["detail"]) for row in parts if row["kind"] == "evicted"},
         "agents": agents_of(end, followers, found["progress"], held, has_parked=bool(found["parked"])),
         "exceptions": len(found["exceptions"]),
-        "dead_letters": sum(row["letters"] for row in found["dead"]),
+        "dead_letters": sum(row["letters"] for row in found["channels"]),
+        "old_dead_letters": sum(row["letters"] for row in found["channels"] if not row["given_up"]),
         "responses": responses_of(standing, home, now),
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
         "reasons": [reason for _, reason in troubles],
@@ -178,7 +202,7 @@ def _troubles(
     yield from unreadable(feeds)
     yield from unsound(found["parts"], home)
     yield from troubles_of(read, found["parts"], found["parked"], now, silent, tended=tended)
-    yield from undelivered(found["dead"])
+    yield from undelivered(found["channels"], down_of(found["parts"]), tended=tended)
     yield from unsettled(found["acting"], found["stalled"], now, tended=tended)
     yield from overdue(found["standing"], now, tended=tended)
 
@@ -359,7 +383,7 @@ def render(document: dict[str, Any]) -> str:
     if in_force := document["responses"]["in_force"]:
         dry = f" ({rehearsed} of them dry run)" if (rehearsed := document["responses"]["rehearsed"]) else ""
         lines.append(f"act    {plural(in_force, 'response')} in force{dry}: see `myrmidon responses list`")
-    if document["dead_letters"]:
-        letters = plural(document["dead_letters"], "dead letter")
+    if document["old_dead_letters"]:  # of the others a reason tells
+        letters = plural(document["old_dead_letters"], "old dead letter")
         lines.append(f"alerts {letters}: see `myrmidon alerts list --status dead`, then `myrmidon alerts retry ID`")
     return "\n".join(lines)
