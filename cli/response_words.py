@@ -166,7 +166,7 @@ def rates_table(rows: list[dict[str, Any]]) -> Any:
     if not rows:
         return "no playbook was proposed yet"
     shown = [
-        (r["playbook"], r["threat_kind"], r["asset_class"] or "-", r["proposed"], r["begun"], r["contained"],
+        (r["playbook"], r["threat_kind"], r["asset_class"] or "-", r["proposed"], r["begun"], r["held"], r["contained"],
          r["succeeded"], r["failed"], r["wrong"], "-" if r["success_rate"] is None else f"{r['success_rate']:.0%}",
          "-" if r["mean_seconds"] is None else f"{r['mean_seconds']:.1f}")
         for r in rows
@@ -177,6 +177,7 @@ def rates_table(rows: list[dict[str, Any]]) -> Any:
         "ASSET",
         "PROPOSED",
         "BEGUN",
+        "HELD",
         "CONTAINED",
         "SUCCEEDED",
         "FAILED",

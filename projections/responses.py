@@ -12,6 +12,8 @@ from sqlmodel import Field
 from domain.facts import alert, assessment, incident, model, operation, telemetry, threat
 from domain.facts.incident import IncidentContained
 from domain.facts.response import (
+    CONTAINING,
+    DRY_RUN,
     UNSURE,
     ActionFailed,
     ActionStarted,
@@ -44,7 +46,7 @@ from projections.view import (
     value_of,
 )
 
-MOMENTS: Final = frozenset({"proposed_at", "waiting_since", "updated_at", "contained_at", "expires_at"})
+MOMENTS: Final = frozenset({"proposed_at", "waiting_since", "held_at", "updated_at", "contained_at", "expires_at"})
 LIVE: Final = frozenset({"started", "succeeded", "in force", "not in force", "failing", "undoing"})
 """States of an action that the world may feel."""
 
@@ -80,6 +82,7 @@ class Response(ViewTable, table=True):
     expires_at: int | None = Field(sa_type=BigInteger)
     undone_because: str | None
     waits_for: str
+    held_at: int | None = Field(sa_type=BigInteger)
     waiting_since: int | None = Field(sa_type=BigInteger)
     position: int = Field(sa_type=BigInteger)
     workflow: str | None
@@ -113,6 +116,7 @@ def _proposed(_: Rows, fact: ResponseProposed, recorded: Recorded) -> Iterable[R
         "expires_at": None,
         "undone_because": None,
         "waits_for": "",
+        "held_at": None,
         "waiting_since": None,
         "position": recorded.position,
         "workflow": key_of(recorded.correlation) if recorded.correlation else None,
@@ -189,9 +193,17 @@ def _acted(change: Callable[[Any, Recorded, Row], Row]) -> Handler:
             {**each, **change(fact, recorded, each)} if each["id"] == key_of(fact.action) else each
             for each in value_of(row, "actions")
         ]
-        yield _drawn({**_went_on(row, recorded), "actions": actions})
+        held_at = row["held_at"] or (recorded.occurred_at if _holds(actions) else None)
+        yield _drawn({**_went_on(row, recorded), "actions": actions, "held_at": held_at})
 
     return handle
+
+
+def _holds(actions: list[Row]) -> bool:
+    """Whether all actions were seen in force, and one of them holds a threat back; a dry run does not."""
+    return all(each["state"] == "in force" for each in actions) and any(
+        each["verb"] in CONTAINING and each["by"] not in {"", DRY_RUN} for each in actions
+    )
 
 
 def _started(fact: ActionStarted, recorded: Recorded, _: Row) -> Row:
@@ -312,7 +324,7 @@ VIEW: Final = View(
     json=frozenset({"candidates", "success", "duration", "cost", "actions"}),
     reads=named_by("response"),
     opens=frozenset({"response-proposed"}),
-    later={"waits_for": "", "waiting_since": None},
+    later={"waits_for": "", "waiting_since": None, "held_at": None},
 )
 
 

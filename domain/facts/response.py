@@ -19,6 +19,9 @@ UNSURE: Final[frozenset[Phase]] = frozenset({"execute", "verify"})
 """Phases whose failure leaves open whether something was done; `gate` and `check` come before anything is."""
 
 
+CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
+"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
+
 DRY_RUN: Final = "dry-run"
 """Who began an action that is only written down (`ActionStarted.by`)."""
 
