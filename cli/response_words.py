@@ -16,6 +16,13 @@ LIVE_STATUS: Final = ("starting", "in force", "contained", "failing", "undoing")
 """States of a response that the world may feel."""
 
 
+MEANS: Final[Mapping[str, str]] = {
+    "observe": "what would be done is recorded, and not done",
+    "suggest": "nothing begins without `responses approve`",
+    "act": "what asks nobody's consent begins by itself",
+}
+"""Mode -> what it means."""
+
 ROOM: Final[Mapping[str, str]] = {
     "blast-radius": "undo another, or raise max_targets, max_targets_window, max_share or hosts",
     "rate": "let the hour go by, or raise rate",
@@ -190,8 +197,10 @@ def rates_table(rows: list[dict[str, Any]]) -> Any:
 
 def modes_told(document: dict[str, Any]) -> str:
     """The mode that holds, who said what, and what is in force."""
-    operators = document["operators"] or "nothing"
-    said = f"the mode is {document['mode']} ([response] mode is {document['settings']}, operators said {operators})"
+    mode, operators = document["mode"], document["operators"] or "nothing"
+    said = f"the mode is {mode}: {MEANS[mode]} ([response] mode is {document['settings']}, operators said {operators})"
+    if again := document.get("proposed_again"):
+        said += f"; {plural(again, 'response')} proposed again: `myrmidon responses list`"
     still = (
         f"; {plural(document['in_force'], 'action')} still in force"
         if document["in_force"]

@@ -155,19 +155,29 @@ def rates(ctx: typer.Context, playbook: Annotated[str | None, typer.Argument(hel
 
 
 def _set_mode(ctx: typer.Context, wanted: Literal["observe", "suggest", "act"]) -> None:
+    from projections.responses import listing
     from scheduler import answers
     from scheduler.bootstrap import opened as opened_home
     from scheduler.bootstrap import settle, wall_clock
 
     with opened_home(known_home(ctx)) as parts:
-        answers.set_mode(parts.journal, wanted, cause=uuid4(), now=wall_clock(), actor=_who())
+        begun = wall_clock()
+        answers.set_mode(parts.journal, wanted, cause=uuid4(), now=begun, actor=_who())
         done = settle(parts)
         modes = _modes(parts) if done or wanted != "observe" else _let_go(parts)
-        document = {**modes, "done_by": "this command" if done else "the running daemon"}
+        proposed = parts.views.rows("responses", listing(since=begun))
+        document = {
+            **modes,
+            "proposed_again": sum(row["proposed_at"] >= begun for row in proposed),
+            "done_by": "this command" if done else "the running daemon",
+        }
     emit(ctx, document, modes_told)
     beyond = document["mode"] != wanted
     if beyond:
-        note(f"the settings allow no more than {document['settings']}: change [response] mode to go on to {wanted}")
+        note(
+            f"the settings allow no more than {document['settings']}: set mode to {wanted} in [response], and start a "
+            "running daemon again"
+        )
     standing = wanted == "observe" and document["in_force"] > 0
     if standing and not done:
         note(

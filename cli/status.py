@@ -11,16 +11,15 @@ Rules:
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import typer
 
+from cli.asking import asking_log, asking_views
 from cli.context import context_of
+from cli.doubts import doubts_of
 from cli.output import emit, plural, warming_up, when
 from cli.reading import nothing_yet
 from cli.response_words import is_rehearsed
@@ -40,9 +39,6 @@ from config.home import Home
 from domain.journal import JournalError
 from domain.moments import rfc3339
 from domain.values import SECOND, Micros
-
-Query = Callable[[str], list[dict[str, Any]]]
-"""Rows of a SELECT; none when its table is not there (yet)."""
 
 SILENT_AFTER: Final = 300.0
 """Seconds without a batch after which an open feed degrades health, unless [run] silent_after says otherwise."""
@@ -76,11 +72,19 @@ def register(app: typer.Typer) -> None:
 def status(ctx: typer.Context) -> None:
     """Health, agents, feeds, log and jobs. Exit code 1 when the log itself cannot be read."""
     home = context_of(ctx).where()
+    wrong: list[str] = []
+    doubts: list[str] = []
     if home.has_settings():
         from config.settings import load_settings
 
-        load_settings(home.config_file)  # a wrong one is told, with exit code 2, whether it matters here or not
+        settings = load_settings(home.config_file)  # a wrong one is told, with exit code 2, whether it matters or not
+        if settings.actuators or home.table("playbooks"):
+            wrong, doubts = doubts_of(settings)
     document = document_of(home, time.time_ns() // 1000)
+    if wrong:
+        health = max(document["health"], "degraded", key=GRAVITY.index)
+        document |= {"health": health, "reasons": [*document["reasons"], *wrong]}
+    document["doubts"] = doubts
     nothing = not document["log"]["events"] and not document["reasons"]
     emit(ctx, document, lambda shown: nothing_yet(ctx) if nothing else render(shown))
     if document["reasons"] and "position" not in document["log"]:
@@ -268,82 +272,6 @@ def baseline_of(row: dict[str, Any]) -> dict[str, Any]:
     return {"name": row["name"], "state": row["state"], "seen": seen, "needed": detail["windows"]}
 
 
-@contextmanager
-def asking_log(home: Home) -> Iterator[Query]:
-    """Questions to the database of the log."""
-    from adapters.log.location import Postgres, place_of
-
-    place = place_of(home.log_location)
-    if isinstance(place, Postgres):
-        with _postgres(place.dsn, place.schema) as ask:
-            yield ask
-    else:
-        with _sqlite(place) as ask:
-            yield ask
-
-
-@contextmanager
-def asking_views(home: Home) -> Iterator[Query]:
-    """Questions to the live views."""
-    from adapters.log.location import Postgres, place_of
-
-    place = place_of(home.log_location)
-    if isinstance(place, Postgres):
-        with _postgres(place.dsn, "public") as ask:
-            found = ask(f"SELECT generation FROM {place.schema}_views_current")
-        schema = f"{place.schema}_views_{found[0]['generation']}" if found else "public"
-        with _postgres(place.dsn, schema) as ask:
-            yield ask
-    else:
-        with _sqlite(_live_file(home.path)) as ask:
-            yield ask
-
-
-def _live_file(home: Path) -> Path | None:
-    try:
-        return home / f"views-{int((home / 'views.current').read_text('ascii'))}.db"
-    except (OSError, ValueError):
-        return None
-
-
-@contextmanager
-def _sqlite(file: Path | None) -> Iterator[Query]:
-    if file is None or not file.exists():
-        yield lambda _: []
-        return
-    connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
-    connection.row_factory = sqlite3.Row
-
-    def ask(query: str) -> list[dict[str, Any]]:
-        try:
-            return [dict(row) for row in connection.execute(query)]
-        except sqlite3.Error as error:
-            if "no such table" in str(error):
-                return []
-            raise JournalError(f"{file} cannot be read ({error}): run `myrmidon projections rebuild`") from error
-
-    try:
-        yield ask
-    finally:
-        connection.close()
-
-
-@contextmanager
-def _postgres(dsn: str, schema: str) -> Iterator[Query]:
-    import psycopg
-    from psycopg.rows import dict_row
-
-    with psycopg.connect(dsn, autocommit=True, options=f"-csearch_path={schema}", row_factory=dict_row) as connection:
-
-        def ask(query: str) -> list[dict[str, Any]]:
-            try:
-                return connection.execute(query.encode()).fetchall()
-            except psycopg.errors.UndefinedTable:
-                return []
-
-        yield ask
-
-
 def render(document: dict[str, Any]) -> str:
     """The document in words."""
     mark = document["log"]
@@ -366,6 +294,7 @@ def render(document: dict[str, Any]) -> str:
         counts = ", ".join(f"{what} {count:,}" for what, count in totals.items())
         lines.append(f"room   feed {name}: forgotten or left out for want of room: {counts}")
     lines += [f"job    {job['name']:<14} {job['state']:<8} since {when(job['since'])}" for job in document["jobs"]]
+    lines += [f"doubt  {doubt}" for doubt in document.get("doubts", ())]
     if document["exceptions"]:
         lines.append(f"except {plural(document['exceptions'], 'exception')} in force: see `myrmidon suppress list`")
     if waiting := document["responses"]["waiting"]:

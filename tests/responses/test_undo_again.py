@@ -44,3 +44,16 @@ def test_without_a_daemon_an_undo_that_failed_is_tried_again_by_the_command(tmp_
         assert server.force == {}
         again = myrmidon(place, "responses", "undo", name, as_json=False)
         assert (again.code, again.out) == (0, f"response {name} was taken back (operator)\n")
+
+
+def test_an_undo_that_leaves_a_target_to_another_response_looks_whether_it_is_still_held():
+    site = Site()
+    site.incident("a")
+    site.incident("b", entity="10.0.0.6")
+    site.work()
+    looked = site.wall.count("effect")
+    site.undo(site.responses()[0])
+    site.work()
+    [undone] = site.all("action-undone")
+    assert undone.evidence == "another action holds the target, so it stays as it is: looked at 203.0.113.9/32"
+    assert (site.wall.count("effect"), site.wall.count("undo")) == (looked + 1, 0)
