@@ -1,4 +1,4 @@
-"""What the settings of responses name and nothing answers to: told by `status`, before a run or an incident finds it out.
+"""What the settings of responses name and nothing answers to: told by `status`, before an incident finds it out.
 
 Rules:
     1. Names alone are looked at: nothing is built, nothing in the world is asked.

@@ -201,11 +201,7 @@ def modes_told(document: dict[str, Any]) -> str:
     said = f"the mode is {mode}: {MEANS[mode]} ([response] mode is {document['settings']}, operators said {operators})"
     if again := document.get("proposed_again"):
         said += f"; {plural(again, 'response')} proposed again: `myrmidon responses list`"
-    still = (
-        f"; {plural(document['in_force'], 'action')} still in force"
-        if document["in_force"]
-        else "; nothing is in force"
-    )
+    still = f"; {plural(document['in_force'], 'action')} in force" if document["in_force"] else "; nothing is in force"
     by = ", the running daemon goes on with it" if document.get("done_by") == "the running daemon" else ""
     return said + still + by
 

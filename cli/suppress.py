@@ -149,12 +149,19 @@ def ended(found: Preview, *, made: bool) -> list[str]:
     """What becomes of open incidents that stay, and of responses."""
     lines = []
     if found.stay:
-        goes_on = "a threat stays" if found.stay == 1 else f"{found.stay} threats stay"
-        lines.append(f"  {goes_on} in open incidents with others that it does not cover: nothing is done against it")
-    if found.waiting or found.running:
-        would = "" if made else "would be "
-        waits, runs = plural(found.waiting, "waiting response"), plural(found.running, "running one")
-        lines.append(f"  {waits} {would}withdrawn, {runs} {would}taken back (`myrmidon responses list`)")
+        stays, them = ("1 threat stays", "it") if found.stay == 1 else (f"{found.stay} threats stay", "them")
+        lines.append(f"  {stays} in an open incident with others, and nothing is done about {them}")
+    would = "" if made else "would be "
+    ends = [
+        f"{plural(count, what)} {would}{done}"
+        for count, what, done in (
+            (found.waiting, "waiting response", "withdrawn"),
+            (found.running, "running response", "taken back"),
+        )
+        if count
+    ]
+    if ends:
+        lines.append(f"  {', '.join(ends)}: `myrmidon responses list`")
     return lines
 
 

@@ -133,8 +133,8 @@ def test_operators_see_what_an_exception_to_one_of_two_threats_ends_and_cannot_a
 
     scope = ("--kind", "horizontal-scan")
     told = myrmidon(place, "suppress", "add", *scope, "--dry-run", as_json=False).out
-    assert "a threat stays in open incidents with others" in told
-    assert "1 waiting response would be withdrawn, 0 running ones would be taken back" in told
+    assert "1 threat stays in an open incident with others" in told
+    assert "1 waiting response would be withdrawn: `myrmidon responses list`" in told
     made = myrmidon(place, "suppress", "add", *scope, "--for", "1h", "--reason", "our scanner").json
     assert (made["preview"]["waiting"], made["preview"]["running"], made["preview"]["stay"]) == (1, 0, 1)
     late = myrmidon(place, "responses", "approve", of[second])
