@@ -40,9 +40,8 @@ class RowParser(ABC):
     strict = True
     """Whether a row must be UTF-8."""
 
-    def __init__(self, kind: str, reads: frozenset[str]) -> None:
+    def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.reads = reads
         self.source = ""
         self.canon = Canon()
         self.closed = False
@@ -150,13 +149,6 @@ def malformed(reason: str, source: str, size: int, kind: str, raw: bytes) -> Row
 def reason_of(error: BaseException) -> str:
     """Why a row is malformed, without its values."""
     return str(error) if isinstance(error, Malformed) else "cannot be read"
-
-
-def skipped(kind: str, ts: Sequence[Micros]) -> Columns:
-    """Columns of rows that no loaded detection reads: only their time is known."""
-    rows = len(ts)
-    blanks = [(blank,) * rows for blank in BLANK]
-    return [(f"skipped: no detection reads {kind}",) * rows, (kind,) * rows, ts, *blanks, (NOTHING,) * rows]
 
 
 def flows(canon: Canon, ts: Sequence[Micros], raw: dict[str, Sequence[Any]]) -> Columns:
