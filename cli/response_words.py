@@ -222,5 +222,6 @@ def answer_told(document: dict[str, Any]) -> str:
     if status == "approved" and response["waits_for"]:
         return f"response {name} {done}; it waits for room ({response['waits_for']}): `responses show {name}`"
     now = f"; it is {status}" if status != done else ""
-    why = f" ({errors[0]})" if now and errors else ""
+    said = errors[0] if errors else response["reason"] if status == "rejected" and done != status else ""
+    why = f" ({said})" if now and said else ""
     return f"response {name} {done}{now}{why}"

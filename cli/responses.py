@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 PATIENCE: Final = 10
 """Seconds that a running daemon is given to take something back."""
 
-FAILED: Final = {"approved": ("refused", "failing", "failed"), TO_BE_TAKEN_BACK: ("undoing",)}
+FAILED: Final = {"approved": ("rejected", "refused", "failing", "failed"), TO_BE_TAKEN_BACK: ("undoing",)}
 """Where a response may stand although this was asked for, so that the answer is no."""
 
 StatusOption = Annotated[

@@ -193,7 +193,7 @@ def overdue(standing: list[dict[str, Any]], now: Micros, *, tended: bool) -> Ite
 
 
 UNSETTLED: Final = {
-    "undoing": ("cannot be taken back", "mend the actuator, {again}"),
+    "undoing": ("cannot be taken back", "mend the actuator, {again}; `myrmidon responses undo ID` tries at once"),
     "failing": ("cannot be carried out", "mend the actuator, {again}"),
     "failed": ("failed while the incident is open", "mend the actuator, act by hand, `myrmidon incidents resolve ID`"),
 }

@@ -227,6 +227,8 @@ def _begin(
     rulings = list(rulings_on(policy, state, response, around))
     if (waits := _deferred(policy, state, response, rulings, around)) is not None:
         return waits
+    if rulings and all(ruling.check == "mode" for _, ruling in rulings):  # it only observes by now
+        return [ResponseRejected(response=response.proposed.response, reason=f"mode: {rulings[0][1].reason}")]
     events: list[ResponseEvent] = []
     for action, ruling in rulings:
         if ruling.outcome == "allow":
@@ -285,7 +287,7 @@ def _recall(state: ResponseState, command: Recall) -> list[ResponseEvent]:
     for response in meant:
         if not response.begun:
             events.append(ResponseRejected(response=response.proposed.response, reason=command.says))
-        elif _stays(response):
+        elif _stays(response) or (command.reason == "stop" and _stuck(response)):
             events.append(UndoRequested(response=response.proposed.response, reason=command.reason))
     return events
 
@@ -301,6 +303,11 @@ def _withdraw(state: ResponseState, incident: UUID) -> list[ResponseEvent]:
 def _stays(response: Response) -> bool:
     """Whether something of a response is in force, or on its way there, and nobody has asked for it back."""
     return any(held.undo is None and held.state not in {"refused", "undone"} for held in response.actions.values())
+
+
+def _stuck(response: Response) -> bool:
+    """Whether an undo of it failed: whoever stops everything once more wants it tried now."""
+    return any(held.undo_tries and held.state != "undone" for held in response.actions.values())
 
 
 def _expire(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[ResponseEvent]:

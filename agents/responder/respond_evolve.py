@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any, Final, assert_never
 
 from agents.responder.respond_state import (
+    OBSERVED,
     STOPPED,
     ActionEvent,
     Held,
@@ -195,7 +196,7 @@ def _lapse(state: ResponseState, response: Response, event: ResponseEvent, at: M
     match event:
         case ActionUndone():
             why: str | None = event.reason
-        case ResponseRejected() if response.proposed.mode == "observe" or event.reason == STOPPED:
+        case ResponseRejected() if response.proposed.mode == "observe" or event.reason.startswith((STOPPED, OBSERVED)):
             why = "stop"
         case ResponseExpired():
             why = None

@@ -71,6 +71,9 @@ RESPONSE_FACTS: Final = (
 STOPPED: Final = "an operator stopped all responses"
 """Why what waited for an answer was withdrawn; it is wanted again when the mode is another."""
 
+OBSERVED: Final = "mode: "
+"""How the reason begins for which the gate rejects while the mode is observe."""
+
 REMEMBERED: Final = 20_000
 """Threats, incidents and levels of proposals that are kept at most; the oldest are forgotten first."""
 

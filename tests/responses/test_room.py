@@ -129,3 +129,27 @@ def test_without_a_responder_a_proposal_whose_time_is_over_says_so(tmp_path):
     assert waiting["overdue"]
     late = myrmidon(place, "responses", "approve", waiting["id"][:8])
     assert (late.code, "was not answered in time" in late.err) == (1, True)
+
+
+def test_what_waits_for_room_when_the_settings_only_observe_is_proposed_again_when_they_let_it():
+    site = full()
+    policy = site.policy
+    site.policy = replace(policy, gate=replace(policy.gate, mode="observe"))
+    site.start()
+    [rejected] = site.work()
+    assert (rejected.kind, rejected.response) == ("response-rejected", site.responses()[1])
+    site.policy = policy
+    site.start()
+    assert kinds(site.work()) == ["response-proposed", "response-approved", "response-deferred"]
+
+
+def test_an_approval_while_the_settings_only_observe_fails_and_says_why(tmp_path):
+    place = home(tmp_path, mode="suggest")
+    threaten(place)
+    myrmidon(place, "responses", "mode", "suggest")
+    [waiting] = myrmidon(place, "responses", "list").json
+    config = place / "config.toml"
+    config.write_text(config.read_text().replace('"suggest"', '"observe"'))
+    answer = myrmidon(place, "responses", "approve", waiting["id"][:8], as_json=False)
+    assert answer.code == 1
+    assert "approved; it is rejected (mode: the mode is observe" in flat(answer.out)

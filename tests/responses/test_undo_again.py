@@ -57,3 +57,18 @@ def test_an_undo_that_leaves_a_target_to_another_response_looks_whether_it_is_st
     [undone] = site.all("action-undone")
     assert undone.evidence == "another action holds the target, so it stays as it is: looked at 203.0.113.9/32"
     assert (site.wall.count("effect"), site.wall.count("undo")) == (looked + 1, 0)
+
+
+def test_a_second_stop_tries_at_once_what_the_first_could_not_take_back():
+    site = Site()
+    site.incident("a")
+    site.work()
+    site.wall.broken = {"undo"}
+    site.mode("observe")
+    for _ in range(4):
+        site.later(10 * SECOND)
+    site.wall.broken = set()
+    assert site.work() == []
+    site.mode("observe")
+    site.work()
+    assert site.wall.blocked == {}
