@@ -65,7 +65,10 @@ def preview(views: Views, scope: Scope) -> Preview:
     resolved = [each["id"] for each in working if not each["more_threats"] and ids.issuperset(each["threats"])]
     homes = {each["id"] for each in working}
     silenced = {row["id"]: row["incident"] for row in fitting if row["id"] in ids and row["incident"] in homes}
-    against = Counter(each["status"] for each in views.list_responses() if each["threat"] in silenced)
+    against = {
+        status: sum(each["threat"] in silenced for each in views.list_responses(status=status))
+        for status in (*WAITING, *RUNNING)
+    }
     return Preview(
         covered=len(fitting),
         of=len(rows),
