@@ -80,7 +80,8 @@ def why_of(response: dict[str, Any]) -> str:
         case "proposed":
             return f"{_waits(response)}: `responses approve {short(response['id'])}`, or reject"
         case "approved" if response["waits_for"]:
-            return f"{_waits(response)}: {room_for(response)}"
+            alone = "" if response["tended"] else "; no responder is running: start `myrmidon run`"
+            return f"{_waits(response)}: {room_for(response)}{alone}"
         case "approved" if not response["tended"]:
             return f"{response['reason']}: it begins{_when_tended(response)}"
         case "failing" | "undoing" | "failed" | "refused" if errors:
@@ -95,6 +96,10 @@ def _waits(response: dict[str, Any]) -> str:
     what = f"room ({response['waits_for']})" if response["waits_for"] else "an answer"
     past = "waited" if response["overdue"] else "waits"
     return f"{past} for {what} until {when(response['waits_until'])}"
+
+
+def _unanswered(response: dict[str, Any]) -> str:
+    return f"nobody has answered ({response['reason']})" if response["reason"] else "nobody has answered"
 
 
 def _when_tended(response: dict[str, Any]) -> str:
@@ -133,7 +138,7 @@ def describe(response: dict[str, Any]) -> str:
     about = f"incident {short(response['incident'])}, threat {short(response['threat'])}"
     within = f"contained in {duration['mean']:.0f} s ({duration['low']:.0f}-{duration['high']:.0f})"
     sure = f"{success['mean']:.0%} ({success['low']:.0%}-{success['high']:.0%})"
-    said = f"{response['decided_by']}: {response['reason']}" if response["decided_by"] else "nobody has answered"
+    said = f"{response['decided_by']}: {response['reason']}" if response["decided_by"] else _unanswered(response)
     lines = [
         f"Response {response['id']}",
         f"{status_of(response)}  {response['level']}  playbook {response['playbook']} ({response['playbook_version']})",
@@ -214,6 +219,8 @@ def answer_told(document: dict[str, Any]) -> str:
     name, status = short(response["id"]), response["status"]
     if done == TO_BE_TAKEN_BACK and status == "undone":
         return f"response {name} was taken back ({response['undone_because']})"
+    if done == TO_BE_TAKEN_BACK and status == "refused":
+        return f"response {name} was withdrawn before it began"
     errors = [each["error"] for each in response["actions"] if each["error"]]
     if done == TO_BE_TAKEN_BACK and status == "undoing" and errors:
         tends = document["done_by"] == "the running daemon"

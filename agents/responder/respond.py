@@ -256,7 +256,7 @@ def _deferred(
 ) -> list[ResponseEvent] | None:
     """What is said of an approved response that has to wait: nothing new, or why; None when it has not."""
     full = no_room([ruling for _, ruling in rulings])
-    rest = with_room(policy, state, response, around) if full else rulings
+    rest = with_room(policy, state, response, around) if full and not response.consent else rulings
     asked = next((ruling for _, ruling in rest if ruling.outcome == "ask"), None)
     holding_up = asked or (rulings[0][1] if full else None)
     if holding_up is None:
