@@ -207,8 +207,11 @@ def modes_told(document: dict[str, Any]) -> str:
     if again := document.get("proposed_again"):
         said += f"; {plural(again, 'response')} proposed again: `myrmidon responses list`"
     still = f"; {plural(document['in_force'], 'action')} in force" if document["in_force"] else "; nothing is in force"
-    by = ", the running daemon goes on with it" if document.get("done_by") == "the running daemon" else ""
-    return said + still + by
+    if document.get("done_by") != "the running daemon":
+        return said + still
+    if mode != "observe":
+        return f"{said}{still}; the running daemon takes it up"
+    return f"{said}{still}, the running daemon goes on with it" if document["in_force"] else said + still
 
 
 def answer_told(document: dict[str, Any]) -> str:

@@ -141,6 +141,7 @@ def test_operators_see_what_an_exception_to_one_of_two_threats_ends_and_cannot_a
     assert (late.code, late.out) == (1, "")
     assert f"response {of[second]} was rejected (an exception covers its threat ({made['id'][:8]}: our" in late.err
     assert [each["id"] for each in myrmidon(place, "threats", "list", "--status", "suppressed").json] == [second]
+    assert [each["title"] for each in myrmidon(place, "incidents", "list").json] == [f"password-guessing by {ATTACKER}"]
 
     made = myrmidon(place, "suppress", "add", "--kind", "password-guessing", "--for", "1h", "--reason", "a test").json
     assert (made["preview"]["waiting"], made["preview"]["running"]) == (0, 1)
