@@ -62,7 +62,7 @@ CHANGES: Final = (
 )
 Decision: TypeAlias = AlertRouted | AlertSuppressed
 
-OF_OPERATORS: Final = frozenset({"operator", "stop", "drill"})
+OF_OPERATORS: Final = frozenset({"operator", "stop", "drill", "exception"})
 """Reasons of a release that a person caused: nobody has to be told."""
 
 KEPT: Final = 1_000
