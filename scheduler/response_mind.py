@@ -231,6 +231,9 @@ class ResponseMind:
     def _caused(self, recorded: Recorded, event: ResponseEvent, ordinal: int) -> Draft:
         stream = f"response/{event.response}"
         draft = caused(recorded, stream, event, actor=NAME, ordinal=ordinal, occurred_at=self._world.now())
+        known = self._trails.get(event.response)
+        if known is not None:  # whatever ends a response (a stop, an exception), it stays in its own workflow
+            draft = replace(draft, correlation=known.workflow)
         self.absorb(draft)
         return draft
 

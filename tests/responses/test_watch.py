@@ -78,6 +78,23 @@ def test_a_workflow_whose_actions_are_in_force_waits_for_nothing(tmp_path):
         assert watch.look() is None
 
 
+@pytest.mark.parametrize("ends", ["stop", "exception"])
+def test_a_workflow_waits_no_more_for_a_response_that_a_stop_or_an_exception_withdrew(tmp_path, ends):
+    site = Site(playbook=asking())
+    with closing(Views.open(str(tmp_path), site.journal)) as views:
+        site.incident("a")
+        site.work()
+        if ends == "stop":
+            site.mode("observe")
+        else:
+            covered = ThreatSuppressed(threat=uid("a"), suppression=uid("s"), reason="known")
+            site.record(f"assessment/{uid('a')}", covered, workflow=uid("s"))
+        assert [fact.kind for fact in site.work()] == ["response-rejected"]
+        views.catch_up(site.journal)
+        [workflow] = [each for each in views.list_workflows() if each["id"] == str(uid("a"))]
+        assert (workflow["waiting"], workflow["steps"][-1]["what"]) == ([], "response-rejected")
+
+
 def test_a_workflow_is_done_when_its_threat_is_too_slight_for_an_incident_and_opens_when_it_grows(tmp_path):
     site = Site()
     with closing(Views.open(str(tmp_path), site.journal)) as views:
