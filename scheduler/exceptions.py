@@ -64,7 +64,8 @@ def preview(views: Views, scope: Scope) -> Preview:
     working = [each for each in views.list_incidents() if each["status"] not in {"resolved", "merged"}]
     resolved = [each["id"] for each in working if not each["more_threats"] and ids.issuperset(each["threats"])]
     homes = {each["id"] for each in working}
-    silenced = {row["id"]: row["incident"] for row in fitting if row["id"] in ids and row["incident"] in homes}
+    told = [row for row in fitting if row["status"] not in {"confirmed", "suppressed"}]
+    silenced = {row["id"]: row["incident"] for row in told if row["incident"] in homes}
     against = {
         status: sum(each["threat"] in silenced for each in views.list_responses(status=status))
         for status in (*WAITING, *RUNNING)

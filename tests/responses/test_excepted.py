@@ -143,6 +143,8 @@ def test_operators_see_what_an_exception_to_one_of_two_threats_ends_and_cannot_a
     assert [each["id"] for each in myrmidon(place, "threats", "list", "--status", "suppressed").json] == [second]
     assert [each["title"] for each in myrmidon(place, "incidents", "list").json] == [f"password-guessing by {ATTACKER}"]
 
+    again = myrmidon(place, "suppress", "add", *scope, "--dry-run").json["preview"]
+    assert (again["covered"], again["stay"], again["waiting"]) == (1, 0, 0)
     made = myrmidon(place, "suppress", "add", "--kind", "password-guessing", "--for", "1h", "--reason", "a test").json
     assert (made["preview"]["waiting"], made["preview"]["running"]) == (0, 1)
     [undone] = myrmidon(place, "responses", "list", "--status", "undone").json
