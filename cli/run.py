@@ -116,8 +116,8 @@ def remarks(name: str, totals: dict[str, int], new: dict[str, int]) -> None:
         note(f"feed {name}: {plural(totals['malformed'], 'malformed row')}; {FAULTS}")
     if totals["received"] and totals["skipped"] == totals["received"]:
         note(
-            f"feed {name}: skipped {plural(totals['received'], 'row')} of as many: no detection reads a log of that type, "
-            "which the name of the file tells where the log does not (conn.log, dns.log)"
+            f"feed {name}: skipped {plural(totals['received'], 'row')} of as many: no detection reads a log of that "
+            "type, which the name of the file tells where the log does not (conn.log, dns.log)"
         )
     if new["late"] * 2 > new["scored"] > 0:
         advice = "is the input sorted by time?"

@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 
 from adapters.log.base import ChainedLog
+from adapters.log.chain import GENESIS, seal
 from domain.journal import Conflict, Contradiction, Cursor, Progress, Wanted, follow
 from tests.log.story import health, note
 
@@ -68,6 +69,16 @@ class JournalContract:
         log.append([note(1, "a"), note(2, "b"), note(3, "a")])
         assert log.versions(["b", "a", "c"]) == {"b": 1, "a": 2, "c": 0}
         assert log.versions([]) == {}
+
+    def test_stored_rows_come_with_their_facts_and_make_up_the_chain(self, log: ChainedLog) -> None:
+        log.append([note(n) for n in range(5)])
+        pages = [*log.stored(0, 2, upto=4), *log.stored(2, 9, upto=4), *log.stored(4)]
+        assert [recorded for recorded, _ in pages] == log.read()
+        head = GENESIS
+        for recorded, row in pages:
+            head = seal(head, row[:-1])[0]
+            assert (row[0], row[-1]) == (recorded.position, head)
+        assert head.hex() == log.fingerprint().head
 
     def test_pages_have_bounds(self, log: ChainedLog) -> None:
         positions = log.append([note(n) for n in range(7)])
