@@ -120,8 +120,9 @@ class Generation:
         """
         end = journal.fingerprint().position
         with self._transaction() as connection:
-            progress = self._progress(connection)
+            progress = self._written(connection)
         self._check(journal, progress, end)
+        _check_shape(progress)
         if progress.position >= (end if upto is None else min(end, upto)):
             return None
         try:
@@ -209,8 +210,7 @@ class Generation:
 
     def _progress(self, connection: Connection, *, lock: bool = False) -> Progress:
         found = self._written(connection, lock=lock)
-        if found.shape != SHAPE:
-            raise ViewMismatch(f"the views were made by another version of this program: {REMEDY}")
+        _check_shape(found)
         return found
 
     def _written(self, connection: Connection, *, lock: bool = False) -> Progress:
@@ -314,6 +314,11 @@ _KINDS: Final = {
     for name, view in VIEWS.items()
 }
 """View -> column -> what a sound row may hold there."""
+
+
+def _check_shape(progress: Progress) -> None:
+    if progress.shape != SHAPE:
+        raise ViewMismatch(f"the views were made by another version of this program: {REMEDY}")
 
 
 def _at_rest(connection: Connection, view: View) -> Iterator[Row]:

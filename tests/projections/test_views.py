@@ -179,6 +179,21 @@ def test_views_ahead_of_a_restored_log_demand_a_rebuild(views, log):
     assert views._place.generations() == [1, 3]
 
 
+def test_a_cut_log_is_told_before_views_of_another_version(tmp_path, log):
+    log.append(story())
+    shorter = open_log("memory:", lambda: NOON)
+    shorter.append(story()[:3])
+    with Views.open(str(tmp_path), log) as views:
+        views.catch_up(log)
+        with sqlite3.connect(tmp_path / "views-1.db") as connection:
+            connection.execute("UPDATE progress SET shape = 'older'")
+        connection.close()
+        with pytest.raises(ViewMismatch, match="another version"):
+            views.catch_up(log)
+        with pytest.raises(ViewMismatch, match="the log ends at 3: its tail was cut"):
+            views.catch_up(Restored(shorter, log.log_id))
+
+
 def test_views_of_a_log_with_another_past_demand_a_rebuild(location, log):
     log.append(story())
     with Views.open(location, log) as views:
