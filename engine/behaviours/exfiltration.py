@@ -15,7 +15,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Fading, Memory, Trail, flow_at, held_back
+from engine.behaviours.memory import Fading, Memory, Trail, held_back
 from engine.behaviours.outcomes import TCP_OPENED
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
@@ -97,7 +97,7 @@ class Exfiltration(Watch):
             del upload.buckets[old]
         habit = self._habits.get(key[0]) or self._habits.put(key[0], Habit())
         habit.add(ts // self._window, sent)
-        upload.trail.add(flow_at(frame, i, frame.conn_state[i]), key[1], frame.raw[i])
+        upload.trail.see(frame, i, key[1], frame.conn_state[i])
         self._judge(frame, i, upload, habit.usual, found)
 
     def _meet(self, key: tuple[str, str]) -> Upload:

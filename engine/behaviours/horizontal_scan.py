@@ -17,7 +17,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Fading, Trail, flow_at, held_back, prune
+from engine.behaviours.memory import Fading, Trail, held_back, prune
 from engine.behaviours.outcomes import ANSWERED, FAILED, NEITHER, TCP_FAILED, TCP_OPENED, outcome_at
 from engine.behaviours.places import NOWHERE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
@@ -112,7 +112,7 @@ class HorizontalScan(Watch):
         sweep.failed.pop(dst, None)
         sweep.failed[dst] = ts
         prune(sweep.failed, ts - self._window, self._cap)
-        trail.add(flow_at(frame, i, frame.conn_state[i]), dst, frame.raw[i])
+        trail.see(frame, i, dst, frame.conn_state[i])
         hosts = len(sweep.failed)
         least = self._set.icmp_hosts if frame.proto[i] == "icmp" else self._set.hosts
         if hosts * 2 < least:

@@ -9,7 +9,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Fading, Trail, flow_at, held_back, prune
+from engine.behaviours.memory import Fading, Trail, held_back, prune
 from engine.behaviours.outcomes import FAILED, TCP_FAILED, outcome_at
 from engine.behaviours.places import NOWHERE, Places
 from engine.behaviours.reporter import Reporter
@@ -71,7 +71,7 @@ class VerticalScan(Watch):
         probe.failed.pop(port, None)
         probe.failed[port] = ts
         prune(probe.failed, ts - self._window, self._cap)
-        trail.add(flow_at(frame, i, frame.conn_state[i]), key[1], frame.raw[i])
+        trail.see(frame, i, key[1], frame.conn_state[i])
         ports = len(probe.failed)
         if ports * 2 < self._set.ports:
             return

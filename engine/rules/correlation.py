@@ -25,7 +25,8 @@ from typing import Any, Final
 import msgspec
 
 from domain.values import HOUR, SECOND, Micros
-from engine.behaviours.memory import FlowTuple, Memory
+from engine.behaviours.memory import Memory
+from engine.behaviours.samples import FlowTuple
 from engine.rules.fields import VIEWS
 from engine.rules.sigma import Correlation, Rule
 from engine.rules.table import Table
