@@ -40,8 +40,8 @@ TEXT: Final = 256
 PEERS, PORTS, CALLERS = np.int64(0), np.int64(1), np.int64(2)
 """Kinds of distinct values: of a window its peers and ports, of a host that received flows its callers."""
 
-PLACE = np.dtype([("key", "u8"), ("entry", "i8")])
-"""A place of an index."""
+PLACE = np.dtype(np.int32)
+"""A place of an index: the number of an entry plus one."""
 
 LIMITS = ("width", "span", "max_hosts", "max_distinct", "max_callers", "max_pairs", "max_sketches",
           "utc_offset", "day_begins", "day_ends")  # fmt: skip
