@@ -21,13 +21,11 @@ from domain.values import KINDS, Micros
 from engine.behaviours import Behaviour
 from engine.behaviours.watch import spans
 from engine.frame import COLUMNS, Frame
+from engine.pieces import pieces
 from engine.sensed import Judged, Sensed
 
 FAST: Final = 1
 """zlib level of a dump: it is written often and read seldom."""
-
-PIECE: Final = 1 << 20
-"""Bytes of a part that are compressed at once."""
 
 ANOMALY: Final = "anomaly"
 
@@ -126,8 +124,7 @@ class Senses:
             yield from self._anomaly.pieces()
             return
         [behaviour] = (behaviour for behaviour in self._behaviours if behaviour.name == part)
-        data = msgspec.msgpack.encode(behaviour.dump())
-        yield from (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+        yield from pieces(behaviour.dump())
 
     def load(self, parts: Parts) -> None:
         """Go on exactly where all parts were dumped; parts of others are passed over.

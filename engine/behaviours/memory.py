@@ -69,8 +69,8 @@ class Memory(Generic[Key, Entry]):
         return entry
 
     def dump(self) -> Any:
-        """The whole memory as something msgspec can write."""
-        return (self.evicted, list(self.entries.items()))
+        """The whole memory as something that `engine.pieces` writes."""
+        return (self.evicted, self.entries.items())
 
     def load(self, data: Any) -> None:
         """What `dump` gave, after a way through msgpack."""
@@ -145,8 +145,8 @@ class Generations(Generic[Key, Entry]):
         return {}
 
     def dump(self) -> Any:
-        """The whole memory as something msgspec can write."""
-        return (self.evicted, self._room, self.due, list(self.old.items()), list(self.young.items()))
+        """The whole memory as something that `engine.pieces` writes."""
+        return (self.evicted, self._room, self.due, self.old.items(), self.young.items())
 
     def load(self, data: Any) -> None:
         """What `dump` gave, after a way through msgpack."""

@@ -3,10 +3,10 @@
 [Knuth, The Art of Computer Programming 3, 6.4]
 
 Rules:
-    1. Entries are records in an array of their own, numbered from 0; the field `key` of each is a 64-bit number, already
-       well mixed.
+    1. Entries lie in arrays of their own, numbered from 0; each has a 64-bit key, already well mixed, and `keys` is the
+       column of them.
     2. An index has a power of two of places, at least twice as many as entries; a place (`PLACE`) holds the entry's
-       number plus one, 0 if it is free. The key is read from the record: an index takes 8 to 16 bytes an entry.
+       number plus one, 0 if it is free. The key itself is read from the entry: an index takes 8 to 16 bytes an entry.
     3. What is found depends on the keys alone, never on the size of the index or on what was removed before.
 """
 
@@ -32,13 +32,13 @@ def mix(a: Any, b: Any) -> Any:
 
 
 @jit
-def find(index: Any, records: Any, key: Any) -> Any:
+def find(index: Any, keys: Any, key: Any) -> Any:
     """The entry of a key, -1 if there is none."""
     mask = np.uint64(len(index) - 1)
     at = key & mask
     while index[at]:
         entry = np.int64(index[at]) - 1
-        if records[entry].key == key:
+        if keys[entry] == key:
             return entry
         at = (at + np.uint64(1)) & mask
     return np.int64(-1)
@@ -55,19 +55,19 @@ def insert(index: Any, key: Any, entry: Any) -> None:
 
 
 @jit
-def remove(index: Any, records: Any, key: Any) -> None:
+def remove(index: Any, keys: Any, key: Any) -> None:
     """Take out a key that is there: what was pushed on by it moves back (algorithm R)."""
     mask = np.uint64(len(index) - 1)
     one = np.uint64(1)
     at = key & mask
-    while records[np.int64(index[at]) - 1].key != key:
+    while keys[np.int64(index[at]) - 1] != key:
         at = (at + one) & mask
     free = at
     while True:
         at = (at + one) & mask
         if not index[at]:
             break
-        home = records[np.int64(index[at]) - 1].key & mask
+        home = keys[np.int64(index[at]) - 1] & mask
         if ((at - home) & mask) >= ((at - free) & mask):
             index[free] = index[at]
             free = at
@@ -75,15 +75,15 @@ def remove(index: Any, records: Any, key: Any) -> None:
 
 
 @jit
-def rebuild(index: Any, records: Any, entries: Any) -> None:
-    """Enter the first `entries` records into an empty index."""
+def rebuild(index: Any, keys: Any, entries: Any) -> None:
+    """Enter the first `entries` entries into an empty index."""
     for entry in range(entries):
-        insert(index, records[entry].key, entry)
+        insert(index, keys[entry], entry)
 
 
 @jit
-def carry_over(index: Any, records: Any, old: Any) -> None:
-    """Enter all records that are in an old index into an empty one."""
+def carry_over(index: Any, keys: Any, old: Any) -> None:
+    """Enter all that is in an old index into an empty one."""
     for at in range(len(old)):
         if old[at]:
-            insert(index, records[np.int64(old[at]) - 1].key, np.int64(old[at]) - 1)
+            insert(index, keys[np.int64(old[at]) - 1], np.int64(old[at]) - 1)

@@ -223,8 +223,8 @@ class Correlator:
                 counter.memory = before.memory
 
     def dump(self) -> Any:
-        """Working state, as something msgspec can write."""
-        return [(key, counter.memory.dump()) for key, counter in self._counters.items()]
+        """Working state, as something that `engine.pieces` writes."""
+        return tuple((key, counter.memory.dump()) for key, counter in self._counters.items())
 
     def load(self, data: Any) -> None:
         """Go on from what `dump` gave."""

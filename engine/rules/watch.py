@@ -212,7 +212,7 @@ class RuleWatch:
         return self._reporter.close_all(row, at)
 
     def dump(self) -> Any:
-        """Working state, as something msgspec can write."""
+        """Working state, as something that `engine.pieces` writes."""
         return (self._reporter.pending.dump(), self.memory.dump(), self._correlator.dump(), self._forgotten)
 
     def load(self, data: Any) -> None:
