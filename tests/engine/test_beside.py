@@ -86,7 +86,7 @@ def test_a_child_that_died_is_told_and_not_waited_for(beside):
     there._child.kill()
     there._child.wait()
     with pytest.raises(Stopped, match="ended"):
-        there.dump("beacon")
+        list(there.dump("beacon"))
 
 
 WRITER = """
