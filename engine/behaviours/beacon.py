@@ -21,7 +21,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import BeaconThresholds, Thresholds
 from domain.values import SECOND
-from engine.behaviours import samples
+from engine.behaviours import ports, samples
 from engine.behaviours.memory import Fading, Generations, Memory, Trail, held_back
 from engine.behaviours.names import registered
 from engine.behaviours.outcomes import TCP_FAILED
@@ -48,8 +48,7 @@ CLIENTS: Final = 64
 
 
 NUMBER: Final = Struct("<q")
-PORTED: Final = Struct("<Hq")
-"""A source port and when it was last used."""
+"""An interval or a size."""
 
 ONCE: Final = Struct("<q?32s")
 """What stands in front of the sample of a glimpse: its time, whether it was answered, the hash of its row."""
@@ -58,7 +57,7 @@ ONCE: Final = Struct("<q?32s")
 class Beat(msgspec.Struct, array_like=True, gc=False):
     """One client and one peer's service; its statistics are looked at when `calls` comes to `look`.
 
-    There are very many: the last intervals, bytes sent (`NUMBER` each) and source ports (`PORTED`) are packed.
+    There are very many: the last intervals, bytes sent (`NUMBER` each) and source ports (see `ports`) are packed.
     """
 
     calls: int = 0
@@ -196,14 +195,10 @@ class Beacon(Watch):
         """The same source port within seconds: the same call (logs hold retries out of order)."""
         if not port:
             return False
-        ports, at = beat.ports, _place(beat.ports, port)
-        if at >= 0 and abs(ts - PORTED.unpack_from(ports, at)[1]) < RETRY:
+        used = ports.time_of(beat.ports, port)
+        if used is not None and abs(ts - used) < RETRY:
             return True
-        used = PORTED.pack(port, ts)
-        if at >= 0:
-            beat.ports = ports[:at] + used + ports[at + PORTED.size :]
-        else:
-            beat.ports = (ports + used)[-PORTS * PORTED.size :]
+        beat.ports = ports.noted(beat.ports, port, ts, PORTS)
         return False
 
     def _judge(self, frame: Frame, i: int, key: tuple[str, str, int, str], beat: Beat, found: list[Sighting]) -> None:
@@ -267,8 +262,8 @@ def _first(glimpse: Glimpse, peer: str) -> Beat:
     ts, answered, evidence = ONCE.unpack_from(glimpse)
     [flow] = samples.unpack(glimpse[ONCE.size :])
     port, sent = flow[2], flow[6]
-    ports = PORTED.pack(port, ts) if port else b""
-    beat = Beat(calls=1, answered=int(answered), last=ts, sizes=NUMBER.pack(sent), ports=ports)
+    used = ports.seen(b"", port, ts) if port else b""
+    beat = Beat(calls=1, answered=int(answered), last=ts, sizes=NUMBER.pack(sent), ports=used)
     beat.trail.add(flow, peer, evidence)
     return beat
 
@@ -280,15 +275,6 @@ def _kept(numbers: bytes, number: int) -> bytes:
 
 def _numbers(packed: bytes) -> tuple[int, ...]:
     return unpack(f"<{len(packed) // NUMBER.size}q", packed)
-
-
-def _place(ports: bytes, port: int) -> int:
-    """Where a source port stands among packed ones; -1: nowhere."""
-    sought = port.to_bytes(2, "little")
-    at = ports.find(sought)
-    while at >= 0 and at % PORTED.size:  # the same bytes, by chance
-        at = ports.find(sought, at + 1)
-    return at
 
 
 def _middle(ordered: list[float] | list[int]) -> float:

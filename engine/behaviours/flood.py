@@ -31,7 +31,7 @@ STRAY: Final = 2
 """Packets up to which a connection without a beginning may be one of a flood; more are the middle of a stream."""
 
 
-class Rain(msgspec.Struct, array_like=True):
+class Rain(msgspec.Struct, array_like=True, gc=False):
     """Counts of the present window and of the one before."""
 
     window: int = 0
