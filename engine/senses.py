@@ -27,6 +27,9 @@ from engine.sensed import Judged, Sensed
 FAST: Final = 1
 """zlib level of a dump: it is written often and read seldom."""
 
+PIECE: Final = 1 << 18
+"""Bytes of a part that are compressed at once."""
+
 ANOMALY: Final = "anomaly"
 
 RANK: Final = {kind: rank for rank, kind in enumerate(KINDS)}
@@ -114,9 +117,10 @@ class Senses:
         """One part of the working state, piece by piece: the whole at once would be the peak of the memory."""
         packer = zlib.compressobj(FAST)
         for piece in self._pieces(part):
-            packed = packer.compress(piece)
-            if packed:
-                yield packed
+            for at in range(0, len(piece), PIECE):
+                packed = packer.compress(memoryview(piece)[at : at + PIECE])
+                if packed:
+                    yield packed
         yield packer.flush()
 
     def _pieces(self, part: str) -> Iterator[bytes]:
