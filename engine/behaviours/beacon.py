@@ -195,10 +195,10 @@ class Beacon(Watch):
         """The same source port within seconds: the same call (logs hold retries out of order)."""
         if not port:
             return False
-        used = ports.time_of(beat.ports, port)
-        if used is not None and abs(ts - used) < RETRY:
+        at = ports.place(beat.ports, port)
+        if at >= 0 and abs(ts - ports.time_at(beat.ports, at)) < RETRY:
             return True
-        beat.ports = ports.noted(beat.ports, port, ts, PORTS)
+        beat.ports = ports.noted(beat.ports, at, port, ts, PORTS)
         return False
 
     def _judge(self, frame: Frame, i: int, key: tuple[str, str, int, str], beat: Beat, found: list[Sighting]) -> None:

@@ -207,26 +207,25 @@ class Trail(msgspec.Struct, array_like=True, gc=False):
 
     def add(self, flow: FlowTuple, peer: str, evidence: bytes) -> None:
         """One more record counts; `evidence` is its hash if it is the first."""
-        ts = flow[0]
-        if self.count:
-            self.first = min(self.first, ts)
-            self.last = max(self.last, ts)
-        else:
+        ts, record = flow[0], samples.pack(flow)
+        if not self.count:
             self.first = self.last = ts
             self.evidence = evidence
+        elif ts > self.last:  # mostly
+            self.last = ts
+        elif ts < self.first:
+            self.first = ts
         self.count += 1
-        self._keep(samples.pack(flow))
-        if len(self.peers) < PEERS and peer not in self.peers:
-            self.peers = (*self.peers, peer)
-
-    def _keep(self, record: bytes) -> None:
         if self.held < SAMPLES:
             self.head += record
             self.held += 1
+        elif self.tail_held < SAMPLES:
+            self.tail += record
+            self.tail_held += 1
         else:
-            full = self.tail_held == SAMPLES
-            self.tail = (samples.after_first(self.tail) if full else self.tail) + record
-            self.tail_held += not full
+            self.tail = samples.after_first(self.tail) + record
+        if len(self.peers) < PEERS and peer not in self.peers:
+            self.peers = (*self.peers, peer)
 
     def flows(self) -> tuple[list[FlowTuple], list[FlowTuple]]:
         """The first and the last samples."""

@@ -51,16 +51,12 @@ def unpack(packed: bytes) -> list[FlowTuple]:
     """The records, in their order."""
     view, at, found = memoryview(packed), 0, []
     while at < len(packed):
-        begin, at = at + LENGTH, _end(packed, at)
+        begin = at + LENGTH
+        at = begin + int.from_bytes(view[at:begin], "big")
         found.append(_decode(view[begin:at]))
     return found
 
 
 def after_first(packed: bytes) -> bytes:
     """The records without the first."""
-    return packed[_end(packed, 0) :]
-
-
-def _end(packed: bytes, at: int) -> int:
-    """Where the record that begins at `at` ends."""
-    return at + LENGTH + int.from_bytes(packed[at : at + LENGTH], "big")
+    return packed[LENGTH + int.from_bytes(packed[:LENGTH], "big") :]
