@@ -104,8 +104,9 @@ class Threshold(msgspec.Struct, array_like=True):
         pairs = sorted(zip(scores, weights, strict=True), reverse=True)
         reached = list(accumulate(weight for _, weight in pairs))
         place = bisect_left(reached, self.tracker.level * reached[-1] * (1.0 - 1e-9))
-        beyond = self.tracker.level * reached[-1] ** 2 / sum(weight * weight for weight in weights)
-        sure = beyond / (beyond + PRIOR)
+        beyond = [weight for _, weight in pairs[: place + 1]]
+        effective = sum(beyond) ** 2 / sum(weight * weight for weight in beyond)
+        sure = effective / (effective + PRIOR)
         return sure * pairs[min(place, len(pairs) - 1)][0] + (1.0 - sure) * self.first
 
     def learn(self, scores: Sequence[float], weights: Sequence[float]) -> None:
