@@ -2,11 +2,11 @@
 
 Rules:
     1. The stream comes in blocks. A block is scored and decided before one verdict of it is known.
-    2. Of every block `ASKED` of the rows are asked about: a third near the threshold (uncertain), a third of those that
-       look most novel among what was called normal, a third at random. The probability with which each row was asked
-       about is kept: one over it is the row's weight wherever harmless rows are counted.
-    3. The model learns from all verdicts so far. Its threshold is tracked by the verdicts of each block, on the scores
-       that were given before them (`engine.verdict.tracker`).
+    2. Of every block `ASKED` of the rows are asked about, chosen by `engine.verdict.asking`: mostly where the answer is
+       least known, some that look novel among what was called normal, some at random. The chance with which each row
+       was asked about is kept: one over it is the row's weight wherever harmless rows are counted.
+    3. The model learns from all verdicts so far, and counts values among the rows so far, judged or not. Its threshold
+       is tracked by the verdicts of each block, on the scores that were given before them (`engine.verdict.tracker`).
     4. Only what was decided counts. The figures are of the second half of the stream.
 """
 
@@ -87,7 +87,6 @@ def learn_along(
         harmless = asked[~attack[here[asked]]]
         if model:
             threshold.learn(scores[harmless].tolist(), (1 / chance[harmless]).tolist())
-        LOG.append((scores, asked, chance[asked], threshold.value()))
         judged += here[asked].tolist()
         told = attack[judged]
         if min(int(told.sum()), int((~told).sum())) >= LEAST:
@@ -95,4 +94,3 @@ def learn_along(
         outcome.levels.append(threshold.tracker.level)
     outcome.verdicts = len(judged)
     return outcome
-LOG=[]

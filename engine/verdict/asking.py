@@ -8,8 +8,8 @@ Rules:
        wrong is found out by these only.
     3. What was judged already teaches little: a row that repeats others of its block, or rows judged before, shares its
        chance with them.
-    4. The chance of every row is known and above 0: one over it is the row's weight wherever rows are counted. [Horvitz,
-       Thompson, Journal of the American Statistical Association 1952]
+    4. The chance of every row is known and above 0: one over it is the row's weight wherever rows are counted.
+       [Horvitz, Thompson, Journal of the American Statistical Association 1952]
 
     >>> chance = chances(np.array([0.0, 9.0, -9.0, 0.5]), np.array([0.5, 0.5, 0.01, 0.5]), np.ones(4, int), 2)
     >>> chance.round(2).tolist(), round(float(chance.sum()), 9)

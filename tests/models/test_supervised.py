@@ -1,4 +1,4 @@
-"""Learning from few verdicts: which rows are asked about, what the model makes of them, and that no other label counts."""
+"""Learning from few verdicts: which rows are asked about, what is made of them, and that no other label counts."""
 
 from __future__ import annotations
 
