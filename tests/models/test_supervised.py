@@ -99,10 +99,6 @@ def test_rows_without_verdicts_teach_what_is_common(model):
     assert scores[1] > scores[0] + 1
 
 
-def test_a_stored_model_gives_the_same_scores_although_its_bytes_are_no_pickle(model):
-    assert Supervised.load(model.dump(), model.sha256).score(ROWS).tobytes() == model.score(ROWS).tobytes()
-
-
 def test_no_verdict_but_those_asked_for_has_a_part_in_what_is_decided():
     rows = np.tile(ROWS, (2, 1))[np.random.default_rng(2).permutation(1_200)]
     truth = rows[:, 3] != 0.125
