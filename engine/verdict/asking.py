@@ -1,9 +1,10 @@
 """Which rows of a block to ask a verdict about, so that few verdicts teach much and still count honestly.
 
 Rules:
-    1. Most questions go where the answer is least known: a row is asked about with a chance in proportion to the
-       variance of its verdict, p (1 - p), where p is the logistic function of its distance (log-odds) from the
-       threshold. [Lewis, Gale: A sequential algorithm for training text classifiers, SIGIR 1994]
+    1. Most questions go where the answer is least known: a row is asked about with a chance that falls with its rank
+       from the threshold, by e for every `REACH` of the block. Ranks, not log-odds: of few verdicts a model becomes too
+       sure, and its log-odds would leave a handful of rows worth a question. [Lewis, Gale: A sequential algorithm for
+       training text classifiers, SIGIR 1994]
     2. Some go to rows that look most novel among what was called normal, and some to any row: a model that is sure and
        wrong is found out by these only.
     3. What was judged already teaches little: a row that repeats others of its block, or rows judged before, shares its
@@ -13,7 +14,7 @@ Rules:
 
     >>> chance = chances(np.array([0.0, 9.0, -9.0, 0.5]), np.array([0.5, 0.5, 0.01, 0.5]), np.ones(4, int), 2)
     >>> chance.round(2).tolist(), round(float(chance.sum()), 9)
-    ([0.8, 0.08, 0.38, 0.75], 2.0)
+    ([1.0, 0.14, 0.71, 0.14], 2.0)
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ UNCERTAIN: Final = 0.7
 NOVEL: Final = 0.15
 """Shares of the questions; what is left goes to any row."""
 
+REACH: Final = 0.03
 POOL: Final = 0.1
 """Novel are this share of a block's rows, the most novel of those called normal."""
 
@@ -50,7 +52,7 @@ def chances(
     """The chance of every row of a block to be asked about; they add up to `count`.
 
     Args:
-        distance: score less threshold, log-odds; below 0 a row was called normal.
+        distance: score less threshold; below 0 a row was called normal.
         novelty: a p-value a row; the lower, the more novel.
         alike: how many rows of the block and of those judged are the same as this one, itself among them.
         count: questions, fewer than rows.
@@ -59,7 +61,10 @@ def chances(
     novel = np.zeros(size)
     called_normal = np.flatnonzero(distance < 0)
     novel[called_normal[np.argsort(novelty[called_normal], kind="stable")[: max(1, round(POOL * size))]]] = 1.0
-    wish = UNCERTAIN * _share(1.0 / (np.cosh(np.clip(distance, -60.0, 60.0) / 2.0) ** 2 * alike))
+    order = np.argsort(np.abs(distance), kind="stable")
+    rank = np.empty(size)
+    rank[order] = np.cumsum(1.0 / alike[order])
+    wish = UNCERTAIN * _share(np.exp(-rank / (REACH * size)) / alike)
     wish += NOVEL * _share(novel / alike)
     wish += (1.0 - UNCERTAIN - NOVEL) / size
     return _capped(wish, count)
