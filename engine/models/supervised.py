@@ -2,7 +2,8 @@
 
 The score is the mean log-odds of `MEMBERS` pairs, each of gradient boosting (twice) and of extremely randomised trees.
 [Friedman: Greedy function approximation, Annals of Statistics 2001; Geurts, Ernst, Wehenkel: Extremely randomized
-trees, Machine Learning 2006] Its threshold is not of its own making: `engine.verdict.tracker` sets it by the verdicts
+trees, Machine Learning 2006] Beside the features they read how common the row's values were among the rows that came
+last, judged or not (`engine.models.commonness`). Its threshold is not of its own making: `engine.verdict.tracker` sets it by the verdicts
 that came after the score.
 
     >>> rows = np.random.default_rng(1).normal(size=(400, 3)).astype(np.float32)

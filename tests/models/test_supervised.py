@@ -49,6 +49,11 @@ def test_the_least_certain_rows_and_the_most_novel_ones_called_normal_are_asked_
     assert chance[sure & novel].min() > 2 * np.median(chance[sure & (DISTANCE > 0)])
 
 
+def test_a_model_that_is_too_sure_asks_the_same_questions():
+    surer = chances(10.0 * DISTANCE, NOVELTY, ONE_EACH, 40)
+    assert surer.tobytes() == chances(DISTANCE, NOVELTY, ONE_EACH, 40).tobytes()
+
+
 def test_rows_that_are_alike_share_the_chance_of_one():
     repeated = ONE_EACH.copy()
     near = int(np.abs(DISTANCE).argmin())
