@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from adapters.feeds import EVERY_LOG, open_telemetry, parse_spec
+from adapters.feeds import open_telemetry, parse_spec
 from adapters.rulebook import Rulebook
 from bench.story import write_flows
 from config.settings import Settings
@@ -33,7 +33,7 @@ def measure(folder: Path, *, rows: int, seed: int) -> dict[str, float]:
     """Milliseconds of a micro-batch (p50, p95, p99) and of a single flow (p50, p95)."""
     folder.mkdir(parents=True)
     write_flows(folder / "conn.log", rows=rows, seed=seed)
-    telemetry = open_telemetry([parse_spec(f"zeek:{folder}")], reads=EVERY_LOG, follow=False, batch_rows=BATCH)
+    telemetry = open_telemetry([parse_spec(f"zeek:{folder}")], follow=False, batch_rows=BATCH)
     pipeline = new_pipeline(Settings(), Rulebook().load())
     batches: list[float] = []
     singles: list[float] = []

@@ -146,14 +146,16 @@ def try_rules(ruleset: RuleSet, feeds: Sequence[str], limit: int) -> tuple[dict[
         UsageError: a feed is asked for in a way that cannot be meant.
     """
     from adapters.feeds import check_names, open_telemetry, parse_spec
+    from scheduler.rows import skip_unread
 
     specs = [parse_spec(text) for text in feeds]
     check_names(specs)
     trial = Trial(ruleset, limit)
-    telemetry: Telemetry = open_telemetry(specs, reads=ruleset.reads, follow=False, batch_rows=10_000)
+    telemetry: Telemetry = open_telemetry(specs, follow=False, batch_rows=10_000)
     try:
         for pulse in telemetry.pulses():
             for frame in pulse.frames.values():
+                skip_unread(frame, ruleset.reads)
                 trial.take(frame)
     finally:
         telemetry.close()

@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import fcntl
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -213,11 +214,14 @@ def main() -> None:
     if (first := _read(inside)) is None:
         return
     senses = _open(*msgspec.convert(first[1], tuple[Thresholds, int]))
-    _write(out, (senses.model_version, senses.evicted, None))
-    warm()
-    while (message := _read(inside)) is not None:
-        for answer in _answers(senses, *message):
-            _write(out, (senses.model_version, senses.evicted, answer))
+    try:
+        _write(out, (senses.model_version, senses.evicted, None))
+        warm()
+        while (message := _read(inside)) is not None:
+            for answer in _answers(senses, *message):
+                _write(out, (senses.model_version, senses.evicted, answer))
+    except BrokenPipeError:  # the parent was killed: nobody is left to be told, nor to flush to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 
 
 if __name__ == "__main__":

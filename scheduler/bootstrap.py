@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from adapters.artifacts import Artifacts
-from adapters.feeds import EVERY_LOG, FeedSpec, ReadAhead, UsageError, open_telemetry
+from adapters.feeds import FeedSpec, ReadAhead, UsageError, open_telemetry
 from adapters.lease import LeaseTaken, take
 from adapters.log import open_log
 from adapters.log.base import ChainedLog
@@ -233,7 +233,6 @@ def _reading(
     """The feeds, each from where the log says it stands, read ahead by a thread."""
     feeds = open_telemetry(
         specs,
-        reads=EVERY_LOG,
         follow=not until_eof,
         batch_rows=settings.run.batch_rows,
         batch_wait=settings.run.batch_wait,

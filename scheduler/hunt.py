@@ -25,7 +25,6 @@ from agents.detector.cuts import Cuts
 from agents.detector.ledger import Ledger
 from agents.learner import decide as learner
 from config.settings import Settings
-from domain.facts.operation import RulesLoaded
 from domain.facts.telemetry import FeedClosed, FeedFault, FeedOpened, LogReleased, StateEvicted
 from domain.journal import Draft
 from domain.sighting import Sighting
@@ -37,6 +36,7 @@ from engine.sensed import Judged, Notice, Sensed
 from scheduler.drafts import LEARNER_COMMANDS, Drafts
 from scheduler.recovery import CHANGED, GAP, History, Recorded
 from scheduler.rows import in_row_order, ledger_rows, skip_unread
+from scheduler.rules_in_force import RulesInForce
 from scheduler.stages import Begun, Closing, Step
 
 Learned: TypeAlias = Callable[[str, int, int], list[Judged]]
@@ -71,18 +71,16 @@ class Hunt:
         self._folds: dict[int, int] = {}
         self._hashes: dict[int, str] = {}
         self._changed: list[FeedFault] = []
-        self._wanted = rules or RuleSet()
-        self._pipeline = new_pipeline(settings, self._wanted, beside)
+        self.rules = RulesInForce(feed, rules or RuleSet(), artifacts, warn)
+        self._pipeline = new_pipeline(settings, self.rules.offered, beside)
         self._state = detector.State()
         self._versions = self._live_versions(self._pipeline.rules_version)
         self._drafts = Drafts(feed)
         self._evicted: dict[str, int] = {}
-        self._faults: tuple[str, ...] = ()
-        self._loads = self._order = 0
+        self._order = 0
         self._cuts = Cuts(policy=settings.detector)
         self._begun: deque[list[Begun]] = deque()
         self._ends: set[int] = set()
-        self._swaps: deque[tuple[int, str]] = deque()
         self._again = False
         """Rows are read again: what they decide is recorded already."""
 
@@ -93,18 +91,15 @@ class Hunt:
             self._again = True
             self._folds = dict(zip(history.closings, history.folds, strict=False))
             self._hashes = dict(zip(history.closings, history.hashes, strict=False))
-            self._swaps = deque(history.rules)
-            first = self._swaps.popleft()[1] if history.rules and history.rules[0][0] == 0 else ""
-            self._use(first)
+            self._use(self.rules.expect(history.rules))
 
     def adopt(self, recorded: Recorded, history: History) -> None:
         """Stand at the recorded cursor: what the log knows is taken from there and not from what was derived again."""
-        self._ends, self._swaps, self._again = set(), deque(), False
+        self._ends, self._again = set(), False
         self._cuts.closings = deque()
         self._folds, self._folded = {}, history.folds[-1] if history.folds else 0
-        self._loads, self._faults = len(history.rules), history.faults
-        if history.rules:
-            self._use(history.rules[-1][1])
+        if (last := self.rules.adopt(history.rules, history.faults)) is not None:
+            self._use(last)
         self._state = history.state
         self.rows, self.threats = recorded.rows, history.threats
         self.ledger.number = history.number
@@ -120,12 +115,7 @@ class Hunt:
     def open(self) -> list[Draft]:
         """The facts that the feed was opened, and under which rules: recorded once, however often it is read on."""
         opened = FeedOpened(feed=self.feed, source=self._source, settings_version=self._settings.settings_version)
-        self._faults = self._pipeline.rules.faults
         return [self._drafts.of(opened, self._drafts.root, 0), self._loaded(self._pipeline.rules)]
-
-    def offer(self, rules: RuleSet) -> None:
-        """Go on under these rules from the next ledger entry on."""
-        self._wanted = rules
 
     def take(self, frame: Frame, folded: Callable[[], int]) -> list[Step]:
         """What the rows of a frame decide. `folded` gives the log position of the last verdict or setting folded."""
@@ -193,7 +183,8 @@ class Hunt:
         self._folded = max(folded, self._folded)
         if judged:
             self._pipeline.begin_learn(judged, rows, clock)
-        rules = self._due_rules(rows)
+        live = self._pipeline.rules.version
+        rules = self.rules.next_recorded(rows, live) if self._again else self.rules.next_offered(live)
         told = self._pipeline.swap_rules(rules, rows, clock) if rules is not None else []
         version = self._pipeline.rules_version
         return Closing(folded=folded, learned=bool(judged), rules=rules, told=told, version=version)
@@ -229,48 +220,13 @@ class Hunt:
         self._keep(sensed.blobs, drafts)
         return drafts
 
-    def _due_rules(self, rows: int) -> RuleSet | None:
-        """The rules to go on with behind row `rows`: those that the log says came then, or were offered since."""
-        if self._again:
-            wanted = self._stored(self._swaps.popleft()[1]) if self._swaps and self._swaps[0][0] <= rows else None
-        else:
-            wanted = self._wanted
-        live = (self._pipeline.rules.version, wanted.faults if self._again and wanted else self._faults)
-        # a file that is wrong changes no rule that is live, and is recorded all the same
-        if wanted is None or (wanted.version, wanted.faults) == live:
-            return None
-        self._faults = wanted.faults
-        return wanted
-
     def _loaded(self, rules: RuleSet) -> Draft:
-        loaded = RulesLoaded(
-            feed=self.feed,
-            row=self.rows,
-            version=rules.version,
-            sha256=self._artifacts.put(rules.pack()),
-            rules=len(rules),
-            names=rules.names,
-            ignored=len(rules.ignored),
-            errors=rules.faults,
-        )
-        self._loads += 1
-        cause = self._drafts.cause(f"rules|{self.rows}|{rules.version}|{self._loads}")
-        return self._drafts.of(loaded, cause, self.ledger.clock)
+        fact = self.rules.loaded(rules, self.rows)
+        cause = self._drafts.cause(f"rules|{self.rows}|{rules.version}|{self.rules.loads}")
+        return self._drafts.of(fact, cause, self.ledger.clock)
 
-    def _stored(self, sha256: str) -> RuleSet:
-        if not sha256:
-            return RuleSet()
-        try:
-            return RuleSet.unpack(self._artifacts.get(sha256))
-        except ArtifactError as error:
-            if self._artifacts.put(self._wanted.pack()) != sha256:
-                raise
-            self._warn(f"feed {self.feed}: {error}. The rules on disk are the same: it was written anew")
-            return self._wanted
-
-    def _use(self, sha256: str) -> None:
-        """Go on under recorded rules, without a word; "" are those of a log that was begun without any."""
-        rules = self._stored(sha256)
+    def _use(self, rules: RuleSet) -> None:
+        """Go on under recorded rules, without a word."""
         if rules.version != self._pipeline.rules.version:
             self._pipeline.swap_rules(rules, self.rows, self.ledger.clock)
             self._versions = self._live_versions(self._pipeline.rules_version)
@@ -327,7 +283,7 @@ class Hunt:
         size = int.from_bytes(data[:4], "big")
         saved: dict[str, Any] = msgspec.msgpack.decode(data[4 : 4 + size])
         try:
-            self._use(saved["rules"])
+            self._use(self.rules.stored(saved["rules"]))
         except ArtifactError:
             return False
         if saved["layout"] != self._layout():
@@ -337,8 +293,7 @@ class Hunt:
         ledger["cursor"] = {source: tuple(position) for source, position in ledger["cursor"].items()}
         self.ledger = Ledger(**ledger)
         self.rows, self._folded, self._evicted = saved["rows"], saved["folded"], saved["evicted"]
-        while self._swaps and (self._swaps[0][0] < self.rows or self._swaps[0] == (self.rows, saved["rules"])):
-            self._swaps.popleft()
+        self.rules.pass_over(self.rows, saved["rules"])
         self._versions = detector.Versions(**saved["versions"])
         self._pipeline.load(data[4 + size :])
         self._cuts.stand_at(self.rows, self.ledger)

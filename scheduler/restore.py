@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from adapters.feeds import EVERY_LOG, FeedSpec
+from adapters.feeds import FeedSpec
 from adapters.feeds.again import read_in_order, read_merged
 from engine.frame import Frame
 from scheduler.hunt import Hunt
@@ -37,10 +37,9 @@ def restore(hunt: Hunt, spec: FeedSpec, file: Path, recorded: Recorded, history:
 def _again(spec: FeedSpec, file: Path, snapshot: Snapshot, recorded: Recorded, hunt: Hunt) -> Iterator[Frame]:
     order = load_order(order_path(file), snapshot.rows, recorded.rows)
     if order is not None and sum(rows for _, rows in order) == recorded.rows - snapshot.rows:
-        return read_in_order(spec, reads=EVERY_LOG, resume=snapshot.resume, order=order, recorded=recorded.resume)
+        return read_in_order(spec, resume=snapshot.resume, order=order, recorded=recorded.resume)
     return read_merged(
         spec,
-        reads=EVERY_LOG,
         resume=snapshot.resume,
         consumed={source: rows for source, (rows, _) in recorded.consumed.items()},
         seen={source: rows for source, (rows, _) in hunt.ledger.cursor.items()},

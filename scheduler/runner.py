@@ -161,7 +161,7 @@ class Runner:
             self._snapshot()
         if (rules := self.new_rules()) is not None:
             for hunt in self.hunts.values():
-                hunt.offer(rules)
+                hunt.rules.offered = rules
         for feed, frame in read.pulse.frames.items():
             self.hunts[feed].begin(frame, self.verdicts.folded)
         self._under_way.append(read)

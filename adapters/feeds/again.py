@@ -17,6 +17,7 @@ from adapters.feeds.discover import discover, siblings
 from adapters.feeds.errors import FeedError
 from adapters.feeds.inorder import chunks_of
 from adapters.feeds.log import Log
+from adapters.feeds.logs import open_log
 from adapters.feeds.merge import Run
 from adapters.feeds.spec import FeedSpec
 from adapters.feeds.tail import Tail
@@ -30,7 +31,6 @@ BATCH = 1000
 def read_in_order(
     spec: FeedSpec,
     *,
-    reads: frozenset[str],
     resume: bytes,
     order: Iterable[tuple[str, int]],
     recorded: bytes = b"",
@@ -42,7 +42,7 @@ def read_in_order(
     """
     feed = Feed(spec, Tail(spec, follow=False))
     feed.restore(resume)
-    logs = _identified(spec, reads, feed, chunks_of(recorded))
+    logs = _identified(spec, feed, chunks_of(recorded))
     try:
         runs: list[tuple[int, Run]] = []
         size = 0
@@ -63,7 +63,6 @@ def read_in_order(
 def read_merged(
     spec: FeedSpec,
     *,
-    reads: frozenset[str],
     resume: bytes,
     consumed: Mapping[str, int],
     seen: Mapping[str, int],
@@ -78,7 +77,6 @@ def read_merged(
     owed = sum(max(0, rows - counts.get(source, 0)) for source, rows in consumed.items())
     telemetry: Telemetry = open_telemetry(
         [spec],
-        reads=reads,
         follow=False,
         batch_rows=BATCH,
         resume={spec.name: resume} if resume else {},
@@ -104,9 +102,7 @@ def _only(frame: Frame, keep: list[bool]) -> Frame:
     return Frame(**{name: list(compress(getattr(frame, name), keep)) for name in COLUMNS})
 
 
-def _identified(
-    spec: FeedSpec, reads: frozenset[str], feed: Feed, chunks: Mapping[str, tuple[int, ...]]
-) -> dict[str, Log]:
+def _identified(spec: FeedSpec, feed: Feed, chunks: Mapping[str, tuple[int, ...]]) -> dict[str, Log]:
     """The logs of the feed by identity; of two files that hold the same log, the one with more rows left is read."""
     try:
         paths = discover(spec)
@@ -118,7 +114,7 @@ def _identified(
     logs: dict[str, Log] = {}
     for found in paths:
         try:
-            log = Log(spec, found, reads, feed.known, final=True, chunks=chunks)
+            log = open_log(spec, found, feed.known, final=True, chunks=chunks)
             ready = log.fill()
         except (FeedError, OSError):
             continue

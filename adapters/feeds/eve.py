@@ -20,7 +20,7 @@ import msgspec
 
 from adapters.feeds.canon import as_text, from_iso
 from adapters.feeds.errors import Malformed
-from adapters.feeds.rows import Columns, RowParser, by_kind, flows, records, skipped
+from adapters.feeds.rows import Columns, RowParser, by_kind, flows, records
 from adapters.feeds.zeek import decode_objects
 from domain.values import SECOND, Micros
 
@@ -38,11 +38,15 @@ _SYN, _RST = 0x02, 0x04
 _COMMON: Final = frozenset({*ENDS.values(), "timestamp", "event_type", "flow", "host", "metadata"})
 
 
+EVE: Final = "eve"
+"""What an EVE log is called in its identity."""
+
+
 class Eve(RowParser):
     """One EVE file: one log for the merge, of many log types."""
 
-    def __init__(self, kind: str, reads: frozenset[str]) -> None:
-        super().__init__(kind, reads)
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind, label=EVE)
         self._decode = msgspec.json.Decoder(dict[str, Any]).decode
 
     def convert(self, lines: list[bytes]) -> Columns:
@@ -58,8 +62,6 @@ class Eve(RowParser):
         if kind == "flow":
             return self._flows(events)
         ts = [_time(event.get("timestamp")) for event in events]
-        if log not in self.reads:
-            return skipped(log, ts)
         ends = _ends(events)
         if kind != "dns":
             return records(self.canon, log, ts, ends, [_detail(kind, event) for event in events])
@@ -70,8 +72,6 @@ class Eve(RowParser):
     def _flows(self, events: Sequence[dict[str, Any]]) -> Columns:
         parts = [_dict(event, "flow") for event in events]
         ts = [_time(flow.get("start") or event.get("timestamp")) for flow, event in zip(parts, events, strict=True)]
-        if "conn" not in self.reads:
-            return skipped("conn", ts)
         raw = _ends(events) | {
             "service": [_service(event.get("app_proto")) for event in events],
             "duration": [_span(start, flow.get("end")) for start, flow in zip(ts, parts, strict=True)],

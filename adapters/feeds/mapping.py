@@ -19,7 +19,7 @@ from typing import Any, Final
 from adapters.feeds import canon
 from adapters.feeds.canon import CONVERT, Memo
 from adapters.feeds.errors import FeedError, Malformed, UsageError
-from adapters.feeds.rows import Columns, flows, skipped
+from adapters.feeds.rows import Columns, flows
 from domain.values import Micros
 
 NEEDED: Final = ("ts", "src_ip", "dst_ip")
@@ -187,9 +187,8 @@ def mapping_for(asked: str | None, header: Sequence[str], path: Path) -> TableMa
 class Mapper:
     """Turns the mapped columns of a block into canonical ones."""
 
-    def __init__(self, mapping: TableMapping, header: Sequence[str], reads: frozenset[str]) -> None:
+    def __init__(self, mapping: TableMapping, header: Sequence[str]) -> None:
         self.mapping = mapping
-        self.reads = reads
         self.canon = canon.Canon()
         where = {name.strip(): place for place, name in reversed(list(enumerate(header)))}
         self.places = {
@@ -214,8 +213,6 @@ class Mapper:
             Malformed: a row is bad.
         """
         ts = [self._moment(raw) for raw in table[self.places["ts"]]]
-        if "conn" not in self.reads:
-            return skipped("conn", ts)
         raw: dict[str, Sequence[Any]] = {}
         for name, place in self.places.items():
             if name != "ts":

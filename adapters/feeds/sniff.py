@@ -39,9 +39,7 @@ def log_type(spec: FeedSpec, path: Path) -> str:
     return found[0] if found else path.name
 
 
-def choose(
-    spec: FeedSpec, path: Path, lines: Sequence[bytes], reads: frozenset[str], *, final: bool
-) -> RowParser | None:
+def choose(spec: FeedSpec, path: Path, lines: Sequence[bytes], *, final: bool) -> RowParser | None:
     """The parser for a file that begins with `lines`; None when that cannot be said yet.
 
     Raises:
@@ -52,17 +50,17 @@ def choose(
         return None
     kind = log_type(spec, path)
     if spec.kind == "csv":
-        return CsvTable(reads, head[0], spec.mapping, path)
+        return CsvTable(head[0], spec.mapping, path)
     if spec.kind == "eve":
         if any("event_type" in row for row in _objects(head)):
-            return Eve(kind, reads)
+            return Eve(kind)
         raise FeedError(
             f"{path}: is no Suricata EVE file (JSON lines with event_type); check the kind of feed {spec.name}"
         )
     if any(line.startswith(b"#fields") for line in head):
-        return ZeekTsv(kind, reads)
+        return ZeekTsv(kind)
     if any("ts" in row and "event_type" not in row for row in _objects(head)):
-        return ZeekJson(kind, reads)
+        return ZeekJson(kind)
     if not final and all(line[:1] == b"#" for line in head):
         return None
     raise FeedError(

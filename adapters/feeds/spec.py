@@ -22,17 +22,6 @@ _NAMED: Final = re.compile(r"([A-Za-z0-9][A-Za-z0-9_.-]*)=(.*)", re.DOTALL)
 _OPTION: Final = "?mapping="
 
 
-class _Every(frozenset[str]):
-    """A set that holds every text."""
-
-    def __contains__(self, _text: object) -> bool:
-        return True
-
-
-EVERY_LOG: Final[frozenset[str]] = _Every()
-"""For `reads`: rows of all log types are parsed; who takes them decides what it does not read."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSpec:
     """One feed as it was asked for. `mapping` is a shipped name, a TOML path, or None to detect it."""

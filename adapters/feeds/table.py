@@ -31,8 +31,8 @@ class CsvTable(RowParser):
 
     strict = False
 
-    def __init__(self, reads: frozenset[str], header: bytes, asked: str | None, path: Path) -> None:
-        super().__init__("conn", reads)
+    def __init__(self, header: bytes, asked: str | None, path: Path) -> None:
+        super().__init__("conn", label="conn")
         self._header = header
         self.asides = frozenset({b"", header[:1]})
         text = header.decode("utf-8-sig", "replace")
@@ -46,7 +46,7 @@ class CsvTable(RowParser):
                 f"{path}: is no CSV file with a header line ({error}); check the kind of the feed"
             ) from None
         self._delimiter, self._width = delimiter, len(names)
-        self._mapper = Mapper(mapping_for(asked, names, path), names, reads)
+        self._mapper = Mapper(mapping_for(asked, names, path), names)
 
     def _set_aside(self, line: bytes) -> bool:
         return not line or line == self._header
@@ -70,7 +70,7 @@ class CsvTable(RowParser):
 class ParquetTable:
     """One Parquet file of flows; `take` gives its next rows."""
 
-    def __init__(self, path: Path, reads: frozenset[str], asked: str | None) -> None:
+    def __init__(self, path: Path, asked: str | None) -> None:
         import pyarrow
         from pyarrow import parquet
 
@@ -81,9 +81,9 @@ class ParquetTable:
         try:
             self._file = parquet.ParquetFile(self._stream)
             names = list(self._file.schema_arrow.names)
-            mapper = Mapper(mapping_for(asked, names, path), names, reads)
+            mapper = Mapper(mapping_for(asked, names, path), names)
             self._names = [names[place] for place in mapper.used]
-            self._mapper = Mapper(mapper.mapping, self._names, reads)
+            self._mapper = Mapper(mapper.mapping, self._names)
             self._batches = self._file.iter_batches(batch_size=BATCH, columns=self._names)
         except FeedError:
             self._stream.close()

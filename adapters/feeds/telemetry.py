@@ -22,6 +22,7 @@ from adapters.feeds.clock import JumpClock
 from adapters.feeds.discover import siblings
 from adapters.feeds.errors import FeedError, Problem
 from adapters.feeds.log import Log, Saved
+from adapters.feeds.logs import TextLog, open_log
 from adapters.feeds.merge import Merge, Run
 from adapters.feeds.spec import FeedSpec, check_names
 from adapters.feeds.tail import Tail
@@ -94,7 +95,6 @@ class Telemetry:
         self,
         specs: Sequence[FeedSpec],
         *,
-        reads: frozenset[str],
         follow: bool,
         batch_rows: int,
         batch_wait: float,
@@ -106,7 +106,9 @@ class Telemetry:
     ) -> None:
         check_names(specs)
         self.problems: list[Problem] = []
-        self._reads, self._follow = reads, follow
+        self.unfinished: list[str] = []
+        """What stands in files behind the last row: a line that is still being written."""
+        self._follow = follow
         self._sort, self._chunks = not follow and chunks is None, chunks or {}
         self._batch_rows, self._poll = batch_rows, max(POLL, batch_wait)
         self._idle_release, self._lateness = idle_release, lateness_us
@@ -199,11 +201,11 @@ class Telemetry:
             for log in feed.logs:
                 feed.tail.watch(log, now)
         for log in self._merge.idle():
-            if log.lines is not None and log.lines.cut:
+            if isinstance(log, TextLog) and log.lines.cut:
                 self._restart(self._feeds[log.spec.name], log)
             self._merge.look_again(log, now)
 
-    def _restart(self, feed: Feed, log: Log) -> None:
+    def _restart(self, feed: Feed, log: TextLog) -> None:
         if log.source:
             feed.known[log.source] = log.saved()
             feed.opened.pop(log.source, None)
@@ -222,8 +224,8 @@ class Telemetry:
 
     def _open(self, feed: Feed, path: Path, *, keep: bool = True) -> None:
         try:
-            log = Log(
-                feed.spec, path, self._reads, feed.known, final=not self._follow, keep=keep, sort=self._sort,
+            log = open_log(
+                feed.spec, path, feed.known, final=not self._follow, keep=keep, sort=self._sort,
                 chunks=self._chunks,
             )  # fmt: skip
         except FeedError as error:
@@ -256,6 +258,9 @@ class Telemetry:
         if log.source and feed.opened.get(log.source) is log:
             feed.known[log.source] = log.saved()
             feed.copies.pop(log.source, None)
+        if log.lines is not None and log.lines.left:
+            left = f"its last {log.lines.left:,} bytes are a line without its end; it is read once it is all there"
+            self.unfinished.append(f"{log.path}: {left}")
         feed.tail.finished(log)
         log.retire()
         feed.logs.remove(log)
@@ -283,7 +288,7 @@ class Telemetry:
         newest = 0
         for candidate in siblings(path):
             try:
-                log = Log(feed.spec, candidate, self._reads, {}, final=True)
+                log = open_log(feed.spec, candidate, {}, final=True)
                 log.fill()
                 if log.source in feed.known:
                     found.append(candidate)
@@ -300,7 +305,6 @@ class Telemetry:
 def open_telemetry(
     specs: Sequence[FeedSpec],
     *,
-    reads: frozenset[str],
     follow: bool,
     batch_rows: int = 1000,
     batch_wait: float = 0.01,
@@ -320,7 +324,6 @@ def open_telemetry(
     """
     return Telemetry(
         specs,
-        reads=reads,
         follow=follow,
         batch_rows=batch_rows,
         batch_wait=batch_wait,

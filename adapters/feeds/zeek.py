@@ -21,7 +21,7 @@ import msgspec
 from adapters.feeds.canon import UNSET, as_text, times
 from adapters.feeds.conn import ConnColumns
 from adapters.feeds.errors import Malformed
-from adapters.feeds.rows import NOTHING, Columns, RowParser, by_kind, flows, records, skipped
+from adapters.feeds.rows import NOTHING, Columns, RowParser, by_kind, flows, records
 
 ENDS: Final = {
     "src_ip": "id.orig_h", "src_port": "id.orig_p", "dst_ip": "id.resp_h", "dst_port": "id.resp_p", "proto": "proto",
@@ -43,8 +43,8 @@ class ZeekTsv(RowParser):
 
     asides = frozenset({b"", b"#"})
 
-    def __init__(self, kind: str, reads: frozenset[str]) -> None:
-        super().__init__(kind, reads)
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind, label="tsv")
         self._separator = b"\t"
         self._sets, self._empty, self._unset = b",", b"(empty)", b"-"
         self._fields: list[str] = []
@@ -69,6 +69,7 @@ class ZeekTsv(RowParser):
             self._types = value.decode("utf-8", "replace").split(self._separator.decode("utf-8", "replace"))
         elif name == b"#path":
             self.kind = value.decode("utf-8", "replace") or self.kind
+            self.label = self.kind if value else self.label
         elif name == b"#set_separator":
             self._sets = value or b","
         elif name in {b"#empty_field", b"#unset_field"}:
@@ -102,8 +103,8 @@ class ZeekTsv(RowParser):
             (field, place, self._reader(types[place])) for field, place in where.items() if field not in _CANONICAL
         ]
         self._plain = self._empty == b"(empty)" and self._unset == b"-"
-        flows_are_read = self.kind == "conn" and "conn" in self.reads
-        self._common = flows_are_read and self._plain and self._separator == b"\t" and self._ts is not None
+        usual = self._plain and self._separator == b"\t" and self._ts is not None
+        self._common = usual and self.kind == "conn" and "conn_state" in self._columns
         self._conn = None
 
     def _by_column(self, lines: list[bytes]) -> Columns | None:
@@ -137,8 +138,6 @@ class ZeekTsv(RowParser):
         if self._ts is None:
             raise Malformed("no time")
         ts = times(columns[self._ts])
-        if self.kind not in self.reads:
-            return skipped(self.kind, ts)
         if self.kind == "conn":
             return flows(self.canon, ts, {name: columns[place] for name, place in self._columns.items()})
         ends = {name: columns[place] for name, place in self._ends.items()}
@@ -172,8 +171,8 @@ _READERS: Final[dict[str, Callable[[bytes], Any]]] = {
 class ZeekJson(RowParser):
     """JSON lines, of one log or of many in one file."""
 
-    def __init__(self, kind: str, reads: frozenset[str]) -> None:
-        super().__init__(kind, reads)
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind, label="json")
         self._decode = msgspec.json.Decoder(dict[str, Any]).decode
 
     def convert(self, lines: list[bytes]) -> Columns:
@@ -192,8 +191,6 @@ class ZeekJson(RowParser):
 
     def _convert(self, kind: str, rows: Sequence[dict[str, Any]]) -> Columns:
         ts = times([row.get("ts") for row in rows])
-        if kind not in self.reads:
-            return skipped(kind, ts)
         if kind == "conn":
             return flows(self.canon, ts, _pick(FLOW, rows))
         return records(self.canon, kind, ts, _pick(ENDS, rows), [_rest(row) for row in rows])

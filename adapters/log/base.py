@@ -49,6 +49,10 @@ class Unreadable(JournalError):  # noqa: N818 - says what it is
     """A stored row cannot even be read."""
 
 
+class Damaged(JournalError):  # noqa: N818 - says what it is
+    """The store is damaged where no row stands: all of them could be read."""
+
+
 class Transaction(Protocol):
     """A write transaction that holds the log's write lock."""
 
@@ -216,7 +220,7 @@ class ChainedLog(ABC):
 
     def audit(self, at: int | None = None) -> tuple[Verification, Fingerprint | None]:
         """Walk the whole chain; also gives the fingerprint as it was at position `at` (None: no such position)."""
-        seen, mark, reason = EMPTY, None, ""
+        seen, mark, reason, damage = EMPTY, None, "", ""
         with self._snapshot() as (tail, rows):
             try:
                 for row in rows:
@@ -229,7 +233,9 @@ class ChainedLog(ABC):
                         mark = seen.fingerprint()
             except (Unreadable, AttributeError, TypeError, UnicodeError) as error:
                 reason = f"the row cannot be read: {error}"
-        return _verdict(seen, tail, reason), mark
+            except Damaged as error:
+                damage = f"the rows fit their hashes, but the store is damaged beside them: {error}"
+        return _verdict(seen, tail, reason, damage), mark
 
 
 def identity(row: tuple[int, str], where: object) -> str:
@@ -268,7 +274,7 @@ def positions(first: int, last: int) -> str:
     )
 
 
-def _verdict(seen: Tail, tail: Tail, reason: str) -> Verification:
+def _verdict(seen: Tail, tail: Tail, reason: str, damage: str) -> Verification:
     first_break: int | None = seen.position + 1 if reason else None
     missing = None
     if not reason and seen.position < tail.position:
@@ -281,6 +287,7 @@ def _verdict(seen: Tail, tail: Tail, reason: str) -> Verification:
         reason, first_break = "the recorded head is not the hash of the last row", seen.position
     elif not reason and seen != tail:
         reason = "the recorded count or digest is not that of the rows"
+    reason = reason or damage
     return Verification(
         ok=not reason,
         events=seen.events,

@@ -27,7 +27,7 @@ from eventsourcing.sqlite import (
     SQLiteTransaction,
 )
 
-from adapters.log.base import FORMAT, ChainedLog, Repeated, Unreadable, identity
+from adapters.log.base import FORMAT, ChainedLog, Damaged, Repeated, Unreadable, identity
 from adapters.log.chain import COLUMNS, GENESIS, NAMES, Row, Tail
 from adapters.log.plan import Heads, Known, content_in
 from adapters.log.reading import SHOWN, Shown
@@ -300,7 +300,15 @@ class SQLiteLog(ChainedLog):
         except (sqlite3.IntegrityError, IntegrityError) as error:
             raise Repeated(f"{self._file}: {error}") from error
         except (sqlite3.Error, PersistenceError, OSError) as error:
-            raise JournalError(f"log {self._file}: {error}: check the file and who else holds it") from error
+            raise JournalError(f"log {self._file}: {error}: {_advice(error)}") from error
+
+
+def _advice(error: BaseException) -> str:
+    """What to do: the library keeps SQLite's own error as the cause of its own."""
+    code = getattr(error, "sqlite_errorcode", getattr(error.__cause__, "sqlite_errorcode", 0))
+    if code & 0xFF in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:  # the low byte is the code without its kind
+        return "the file is damaged; keep it as it is (it is evidence) and go on with a backup of the home"
+    return "check the file and who else holds it"
 
 
 def _tail_in(row: tuple[int, int, bytes, bytes]) -> Tail:
@@ -315,8 +323,11 @@ def _heads_in(found: Iterable[tuple[str, int, int]]) -> Heads:
 def _readable(sql: sqlite3.Cursor) -> Iterator[Row]:
     try:
         yield from sql.execute(f"{_SELECT} ORDER BY position")
-        damage = sql.execute("PRAGMA integrity_check(1)").fetchone()[0]
     except sqlite3.Error as error:
         raise Unreadable(str(error)) from error
+    try:
+        damage = sql.execute("PRAGMA integrity_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        raise Damaged(str(error)) from error
     if damage != "ok":
-        raise Unreadable(damage)
+        raise Damaged(" ".join(damage.removeprefix("*** in database main ***").split()))

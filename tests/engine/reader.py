@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from adapters.feeds import open_telemetry, parse_spec
 from engine.frame import COLUMNS, Frame
-from engine.pipeline import Pipeline
 
 
 def read(spec: str) -> Frame:
     """All rows of one feed (`KIND:PATH`) as one frame."""
-    feeds = open_telemetry([parse_spec(spec)], reads=Pipeline.READS, follow=False, batch_rows=100_000)
+    feeds = open_telemetry([parse_spec(spec)], follow=False, batch_rows=100_000)
     try:
         frames = [frame for pulse in feeds.pulses() for frame in pulse.frames.values()]
     finally:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from bench.story.play import write_day
@@ -87,6 +88,20 @@ def test_a_child_that_died_is_told_and_not_waited_for(beside):
     there._child.wait()
     with pytest.raises(Stopped, match="ended"):
         there.dump("beacon")
+
+
+def test_a_child_whose_parent_was_killed_ends_without_a_word():
+    child = subprocess.Popen(
+        [sys.executable, "-m", "engine.beside"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    child.stdout.close()
+    order = msgspec.msgpack.encode(("open", msgspec.to_builtins((SETTINGS, 7))))
+    child.stdin.write(len(order).to_bytes(8, "big") + order)
+    child.stdin.flush()
+    assert child.stderr.read() == b""
+    assert child.wait() == 0
+    for pipe in (child.stdin, child.stderr):
+        pipe.close()
 
 
 WRITER = """

@@ -10,9 +10,6 @@ from typing import Any
 from adapters.feeds import Problem, Telemetry, open_telemetry, parse_spec
 from engine.frame import COLUMNS
 
-READS = frozenset(
-    ["conn", "dns", "http", "ssl", "ssh", "files", "notice", "x509", "rdp", "alert", "anomaly", "smb_files", "weird"]
-)
 HEADER = (
     b"#separator \\x09\n#set_separator\t,\n#empty_field\t(empty)\n#unset_field\t-\n#path\tconn\n"
     b"#fields\tts\tuid\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tservice\tduration\torig_bytes\tresp_bytes"
@@ -48,7 +45,7 @@ def rows_of(telemetry: Telemetry, stop_after: int | None = None) -> list[dict[st
 def read(specs: str | Sequence[str], **options: Any) -> tuple[list[dict[str, Any]], list[Problem]]:
     """All rows of the specs in merged order, and the problems."""
     given = [parse_spec(spec) for spec in ([specs] if isinstance(specs, str) else specs)]
-    telemetry = open_telemetry(given, reads=options.pop("reads", READS), follow=False, **options)
+    telemetry = open_telemetry(given, follow=False, **options)
     try:
         rows = rows_of(telemetry)
         for spec in given:
@@ -56,6 +53,16 @@ def read(specs: str | Sequence[str], **options: Any) -> tuple[list[dict[str, Any
     finally:
         telemetry.close()
     return sorted(rows, key=lambda row: row["order"]), telemetry.problems
+
+
+def unfinished(spec: str) -> list[str]:
+    """What a spec's files hold behind their last rows."""
+    telemetry = open_telemetry([parse_spec(spec)], follow=False)
+    try:
+        rows_of(telemetry)
+    finally:
+        telemetry.close()
+    return telemetry.unfinished
 
 
 def mutate(data: bytes, rng: random.Random) -> bytes:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.feeds import EVERY_LOG, ReadAhead, open_telemetry, parse_spec
+from adapters.feeds import ReadAhead, open_telemetry, parse_spec
 from tests.feeds.reading import conn_log, write
 
 
 def opened(path: Path, batch: int):
-    return open_telemetry([parse_spec(f"zeek:{path}")], reads=EVERY_LOG, follow=False, batch_rows=batch)
+    return open_telemetry([parse_spec(f"zeek:{path}")], follow=False, batch_rows=batch)
 
 
 def test_rows_and_cursors_are_those_of_reading_pulse_by_pulse(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from adapters.feeds import Telemetry, open_telemetry, parse_spec
-from tests.feeds.reading import HEADER, READS, conn, conn_log, write
+from tests.feeds.reading import HEADER, conn, conn_log, write
 from tests.feeds.test_order import DNS
 
 
@@ -19,7 +19,7 @@ class Follower:
         self.uids: list[str] = []
         self.released: list[tuple[str, str, int]] = []
         self.empty = 0
-        self.telemetry: Telemetry = open_telemetry([parse_spec(spec)], reads=READS, follow=True, **options)  # type: ignore[arg-type]
+        self.telemetry: Telemetry = open_telemetry([parse_spec(spec)], follow=True, **options)  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 

@@ -108,11 +108,6 @@ def test_json_that_is_no_object_is_malformed(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
-def test_a_log_that_no_detection_reads_is_skipped_with_the_reason(tmp_path: Path) -> None:
-    rows, _ = read(f"zeek:{write(tmp_path / 'conn.log', conn_log(2))}", reads=frozenset({"dns"}))
-    assert [row["status"] for row in rows] == ["skipped: no detection reads conn"] * 2
-
-
 def test_a_record_keeps_its_other_fields_under_their_zeek_names(tmp_path: Path) -> None:
     header = HEADER.replace(b"\tconn\n", b"\tdns\n").split(b"#fields")[0] + (
         b"#fields\tts\tid.orig_h\tid.orig_p\tid.resp_h\tid.resp_p\tproto\tquery\tanswers\trejected\trcode\tTTLs\tnote\n"
@@ -179,7 +174,28 @@ def test_eve_events_come_in_zeeks_words(tmp_path: Path) -> None:
     assert rows[4]["detail"]["query"] == "c.d"
     assert rows[4]["detail"]["rejected"] is True
     assert rows[5]["detail"]["sni"] == "a.b"
-    assert [row["status"] for row in rows[6:]] == ["skipped: no detection reads stats", "malformed: bad time"]
+    assert [row["status"] for row in rows[6:]] == ["", "malformed: bad time"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "values", "state"),
+    [
+        ({}, "", "OTH"),
+        ({"resp_bytes": "count"}, "0", ""),
+        ({"resp_bytes": "count"}, "-", "OTH"),
+        ({"conn_state": "string"}, "S0", "S0"),
+        ({"conn_state": "string"}, "-", "OTH"),
+    ],
+)
+def test_a_flow_of_which_nothing_says_how_it_went_did_not_fail(
+    tmp_path: Path, columns: dict[str, str], values: str, state: str
+) -> None:
+    usual = {"ts": "time", "id.orig_h": "addr", "id.orig_p": "port", "id.resp_h": "addr", "id.resp_p": "port"}
+    names, types = zip(*(usual | columns).items(), strict=True)
+    row = "\t".join(["1.0", "10.0.0.1", "4000", "192.0.2.1", "443", *([values] if values else [])])
+    log = ["#path\tconn", "\t".join(["#fields", *names]), "\t".join(["#types", *types]), row, ""]
+    rows, _ = read(f"zeek:{write(tmp_path / 'conn.log', chr(10).join(log).encode())}")
+    assert [row["conn_state"] for row in rows] == [state]
 
 
 def test_argus_binetflow_is_read_by_its_shipped_mapping(tmp_path: Path) -> None:

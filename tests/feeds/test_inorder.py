@@ -14,7 +14,7 @@ from adapters.feeds import inorder, open_telemetry, parse_spec
 from adapters.feeds.again import read_in_order, read_merged
 from adapters.feeds.inorder import chunks_of
 from tests.data import shared
-from tests.feeds.reading import READS, read, rows_of, write
+from tests.feeds.reading import read, rows_of, write
 
 START = 1_700_000_000
 
@@ -68,7 +68,7 @@ def test_rows_are_the_same_whatever_the_batch(eve, batch_rows):
 def test_a_run_that_was_stopped_goes_on_where_it_stood_also_when_the_file_has_grown(eve, stop):
     whole = told(read(f"eve:{eve}")[0])
     spec = parse_spec(f"eve:{eve}")
-    first = open_telemetry([spec], reads=READS, follow=False, batch_rows=10)
+    first = open_telemetry([spec], follow=False, batch_rows=10)
     begun = rows_of(first, stop_after=stop)
     cursor = first.cursor("eve").body
     first.close()
@@ -85,7 +85,7 @@ def test_a_run_that_was_stopped_goes_on_where_it_stood_also_when_the_file_has_gr
 
 
 def read_on(spec, cursor: bytes):
-    telemetry = open_telemetry([spec], reads=READS, follow=False, resume={"eve": cursor})
+    telemetry = open_telemetry([spec], follow=False, resume={"eve": cursor})
     try:
         return rows_of(telemetry), telemetry.cursor("eve").body
     finally:
@@ -94,22 +94,22 @@ def read_on(spec, cursor: bytes):
 
 def test_rows_are_read_again_as_they_were_taken_also_when_the_file_has_grown(eve):
     spec = parse_spec(f"eve:{eve}")
-    first = open_telemetry([spec], reads=READS, follow=False, batch_rows=10)
+    first = open_telemetry([spec], follow=False, batch_rows=10)
     taken = rows_of(first, stop_after=150)
     cursor = first.cursor("eve").body
     first.close()
     with eve.open("ab") as file:
         file.write(events(30, seed=2, begin=60.0))
     source, rows = taken[0]["source"], len(taken)
-    again = read_in_order(spec, reads=READS, resume=b"", order=[(source, rows)], recorded=cursor)
+    again = read_in_order(spec, resume=b"", order=[(source, rows)], recorded=cursor)
     assert [raw for frame in again for raw in frame.raw] == [row["raw"] for row in taken]
-    merged = read_merged(spec, reads=READS, resume=b"", consumed={source: rows}, seen={}, recorded=cursor)
+    merged = read_merged(spec, resume=b"", consumed={source: rows}, seen={}, recorded=cursor)
     assert [raw for frame in merged for raw in frame.raw] == [row["raw"] for row in taken]
 
 
 def test_what_was_followed_as_it_was_written_is_read_on_from_there(eve):
     spec = parse_spec(f"eve:{eve}")
-    live = open_telemetry([spec], reads=READS, follow=True, batch_rows=10)
+    live = open_telemetry([spec], follow=True, batch_rows=10)
     taken = rows_of(live, stop_after=100)
     cursor = live.cursor("eve").body
     live.close()

@@ -19,7 +19,7 @@ LEAST = '[columns]\nts = "t"\nsrc_ip = "a"\ndst_ip = "b"\n'
 @pytest.mark.parametrize("name", ["none", "none.toml", "/"])
 def test_an_unknown_mapping_is_a_usage_error_that_names_the_shipped_ones(tmp_path: Path, name: str) -> None:
     specs = [parse_spec(f"csv:{tmp_path / 'not-there.csv'}?mapping={name}")]
-    for use in (lambda: check_names(specs), lambda: open_telemetry(specs, reads=frozenset(), follow=False)):
+    for use in (lambda: check_names(specs), lambda: open_telemetry(specs, follow=False)):
         with pytest.raises(UsageError, match="argus, cicflowmeter, unsw-nb15") as caught:
             use()
         assert caught.value.exit_code == 2

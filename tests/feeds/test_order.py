@@ -8,7 +8,7 @@ import pytest
 
 from adapters.feeds import open_telemetry, parse_spec
 from domain.values import HOUR
-from tests.feeds.reading import HEADER, READS, conn, read, rows_of, write
+from tests.feeds.reading import HEADER, conn, read, rows_of, write
 
 DNS = HEADER.replace(b"#path\tconn", b"#path\tdns")
 
@@ -68,7 +68,7 @@ def resumed(specs: list[str], every: int) -> list[dict[str, Any]]:
     resume: dict[str, bytes] = {}
     while True:
         given = [parse_spec(spec) for spec in specs]
-        telemetry = open_telemetry(given, reads=READS, follow=False, batch_rows=every, resume=resume)
+        telemetry = open_telemetry(given, follow=False, batch_rows=every, resume=resume)
         piece = rows_of(telemetry, stop_after=1)
         cursors = {spec.name: telemetry.cursor(spec.name) for spec in given}
         telemetry.close()
@@ -115,7 +115,7 @@ def test_a_log_that_was_renamed_and_compressed_is_not_read_twice(tmp_path: Path)
     import gzip
 
     path = write(tmp_path / "conn.log", HEADER + b"".join(conn(n) for n in range(50)))
-    telemetry = open_telemetry([parse_spec(f"zeek:{tmp_path}")], reads=READS, follow=False, batch_rows=20)
+    telemetry = open_telemetry([parse_spec(f"zeek:{tmp_path}")], follow=False, batch_rows=20)
     assert len(rows_of(telemetry, stop_after=1)) == 20
     body = telemetry.cursor("zeek").body
     telemetry.close()
@@ -128,7 +128,7 @@ def test_a_log_that_was_renamed_and_compressed_is_not_read_twice(tmp_path: Path)
 
 
 def read_from(folder: Path, body: bytes) -> tuple[list[dict[str, Any]], list[Any]]:
-    telemetry = open_telemetry([parse_spec(f"zeek:{folder}")], reads=READS, follow=False, resume={"zeek": body})
+    telemetry = open_telemetry([parse_spec(f"zeek:{folder}")], follow=False, resume={"zeek": body})
     rows = rows_of(telemetry)
     telemetry.close()
     return rows, telemetry.problems

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from adapters.feeds import open_telemetry, parse_spec
-from tests.feeds.reading import HEADER, READS, conn, conn_log, write
+from tests.feeds.reading import HEADER, conn, conn_log, write
 from tests.feeds.test_follow import Follower, append, names
 
 SOON = 3.0
@@ -165,7 +165,7 @@ def test_a_cursor_right_after_a_restart_keeps_the_clock_of_a_log_that_has_not_gr
     bodies: list[bytes] = []
     for _ in range(3):
         resume = {"zeek": bodies[-1]} if bodies else None
-        telemetry = open_telemetry([parse_spec(f"zeek:{path}")], reads=READS, follow=True, resume=resume)
+        telemetry = open_telemetry([parse_spec(f"zeek:{path}")], follow=True, resume=resume)
         for pulse in telemetry.pulses():
             if not pulse.frames:
                 telemetry.stop()

@@ -26,4 +26,4 @@ def test_two_feeds_of_one_name_are_refused() -> None:
     with pytest.raises(UsageError, match="NAME="):
         check_names(specs)
     with pytest.raises(UsageError):
-        open_telemetry(specs, reads=frozenset(), follow=False)
+        open_telemetry(specs, follow=False)

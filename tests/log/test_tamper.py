@@ -121,6 +121,32 @@ def test_bytes_changed_in_the_file_itself_are_found(file: Path) -> None:
         assert log.verify().first_break == 7
 
 
+def wiped(file: Path, name: str) -> None:
+    """The first page of a table or an index, all zeros."""
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
+    with file.open("r+b") as stored:
+        stored.seek((page - 1) * size)
+        stored.write(bytes(size))
+
+
+@pytest.mark.parametrize("name", ["sqlite_autoindex_events_1", "sqlite_autoindex_events_2", "cursors"])
+def test_damage_beside_the_rows_is_found_and_not_said_to_be_of_a_row(file: Path, name: str) -> None:
+    wiped(file, name)
+    with closing(SQLiteLog(file, ticking())) as log:
+        answer = log.verify()
+    assert (answer.ok, answer.first_break, answer.events) == (False, None, ROWS)
+    assert "damaged beside them" in answer.reason
+
+
+def test_a_log_that_cannot_be_opened_for_damage_says_so(file: Path) -> None:
+    wiped(file, "log")
+    with pytest.raises(JournalError, match="go on with a backup"):
+        SQLiteLog(file, ticking())
+
+
 def test_text_that_is_no_utf8_is_found(log: SQLiteLog, execute: Execute) -> None:
     execute("UPDATE events SET actor = CAST(x'ff' AS TEXT) WHERE position = 6")
     answer = log.verify()

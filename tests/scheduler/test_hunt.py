@@ -12,7 +12,6 @@ from agents.detector.policy import Policy
 from config.settings import Settings
 from domain.facts.telemetry import BatchScored
 from engine.frame import Frame
-from engine.pipeline import Pipeline
 from scheduler.hunt import Hunt
 from scheduler.recovery import History
 from tests.e2e.rows import HEADER, scan
@@ -24,7 +23,7 @@ SETTINGS = Settings(detector=Policy(ledger_rows=10))
 def frame(tmp_path) -> Frame:
     log = tmp_path / "conn.log"
     log.write_text(HEADER + scan(0, 47))
-    telemetry = open_telemetry([parse_spec(f"zeek:{log}")], reads=Pipeline.READS, follow=False, batch_rows=1000)
+    telemetry = open_telemetry([parse_spec(f"zeek:{log}")], follow=False, batch_rows=1000)
     (pulse,) = telemetry.pulses()
     telemetry.close()
     return pulse.frames["zeek"]
