@@ -3,14 +3,14 @@
 The score is the mean log-odds of `MEMBERS` pairs, each of gradient boosting (twice) and of extremely randomised trees.
 [Friedman: Greedy function approximation, Annals of Statistics 2001; Geurts, Ernst, Wehenkel: Extremely randomized
 trees, Machine Learning 2006] Beside the features they read how common the row's values were among the rows that came
-last, judged or not (`engine.models.commonness`). Its threshold is not of its own making: `engine.verdict.tracker` sets it by the verdicts
-that came after the score.
+last, judged or not (`engine.models.commonness`). Its threshold is not of its own making: `engine.verdict.tracker` sets
+it by the verdicts that came after the score.
 
     >>> rows = np.random.default_rng(1).normal(size=(400, 3)).astype(np.float32)
     >>> attack = rows[:, 0] > 1
     >>> model = Supervised.fit(rows, attack, seed=7)
     >>> model.score(np.array([[3, 0, 0], [-3, 0, 0]], np.float32)).round(1).tolist()
-    [8.8, -10.4]
+    [8.5, -9.7]
 
 One thread, one seed: the same verdicts give the same model.
 """
