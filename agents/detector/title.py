@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.sighting import Feature, Flow, Sighting
+from domain.sighting import OTHERS, Feature, Flow, Sighting
 from domain.values import KINDS, ThreatKind
 
 TAILS: Final[dict[ThreatKind, str]] = {
@@ -83,4 +83,5 @@ def title_of(seen: Sighting) -> str:
         shows=shown_by(seen.features[0]) if seen.features else "in several ways",
     )
     says = SAYS.get(seen.votes[0].model if seen.votes else "", KINDS[seen.kind].says)
-    return f"{seen.entity} {says}: {tail}"
+    rest = ", the gravest of the others" if seen.about == OTHERS else ""
+    return f"{seen.entity} {says}: {tail}{rest}"

@@ -5,8 +5,9 @@ Rules:
     2. `detector` is the detector's own risk: kind of threat and strength of the evidence (behaviours, consensus).
     3. `rules` lifts it to what the gravest rule that matched is worth, if that is more.
     4. `asset` adds or takes away by the value of what is at stake; 0 for an ordinary host.
-    5. `history` adds for confirmed and takes away for dismissed threats of the same entity and kind, the surer the
-       verdicts the more. It takes nobody below the level at which incidents open: that is what exceptions are for.
+    5. `history` adds for confirmed and takes away for dismissed threats of the same entity and topic (kind, and what it
+       is about), the surer the verdicts the more. It takes nobody below the level at which incidents open: that is
+       what exceptions are for.
     6. `confidence` ranks threats within a level; it lifts none into another.
     7. A threat is assessed again when its level would change or its risk moved by `MOVED`.
 """
@@ -42,7 +43,7 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Last verdicts on threats of one entity and kind, summed by how sure the operators were.
+    """Last verdicts on threats of one entity and topic, summed by how sure the operators were.
 
     >>> Past(1.0, 0.0).share(), Past(0.0, 4.0).share(), Past(0.0, 0.1).share()
     (0.333, -0.667, -0.048)
@@ -70,7 +71,7 @@ class Case:
         risk, confidence: the detector's.
         rules: what matched.
         stake: the host at stake and what is known of it.
-        past: verdicts on others of the same entity and kind.
+        past: verdicts on others of the same entity and topic.
         kind, entity: those of the threat, for the words.
     """
 

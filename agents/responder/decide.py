@@ -4,8 +4,9 @@ Rules:
     1. A threat is assessed when it is reported, and again when its risk has moved (`assess`). The assessed risk counts.
     2. What an exception covers opens and joins nothing; an open incident whose every threat is covered is resolved. A
        verdict `correct` takes the threat out of the exception: its incident is opened after all, or again.
-    3. A threat that repeats a running one of the same entity and kind within the merge window is counted there. It is
-       worked for itself only if it is grave enough for an incident and the other one stands in none.
+    3. A threat that repeats a running one of the same entity and topic (kind; peer, domain, service or rule) within the
+       merge window is counted there. It is worked for itself only if it is grave enough for an incident and the other
+       one stands in none.
     4. A threat of medium level or above joins the oldest incident that it belongs to, else it opens one.
     5. It belongs to an incident of the same entity (within the windows), to one whose entity is among its peers or
        whose threats have it among theirs, or that calls the same outside peer.

@@ -47,7 +47,7 @@ INCIDENT_PEERS: Final = 5_000
 """Peers by which an incident can be found."""
 
 MOST_PASTS: Final = 10_000
-"""Entities and kinds whose verdicts are remembered; those judged longest ago make room."""
+"""Entities and topics whose verdicts are remembered; those judged longest ago make room."""
 
 SWEEPS: Final = 8
 """How often, in the time for which things are remembered, the old ones are looked for."""
@@ -85,7 +85,7 @@ def judge(state: State, event: VerdictGiven) -> State:
     held = state.threats.get(event.threat)
     if held is None:
         return state
-    key = (held.threat.entity, held.threat.kind)
+    key = (held.threat.entity, held.threat.topic)
     past = state.past_of(held)
     state.pasts.pop(key, None)
     state.pasts[key] = past.plus(event.verdict, event.confidence)

@@ -19,6 +19,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from domain.sighting import Feature, Flow, Sighting, Vote
 from domain.thresholds import LimitThresholds
 from domain.values import SECOND, Micros, ThreatKind
+from engine.behaviours.about import about
 from engine.behaviours.memory import FlowTuple, Measure, Memory, Trail
 from engine.frame import Frame
 
@@ -139,6 +140,7 @@ class Reporter(Generic[Key]):
             features=tuple(_feature(measure) for measure in trail.measures),
             votes=self._votes[trail.peak >= 1],
             evidence=trail.evidence,
+            about=about(self.kind, key),
         )
 
 

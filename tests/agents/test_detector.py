@@ -8,12 +8,12 @@ from hashlib import sha256
 import pytest
 
 from agents.detector.cuts import Cuts
-from agents.detector.decide import Sight, State, Versions, decide, evolve, forget
+from agents.detector.decide import MOST_SCANS, Sight, State, Versions, decide, evolve, forget
 from agents.detector.ledger import Ledger, Rows
 from agents.detector.policy import Policy
 from domain.facts.telemetry import BatchScored, FeedFault
 from domain.facts.threat import ThreatContinued, ThreatDetected
-from domain.sighting import Flow, RuleHit, Sighting
+from domain.sighting import OTHERS, Flow, RuleHit, Sighting
 from domain.values import DAY, HOUR, MINUTE, SECOND
 
 VERSIONS = Versions(model="m1", rules="r1", settings="s1")
@@ -77,6 +77,35 @@ def test_evidence_that_goes_on_after_a_pause_goes_on_under_the_same_threat():
     first, second = run(sighting(1.0), late)
     assert isinstance(second, ThreatContinued)
     assert second.threat == first.threat
+
+
+def test_a_second_peer_is_a_threat_of_its_own_and_each_goes_on_by_itself():
+    vendor = replace(sighting(4.0), kind="beacon", about="198.51.100.1")
+    command = replace(vendor, about="203.0.113.9", score=2.0)
+    facts = run(vendor, command, replace(vendor, at=T0 + MINUTE), replace(command, at=T0 + MINUTE))
+    assert [type(fact) for fact in facts] == [ThreatDetected, ThreatDetected, ThreatContinued, ThreatContinued]
+    assert [fact.about for fact in facts] == ["198.51.100.1", "203.0.113.9"] * 2
+    assert facts[0].threat != facts[1].threat
+    assert [fact.threat for fact in facts[2:]] == [fact.threat for fact in facts[:2]]
+
+
+def test_a_scan_of_all_ports_is_a_bounded_number_of_threats():
+    facts = run(*(replace(sighting(at=T0 + n), about=f"{n}/tcp") for n in range(500)))
+    told = [fact for fact in facts if isinstance(fact, ThreatDetected)]
+    assert len(told) == MOST_SCANS + 1
+    assert (told[-1].about, len(facts)) == (OTHERS, 500)
+    assert told[-1].title.endswith(", the gravest of the others")
+
+
+def test_when_the_scans_of_an_hour_are_over_there_is_room_for_others():
+    first = [replace(sighting(at=T0 + n), about=f"{n}/tcp") for n in range(20)]
+    facts = run(*first, replace(sighting(at=T0 + 2 * HOUR, evidence="cd"), about="22/tcp"))
+    assert (type(facts[-1]), facts[-1].about) == (ThreatDetected, "22/tcp")
+
+
+def test_a_threat_that_began_earlier_than_was_known_says_so():
+    first, second = run(sighting(1.0), replace(sighting(2.0, at=T0 + MINUTE), first_seen=T0 - MINUTE))
+    assert (first.first_seen, second.first_seen) == (T0, T0 - MINUTE)
 
 
 def test_less_grave_evidence_leaves_the_gravest_as_it_was():
