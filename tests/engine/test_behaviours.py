@@ -113,6 +113,29 @@ def test_one_password_sprayed_over_many_hosts_is_password_guessing():
     assert decided(rows) == {"password-guessing": OUTSIDE}
 
 
+def desktops(count: int, every: float, *, result: str = "encrypted", sessions: bool = False) -> dict[str, str]:
+    """Desktop log-ins of an inside client, on record; with their long connections too, if the feed holds those."""
+    rows = Rows()
+    for n in range(count):
+        ends = {"src_ip": CLIENT, "dst_ip": f"10.0.2.{n % 6 + 1}", "dst_port": 3389, "src_port": 40_000 + n}
+        if sessions:
+            login(rows, n * every, **ends, src_bytes=3_000_000, dst_bytes=200_000_000, src_pkts=9000, duration=5000.0)
+        nothing = {"src_bytes": 0, "dst_bytes": 0, "src_pkts": 0, "proto": "", "conn_state": ""}
+        login(rows, n * every + 0.1, **{**ends, **nothing}, log="rdp", detail={"result": result})
+    return decided(rows)
+
+
+def test_desktop_sessions_that_are_encrypted_or_negotiated_are_no_refused_passwords():
+    assert desktops(30, 25.0) == desktops(30, 25.0, result="Success") == {}
+    assert desktops(300, 2.0, sessions=True) == {}
+    assert desktops(300, 2.0, result="SSL_NOT_ALLOWED_BY_SERVER") == {}
+
+
+def test_hundreds_of_desktop_log_ins_are_guessing_where_no_connections_are_there_to_judge_by():
+    assert desktops(300, 2.0) == {"password-guessing": CLIENT}
+    assert desktops(300, 60.0) == {}
+
+
 def test_long_sessions_and_sessions_that_vary_are_no_password_guessing():
     rows = Rows()
     for n in range(60):
