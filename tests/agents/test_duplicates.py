@@ -54,7 +54,8 @@ def test_a_second_peer_is_no_duplicate_and_an_exception_for_the_first_leaves_it_
     (event,) = desk.take(command)
     assert isinstance(event, ThreatLinked)
     assert desk.say(vendor, "incorrect") == []
-    assert desk.silence("vendor", peer="198.51.100.1", threat_kind="beacon") == []
+    silenced = desk.silence("vendor", peer="198.51.100.1", threat_kind="beacon")
+    assert [event.threat for event in silenced] == [vendor.threat]
     assert desk.open_incidents() == [incident_id(vendor.threat)]
 
 
