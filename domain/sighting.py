@@ -15,6 +15,10 @@ OTHERS: Final = "others"
 """What the threat is about that stands for all beyond the most that go on at a time."""
 
 
+MOST_PEERS: Final = 50
+"""Peers that a sighting of a behaviour names; there may be more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
     """One sample record of a threat's evidence."""
@@ -80,7 +84,8 @@ class Sighting:
         at: the feed's clock at that row (its watermark).
         score: evidence over threshold, rounded to 6 places; candidates begin at 0.5, decisions at 1.
         first_seen, last_seen: event time of the first and last flow that counts.
-        flow_count: how many records count; `flows` is a bounded sample of them (at most 20).
+        flow_count: how many records count; `flows` is a bounded sample of them (at most 20). Of a beacon they are
+            calls: bursts and retries count once.
         evidence: SHA-256 (hex) of the first row of the evidence: it enters the threat's id.
         rules: the rules that matched (of a `rule-match`, one).
         detail: SHA-256 (hex) of the stored record that its score can be computed from again; empty when there is none.

@@ -113,6 +113,20 @@ def shown_risk(risk: float) -> str:
     return f"{int(risk * 10 + 1e-9) / 10:.1f}"
 
 
+def volume(size: int) -> str:
+    """Bytes for people, in decimal units.
+
+    >>> volume(0), volume(999), volume(35_345_278)
+    ('0 B', '999 B', '35.3 MB')
+    """
+    value, unit = float(size), "B"
+    for bigger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, bigger
+    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+
+
 def level_of(risk: float) -> Level:
     """The level whose band holds `risk`.
 

@@ -211,7 +211,7 @@ def _continue(command: Sight, known: Active) -> ThreatContinued:
             peers=grave.peers,
             votes=grave.votes,
             features=grave.features,
-            flow_count=max(grave.flow_count, seen.flow_count),
+            flow_count=_count(grave, seen),
             flows=grave.flows,
             row=seen.row,
             first_seen=first_seen,
@@ -240,6 +240,11 @@ def _continue(command: Sight, known: Active) -> ThreatContinued:
         first_seen=first_seen,
         about=seen.about,
     )
+
+
+def _count(grave: Event, seen: Sighting) -> int:
+    """Records of a threat whose gravest evidence stays; those of an anomaly are one window's, like all its numbers."""
+    return grave.flow_count if seen.kind == "anomaly" else max(grave.flow_count, seen.flow_count)
 
 
 def _begin(seen: Sighting) -> Micros:

@@ -13,7 +13,7 @@ from agents.detector.ledger import Ledger, Rows
 from agents.detector.policy import Policy
 from domain.facts.telemetry import BatchScored, FeedFault
 from domain.facts.threat import ThreatContinued, ThreatDetected
-from domain.sighting import OTHERS, Flow, RuleHit, Sighting
+from domain.sighting import MOST_PEERS, OTHERS, Feature, Flow, RuleHit, Sighting
 from domain.values import DAY, HOUR, MINUTE, SECOND
 
 VERSIONS = Versions(model="m1", rules="r1", settings="s1")
@@ -119,6 +119,42 @@ def test_a_threat_begins_no_later_than_its_first_flow():
     seen = sighting(1.0)
     earlier = replace(seen, flows=(replace(seen.flows[0], ts=T0 - HOUR),))
     assert run(earlier)[0].first_seen == T0 - HOUR
+
+
+def measured(kind: str, count: int = 12_345, **features: tuple[float, str, float | None]) -> str:
+    """The title of a sighting with these measurements, beginning behind its entity."""
+    made = tuple(
+        Feature(name=name.replace("_", " "), value=value, unit=unit, baseline=baseline)
+        for name, (value, unit, baseline) in features.items()
+    )
+    seen = replace(sighting(), kind=kind, flow_count=count, peers=("evil.example",), features=made)
+    return run(seen)[0].title.partition(": ")[2]
+
+
+def test_a_title_says_what_was_measured():
+    hosts = measured("horizontal-scan", hosts_that_did_not_answer=(243.0, "hosts", 10.0))
+    assert hosts == "12,345 connections to 445/tcp, 243 hosts did not answer"
+    assert measured("beacon") == "12,345 calls to evil.example, 445/tcp"
+    assert measured("dns-tunnel", 1) == "1 query below evil.example"
+    sent = measured("exfiltration", bytes_sent_to_the_peer=(3_600_000_000.0, "B", 1.0))
+    assert sent == "3.6 GB to evil.example, 445/tcp"
+    rates = {
+        "connections_that_asked_for_nothing": (9000.4, "in 60 s", 6000.0),
+        "share_of_such_connections": (1.0, "", 0.1),
+        "unanswered_packets": (5000.0, "1/s", 2500.0),
+    }
+    assert measured("flood", **rates) == "5,000 unanswered packets a second at 445/tcp, 1 host on the other side"
+
+
+def test_a_title_says_that_there_may_be_more_peers_than_are_kept():
+    seen = replace(sighting(), kind="password-guessing", peers=tuple(f"10.0.1.{n}" for n in range(MOST_PEERS)))
+    assert run(seen)[0].title.endswith("of 10.0.1.0 and at least 49 others")
+
+
+def test_the_records_of_an_anomaly_are_those_of_the_window_whose_evidence_is_told():
+    window = replace(sighting(4.0), kind="anomaly", flow_count=7)
+    _, second = run(window, replace(window, score=2.0, flow_count=23, evidence="cd"))
+    assert (second.flow_count, second.title.endswith("7 records in the window")) == (7, True)
 
 
 def test_ended_threats_are_forgotten():

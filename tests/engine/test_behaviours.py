@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from domain.sighting import Sighting
+from agents.detector.title import title_of
+from domain.sighting import MOST_PEERS, Sighting
 from domain.thresholds import Thresholds
 from engine.behaviours import all_behaviours
 from engine.behaviours.names import strangeness
@@ -36,6 +37,17 @@ def test_a_source_that_fails_on_one_port_of_many_hosts_is_a_horizontal_scan():
     for n in range(30):
         rows.fail(n * 2, dst_ip=outside(n), dst_port=445, conn_state="S0" if n % 3 else "REJ")
     assert decided(rows) == {"horizontal-scan": CLIENT}
+
+
+def test_the_title_of_a_scan_counts_all_hosts_though_few_of_them_are_kept():
+    rows = Rows()
+    for n in range(243):
+        rows.fail(n, dst_ip=outside(n), dst_port=22)
+    (seen,) = [s for b in all_behaviours(Thresholds()) for s in [*b.sense(rows.frame()), *b.finish(243, rows.clock)]][
+        -1:
+    ]
+    assert len(seen.peers) == MOST_PEERS
+    assert title_of(seen).endswith(": 243 connections to 22/tcp, 243 hosts did not answer")
 
 
 def test_a_slow_horizontal_scan_over_most_of_an_hour_is_seen():
