@@ -43,7 +43,7 @@ from domain.facts.incident import (
     NoteAdded,
     ThreatLinked,
 )
-from domain.values import Micros, incident_id, level_of
+from domain.values import Micros, ThreatKind, incident_id, level_of
 
 FALSE_ALARM: Final = "false alarm: every threat was judged incorrect"
 UNKNOWN: Final = Assets()
@@ -140,7 +140,7 @@ def _take_in(policy: Policy, command: TakeIn, state: State, assets: Assets) -> l
     held = state.threats.get(command.threat)
     if held is None or _is_over(policy, held, command.at):
         return []
-    events = _weigh(policy, held, state, assets)
+    events = _weigh(policy, held, command.at, state, assets)
     if held.verdict == "incorrect":
         return [*events]
     risk = events[0].risk if events else held.weight
@@ -161,7 +161,7 @@ def _is_over(policy: Policy, held: Held, at: Micros) -> bool:
     return held.again and held.incident is None and at - held.threat.last_seen > policy.remember
 
 
-def _weigh(policy: Policy, held: Held, state: State, assets: Assets) -> list[ThreatAssessed]:
+def _weigh(policy: Policy, held: Held, at: Micros, state: State, assets: Assets) -> list[ThreatAssessed]:
     threat = held.threat
     case = Case(
         risk=threat.risk,
@@ -171,11 +171,24 @@ def _weigh(policy: Policy, held: Held, state: State, assets: Assets) -> list[Thr
         past=state.past_of(held),
         kind=threat.kind,
         entity=threat.entity,
+        company=_company(policy, held, at, state),
     )
     risk, contributions = assess(policy, case)
     if held.risk is not None and not moved(held.risk, risk):
         return []
     return [ThreatAssessed(threat=threat.threat, risk=risk, level=level_of(risk), contributions=contributions)]
+
+
+def _company(policy: Policy, held: Held, at: Micros, state: State) -> tuple[ThreatKind, ...]:
+    """Other kinds of threat in the incidents that a threat stands in, or that its entity is worked on in."""
+    home = state.incident_of(held.threat.threat)
+    near = (state.incidents[incident] for incident in state.by_entity.get(held.threat.entity, ()))
+    worked = [
+        incident
+        for incident in ([home] if home else near)
+        if incident.status != "resolved" and _joinable(policy, incident, "same-entity", held, at)
+    ]
+    return tuple(sorted({kind for incident in worked for kind in incident.kinds} - {held.threat.kind}))
 
 
 def _exception(held: Held, home: Incident | None, at: Micros, state: State) -> Suppression | None:

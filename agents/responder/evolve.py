@@ -265,6 +265,7 @@ def _join(state: State, incident: Incident, threat: UUID) -> None:
 def _index(state: State, incident: Incident, threat: Threat) -> None:
     incident.last_seen = max(incident.last_seen, threat.last_seen)
     incident.feed = threat.feed
+    incident.kinds[threat.kind] = None
     incident.calls_out = incident.calls_out or threat.kind in SHARED_PEER
     if threat.entity not in incident.entities:
         incident.entities[threat.entity] = None

@@ -119,6 +119,7 @@ class Incident:
         changed_at: event time of its latest fact: none of its facts occurs earlier.
         threats: in the order in which they joined (keys only: there may be very many).
         entities, peers: by what it is found (keys only).
+        kinds: of its threats (keys only).
         calls_out: whether one of its threats is of a kind whose outside peer is a finding.
         lost: whether a threat was forgotten that nobody had dismissed.
         resolved_at, resolved_after: when it was resolved, and the latest evidence of that moment.
@@ -141,6 +142,7 @@ class Incident:
     threats: dict[UUID, None] = field(default_factory=dict)
     entities: dict[str, None] = field(default_factory=dict)
     peers: dict[str, None] = field(default_factory=dict)
+    kinds: dict[ThreatKind, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
