@@ -36,7 +36,7 @@ from domain.facts.incident import (
     ThreatLinked,
 )
 from domain.facts.threat import VerdictGiven
-from domain.values import Micros
+from domain.values import RULE_RISK, Level, Micros, level_of
 
 Kept = TypeVar("Kept", Held, Incident)
 
@@ -48,6 +48,9 @@ INCIDENT_PEERS: Final = 5_000
 
 MOST_PASTS: Final = 10_000
 """Entities and topics whose verdicts are remembered; those judged longest ago make room."""
+
+GRAVE: Final[frozenset[Level]] = frozenset({"high", "critical"})
+"""Levels of rules that count as another kind of threat: what a lesser one matches is often there anyway."""
 
 SWEEPS: Final = 8
 """How often, in the time for which things are remembered, the old ones are looked for."""
@@ -265,7 +268,8 @@ def _join(state: State, incident: Incident, threat: UUID) -> None:
 def _index(state: State, incident: Incident, threat: Threat) -> None:
     incident.last_seen = max(incident.last_seen, threat.last_seen)
     incident.feed = threat.feed
-    incident.kinds[threat.kind] = None
+    if threat.kind != "rule-match" or any(level_of(RULE_RISK[rule.level]) in GRAVE for rule in threat.rules):
+        incident.kinds[threat.kind] = None
     incident.calls_out = incident.calls_out or threat.kind in SHARED_PEER
     if threat.entity not in incident.entities:
         incident.entities[threat.entity] = None

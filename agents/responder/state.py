@@ -119,7 +119,7 @@ class Incident:
         changed_at: event time of its latest fact: none of its facts occurs earlier.
         threats: in the order in which they joined (keys only: there may be very many).
         entities, peers: by what it is found (keys only).
-        kinds: of its threats (keys only).
+        kinds: of its threats, without matches of lesser rules (keys only).
         calls_out: whether one of its threats is of a kind whose outside peer is a finding.
         lost: whether a threat was forgotten that nobody had dismissed.
         resolved_at, resolved_after: when it was resolved, and the latest evidence of that moment.

@@ -74,6 +74,10 @@ def test_what_is_nearly_critical_is_so_in_company_of_another_kind_and_never_by_i
     assert (desk.assessed()[-1].risk, desk.assessed()[-1].level) == (9.2, "critical")
     assert desk.assessed()[-1].contributions[1].says == "its incident holds beacon as well"
     assert desk.assessed()[0].level == "high"
+    for level, lifted in (("medium", "high"), ("high", "critical")):
+        match = threat("match", "10.0.0.1", kind="rule-match", risk=5.0, rules=(Rule("r", "A rule", level),))
+        ruled = Desk().given(match, upload)
+        assert ruled.assessed()[-1].level == lifted
 
 
 def test_company_lifts_nothing_that_is_far_from_critical():
