@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from domain.moments import rfc3339
-from engine.behaviours.memory import flow_at
+from engine.behaviours.samples import flow_at
 from engine.frame import Frame
 from engine.rules.correlation import Correlator, Match
 from engine.rules.matcher import tables

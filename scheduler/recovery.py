@@ -35,7 +35,7 @@ from domain.journal import Cursor, Journal, JournalError, follow
 from domain.journal import Recorded as RecordedFact
 from domain.values import Micros
 
-MAGIC: Final = b"myrmidon-state-5\n"
+MAGIC: Final = b"myrmidon-state-6\n"
 CHANGED: Final = "changed: rows that were read again after a restart are not those that were decided on"
 GAP: Final = "gap: rows between the last snapshot and the crash can no longer be read"
 
