@@ -201,6 +201,7 @@ def _draft(number: int, rng: random.Random) -> Draft:
         flow_count=number,
         flows=(),
         row=number,
+        first_seen=0,
     )
     return Draft(
         event_id=UUID(int=rng.getrandbits(128)),

@@ -10,7 +10,7 @@ from agents.responder.assess import MOVED
 from cli.explain import lasted
 from cli.output import WIDTH, plural, short, when
 from domain.moments import to_moment
-from domain.values import Micros, shown_risk
+from domain.values import Micros, shown_risk, volume
 
 
 def describe(story: dict[str, Any]) -> str:
@@ -35,7 +35,7 @@ def _threat_note(story: dict[str, Any]) -> str:
         ["Decided by", *_wrapped("; ".join(f"{name} {version or '-'}" for name, version in story["versions"].items()))],
         ["Rules", *(line for hit in story["rules"] for line in _wrapped(_rule(hit)))],
         ["ATT&CK", *(f"  {known['id']:<10} {known['name']}" for known in story["techniques"])],
-        [f"Flows that show it ({len(threat['flows'])} of {threat['flow_count']:,})", *map(_flow, threat["flows"])],
+        [f"Flows that show it ({_of_how_many(threat)})", *map(_flow, threat["flows"])],
         ["How it came about", *map(_link, story["chain"])],
         ["Operators said", *map(_verdict, threat["verdicts"])],
     ]
@@ -142,10 +142,17 @@ def _vote(vote: dict[str, Any]) -> str:
     return f"  - {vote['model']} ({vote['version']}) voted {'yes' if vote['vote'] else 'no'}{p}"
 
 
+def _of_how_many(threat: dict[str, Any]) -> str:
+    calls = " calls; bursts and retries count once" if threat["kind"] == "beacon" else ""
+    return f"{len(threat['flows'])} of {threat['flow_count']:,}{calls}"
+
+
 def _flow(flow: dict[str, Any]) -> str:
     ends = f"{flow['src_ip']}:{flow['src_port']} -> {flow['dst_ip']}:{flow['dst_port']}/{flow['proto']}"
-    size = f"{volume(flow['bytes_out'])} out, {volume(flow['bytes_in'])} in"
-    return f"  {flow['ts'][:23]:<23}  {ends}  {size}  {flow['note']}".rstrip()
+    # most logs count no bytes, and a connection that failed has none
+    known = flow["bytes_out"] or flow["bytes_in"]
+    size = f"{volume(flow['bytes_out'])} out, {volume(flow['bytes_in'])} in" if known else ""
+    return "  " + "  ".join(text for text in (f"{flow['ts'][:23]:<23}", ends, size, flow["note"]) if text)
 
 
 def _link(link: dict[str, Any]) -> str:
@@ -157,17 +164,3 @@ def _verdict(verdict: dict[str, Any]) -> str:
     return (
         f"  {when(verdict['at'])}  {verdict['by']}: {verdict['verdict']} ({verdict['confidence']:.0%} sure){corrected}"
     )
-
-
-def volume(size: int) -> str:
-    """Bytes for people, in decimal units.
-
-    >>> volume(0), volume(999), volume(35_345_278)
-    ('0 B', '999 B', '35.3 MB')
-    """
-    value, unit = float(size), "B"
-    for bigger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
-            break
-        value, unit = value / 1000, bigger
-    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"

@@ -176,6 +176,10 @@ def spoken(recorded: Recorded) -> str:
     return "; ".join(str(getattr(fact, name)) for name in SPEAKING if getattr(fact, name, ""))
 
 
+COUNTED: Final = frozenset({"attempts", "calls", "characters", "hosts", "names", "passwords", "ports", "records"})
+"""Units of which there may be one."""
+
+
 SMALL_PROVES: Final = ("spread", "skew", "share answered", "median bytes")
 """Words in the names of measurements that must stay below their bound: being small is the proof."""
 
@@ -199,7 +203,8 @@ def reasons(kind: str, features: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def measured(kind: str, feature: dict[str, Any]) -> tuple[int, dict[str, Any]]:
     """A measurement beside what it was compared with, also in words, after its place among all."""
     value, baseline, name = feature["value"], feature["baseline"], feature["name"]
-    says, rank = f"{name}: {number(value)} {feature['unit']}".rstrip(), 1
+    unit = feature["unit"][:-1] if value == 1 and feature["unit"] in COUNTED else feature["unit"]
+    says, rank = f"{name}: {number(value)} {unit}".rstrip(), 1
     if name == "successes on record" and value > 0:
         says, rank = f"a log-in SUCCEEDED beside the failed ones: {number(value)} on record, somebody may be in", 0
     elif baseline is not None and kind == "anomaly":

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from domain.moments import rfc3339
 from engine.behaviours.samples import flow_at
-from engine.frame import COLUMNS, Frame
+from engine.frame import Frame
 from engine.rules.correlation import Correlator, Match
 from engine.rules.matcher import tables
 from engine.rules.near import Nearness
@@ -70,14 +69,10 @@ class Trial:
         self._almost = Correlator(ruleset.rules, short, GROUPS)
 
     def take(self, frame: Frame) -> None:
-        """Look at the rows of a frame; late ones are left out, as in a run."""
+        """Look at the rows of a frame; late ones are in no window of a correlation, as in a run."""
         self.received += len(frame)
         frame = frame.scored()
-        late = sum(frame.late)
-        if late:
-            self.late += late
-            keep = [not late for late in frame.late]
-            frame = Frame(**{name: list(compress(getattr(frame, name), keep)) for name in COLUMNS})
+        self.late += sum(frame.late)
         matches: list[Match] = []
         for table in tables(frame, {near.rule.source.log for near in self._nearness}):
             self.scored += len(table)
@@ -85,7 +80,8 @@ class Trial:
                 if near.rule.source.log == table.log:
                     matches += self._look(near, table)
         for match in sorted(matches, key=lambda match: match.row):
-            self._correlate(match, frame)
+            if not frame.late[match.row]:
+                self._correlate(match, frame)
 
     def _look(self, near: Nearness, table: Table) -> Iterator[Match]:
         tally = self._tallies[near.rule.key]

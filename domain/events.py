@@ -149,8 +149,8 @@ FACTS: Final[dict[str, type[Fact]]] = {cls.kind: cls for cls in get_args(Fact)}
 """Every fact by the name it has on disk."""
 
 VERSIONS: Final[dict[str, int]] = dict.fromkeys(FACTS, 1) | {
-    "threat-detected": 2,
-    "threat-continued": 2,
+    "threat-detected": 3,
+    "threat-continued": 3,
     "baseline-warming": 2,
     "model-trained": 2,
     "threat-linked": 2,

@@ -7,8 +7,16 @@ its threshold; the engine reports from half a threshold on (a *candidate*), the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from domain.values import Micros, RuleLevel, ThreatKind
+
+OTHERS: Final = "others"
+"""What the threat is about that stands for all beyond the most that go on at a time."""
+
+
+MOST_PEERS: Final = 50
+"""Peers that a sighting of a behaviour names; there may be more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +84,12 @@ class Sighting:
         at: the feed's clock at that row (its watermark).
         score: evidence over threshold, rounded to 6 places; candidates begin at 0.5, decisions at 1.
         first_seen, last_seen: event time of the first and last flow that counts.
-        flow_count: how many records count; `flows` is a bounded sample of them (at most 20).
+        flow_count: how many records count; `flows` is a bounded sample of them (at most 20). Of a beacon they are
+            calls: bursts and retries count once.
         evidence: SHA-256 (hex) of the first row of the evidence: it enters the threat's id.
         rules: the rules that matched (of a `rule-match`, one).
         detail: SHA-256 (hex) of the stored record that its score can be computed from again; empty when there is none.
+        about: what the finding is about beside its entity (the peer, domain or service); empty where that is all of it.
     """
 
     row: int
@@ -97,13 +107,15 @@ class Sighting:
     evidence: str
     detail: str = ""
     rules: tuple[RuleHit, ...] = ()
+    about: str = ""
 
     @property
     def topic(self) -> str:
-        """What tells threats of one entity apart: the kind, and of a `rule-match` the rule too."""
-        return topic_of(self.kind, self.rules)
+        """What tells threats of one entity apart: the kind, and what it is about (of a rule match, the rule)."""
+        return topic_of(self.kind, self.rules, self.about)
 
 
-def topic_of(kind: ThreatKind, rules: tuple[RuleHit, ...]) -> str:
+def topic_of(kind: ThreatKind, rules: tuple[RuleHit, ...], about: str) -> str:
     """See `Sighting.topic`."""
-    return f"{kind}:{rules[0].id}" if kind == "rule-match" and rules else kind
+    about = rules[0].id if kind == "rule-match" and rules else about
+    return f"{kind}:{about}" if about else kind

@@ -104,6 +104,10 @@ RULE_RISK: Final[dict[RuleLevel, float]] = {
 level's band; so a low rule never opens an incident."""
 
 
+ALONE: Final = 8.99
+"""Most that a behaviour is worth by itself: just below critical."""
+
+
 def shown_risk(risk: float) -> str:
     """A risk as people read it, wherever they do: rounded down, so that it never stands on the other side of its level.
 
@@ -111,6 +115,20 @@ def shown_risk(risk: float) -> str:
     ('3.9', '4.0', '10.0')
     """
     return f"{int(risk * 10 + 1e-9) / 10:.1f}"
+
+
+def volume(size: int) -> str:
+    """Bytes for people, in decimal units.
+
+    >>> volume(0), volume(999), volume(35_345_278)
+    ('0 B', '999 B', '35.3 MB')
+    """
+    value, unit = float(size), "B"
+    for bigger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, bigger
+    return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
 
 
 def level_of(risk: float) -> Level:
@@ -125,19 +143,23 @@ def level_of(risk: float) -> Level:
 def risk_of(kind: ThreatKind, score: float, rule: RuleLevel | None = None) -> float:
     """Risk of a sighting before assessment: the kind's documented value, a quarter more per doubling of the score.
 
-    Of a `rule-match` it is the value of the level of its `rule`.
+    Of a `rule-match` it is the value of the level of its `rule`. What one behaviour showed stays below critical
+    (`ALONE`), however large it was: what lifts it there is weighed with the threat (another kind of threat beside it,
+    what is at stake, verdicts).
 
     `score` is the measured evidence over its decision threshold (1 = just reached). At most 1.5 is added, so that
     the size of one behaviour never outweighs its nature.
 
     >>> risk_of("beacon", 1.0), risk_of("beacon", 4.0), risk_of("horizontal-scan", 1e9)
     (7.0, 7.5, 6.5)
+    >>> risk_of("exfiltration", 1e9)
+    8.99
     >>> risk_of("rule-match", 1.0, "critical"), risk_of("rule-match", 1e9, "low")
     (9.0, 3.5)
     """
     rise = 0.25 * math.log2(score) if score > 1.0 else 0.0
-    base = KINDS[kind].risk if rule is None else RULE_RISK[rule]
-    return round(min(10.0, base + min(1.5, rise)), 2)
+    base, most = (KINDS[kind].risk, ALONE) if rule is None else (RULE_RISK[rule], 10.0)
+    return round(min(most, base + min(1.5, rise)), 2)
 
 
 def confidence_of(score: float) -> float:

@@ -2,7 +2,8 @@
 
 Rules:
     1. Rows are judged one after the other: where a frame ends changes nothing, nor does a dump and load in between.
-    2. Late rows reach the anomaly side, which knows what to do with them; they change no window of a behaviour.
+    2. Late rows reach the anomaly side and the rules, which know what to do with them; they change no window of a
+       behaviour.
     3. A dump is a part for each behaviour, by its name, and one for the anomaly side: so a state does not care in which
        process its part was at work.
 """
@@ -90,8 +91,14 @@ class Senses:
     def sense(self, frame: Frame) -> Sensed:
         """What the rows of the frame show; all are rows to be scored."""
         # cut once for all: a behaviour cuts where it is asked for longer than a closing report takes
-        parts = spans(_on_time(frame), self._closing)
-        found = [sighting for behaviour in self._behaviours for part in parts for sighting in behaviour.sense(part)]
+        on_time = spans(_on_time(frame), self._closing)
+        every = spans(frame, self._closing) if any(frame.late) else on_time
+        found = [
+            sighting
+            for behaviour in self._behaviours
+            for part in (every if behaviour.takes_late else on_time)
+            for sighting in behaviour.sense(part)
+        ]
         sensed = self._anomaly.sense(frame) if self._anomaly else Sensed()
         sensed.sightings = in_order([*found, *sensed.sightings])
         return sensed

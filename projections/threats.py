@@ -90,7 +90,6 @@ def _detected(_: Rows, fact: ThreatDetected, recorded: Recorded) -> Iterable[Row
         "feed": fact.feed,
         "status": "open",
         "detected_at": fact.detected_at,
-        "first_seen": fact.first_seen,
         "continued": 0,
         "position": recorded.position,
         "incident": None,
@@ -108,7 +107,8 @@ def _detected(_: Rows, fact: ThreatDetected, recorded: Recorded) -> Iterable[Row
 def _continued(rows: Rows, fact: ThreatContinued, _: Recorded) -> Iterable[Row]:
     row = known(rows, fact.threat, "threat")
     weighed = {name: row[name] for name in ("risk", "level")} if value_of(row, "contributions") else {}
-    yield {**row, **_totals(fact), **weighed, "continued": row["continued"] + 1}
+    told = {**_totals(fact), **weighed, "first_seen": min(row["first_seen"], fact.first_seen)}
+    yield {**row, **told, "continued": row["continued"] + 1}
 
 
 def _totals(fact: ThreatDetected | ThreatContinued) -> Row:
@@ -124,6 +124,7 @@ def _totals(fact: ThreatDetected | ThreatContinued) -> Row:
         "last_seen": fact.last_seen,
         "flow_count": fact.flow_count,
         "row": fact.row,
+        "first_seen": fact.first_seen,
         "peers": fact.peers,
         "techniques": fact.techniques,
         "rules": fact.rules,

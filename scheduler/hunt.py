@@ -345,7 +345,7 @@ class Hunt:
         drafts = []
         for fact in detector.decide(self._settings.detector, command, self._state):
             self._state = detector.evolve(self._state, fact)
-            ordinal = self._state.active[sighting.entity, sighting.topic].facts
+            ordinal = self._state.of(fact).facts
             self.threats += ordinal == 1
             drafts.append(self._drafts.of(fact, fact.threat, sighting.at, ordinal=ordinal))
         return drafts

@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.feeds.canon import UNSET, as_text, times
+from adapters.feeds.canon import as_text, times
 from adapters.feeds.conn import ConnColumns
 from adapters.feeds.errors import Malformed
 from adapters.feeds.rows import NOTHING, Columns, RowParser, by_kind, flows, records
@@ -36,6 +36,10 @@ FLOW: Final = ENDS | {
 TYPE_FIELDS: Final = ("@stream", "_path", "@path")
 _CANONICAL: Final = frozenset(ENDS.values()) | {"ts"}
 _OLD: Final = {name.replace(".", "_"): name for name in ENDS.values() if "." in name}
+
+
+EMPTY: Final = b"(empty)"
+"""How Zeek writes the empty text, unless a header says otherwise."""
 
 
 class ZeekTsv(RowParser):
@@ -120,7 +124,7 @@ class ZeekTsv(RowParser):
 
     def _reader(self, kind: str) -> Callable[[bytes], Any]:
         if kind.startswith(("set[", "vector[")):
-            return lambda raw: [] if raw == self._empty else [as_text(item) for item in raw.split(self._sets)]
+            return lambda raw: [] if raw in (self._empty, EMPTY) else [as_text(item) for item in raw.split(self._sets)]
         return _READERS.get(kind, as_text)
 
     def convert(self, lines: list[bytes]) -> Columns:
@@ -133,8 +137,8 @@ class ZeekTsv(RowParser):
             raise Malformed("wrong number of fields" if self._fields else "no #fields header before it")
         columns: list[Sequence[bytes]] = list(zip(*table, strict=True))
         if not self._plain:
-            unset = {self._empty, self._unset}
-            columns = [[b"-" if raw in unset else raw for raw in column] for column in columns]
+            plain = {self._empty: EMPTY, self._unset: b"-"}
+            columns = [[plain.get(raw, raw) for raw in column] for column in columns]
         if self._ts is None:
             raise Malformed("no time")
         ts = times(columns[self._ts])
@@ -223,11 +227,9 @@ def _column(field: str, rows: Sequence[dict[str, Any]]) -> list[Any]:
 
 
 def _rest(row: dict[str, Any]) -> dict[str, Any]:
+    """Fields beside the canonical ones. The empty text is a text, as in TSV, and no field that is unset."""
     return {
-        field: value
+        field: "" if value == "(empty)" else value
         for field, value in row.items()
-        if field not in _CANONICAL
-        and field not in _OLD
-        and value is not None
-        and not (isinstance(value, str) and value in UNSET)
+        if field not in _CANONICAL and field not in _OLD and value is not None and value != "-"
     }

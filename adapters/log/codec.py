@@ -28,6 +28,9 @@ UPCASTERS: Final[dict[tuple[str, int], Upcaster]] = {
     # until then no rule had ever matched (the list was always empty, or not there) and no evidence was stored
     ("threat-detected", 1): lambda body: {**body, "rules": [], "detail": ""},
     ("threat-continued", 1): lambda body: {**body, "rules": [], "detail": ""},
+    # one threat stood for all that an entity did of a kind, and nobody wrote down that it had begun earlier
+    ("threat-detected", 2): lambda body: {**body, "about": ""},
+    ("threat-continued", 2): lambda body: {**body, "about": "", "first_seen": body["last_seen"]},
     # it was told once, when the warm-up began
     ("baseline-warming", 1): lambda body: {**body, "seen": 0},
     # nobody wrote down whether the samples were windows or verdicts

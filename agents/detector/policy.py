@@ -13,7 +13,7 @@ class Policy:
 
     Attributes:
         threshold: score from which a sighting is a threat (1 = the behaviour's own threshold).
-        quiet_gap: event time without new evidence after which the same entity and kind is a new threat, us. Evidence
+        quiet_gap: event time without new evidence after which the same entity and topic is a new threat, us. Evidence
             that the engine itself still counts together goes on under the old one.
         remember: event time for which an ended threat is remembered, us: longer than the engine keeps its evidence.
         ledger_rows: a `batch-scored` closes after so many rows ...

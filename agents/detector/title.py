@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.sighting import Feature, Flow, Sighting
-from domain.values import KINDS, ThreatKind
+from domain.sighting import MOST_PEERS, OTHERS, Feature, Flow, Sighting
+from domain.values import KINDS, ThreatKind, volume
 
 TAILS: Final[dict[ThreatKind, str]] = {
-    "horizontal-scan": "{flows} connections to {service}, {hosts}",
-    "vertical-scan": "{flows} connections to {peer}",
-    "password-guessing": "{flows} attempts at {service} of {peer}",
-    "beacon": "{flows} connections to {peer}, {service}",
-    "exfiltration": "to {peer}, {service}",
-    "flood": "{flows} connections at {service}, {hosts} on the other side",
-    "dns-tunnel": "{flows} queries",
-    "generated-domains": "{flows} queries",
+    "horizontal-scan": "{flows} to {service}, {silent}",
+    "vertical-scan": "{flows} to {peer}",
+    "password-guessing": "{attempts} at {service} of {peer}",
+    "beacon": "{calls} to {peer}, {service}",
+    "exfiltration": "{sent}to {peer}, {service}",
+    "flood": "{rate} at {service}, {hosts} on the other side",
+    "dns-tunnel": "{queries} below {peer}",
+    "generated-domains": "{queries}",
     "anomaly": "{shows}; {records} in the window",
     "rule-match": "{rules}, {records}, {hosts} on the other side",
 }
@@ -45,7 +45,9 @@ def techniques_of(seen: Sighting) -> tuple[str, ...]:
 
 def service_of(flow: Flow) -> str:
     """Port and protocol, as far as the record names them."""
-    return f"{flow.dst_port}/{flow.proto}" if flow.proto else f"port {flow.dst_port}"
+    if not flow.proto:
+        return f"port {flow.dst_port}"
+    return f"{flow.dst_port}/{flow.proto}" if flow.dst_port else flow.proto
 
 
 def shown_by(feature: Feature) -> str:
@@ -69,18 +71,55 @@ SAYS: Final = {"peers": "behaves unlike its peers"}
 def title_of(seen: Sighting) -> str:
     """One sentence: who did what, with the number that shows it."""
     flow = seen.flows[0] if seen.flows else None
-    peer = seen.peers[0] if seen.peers else "unknown hosts"
-    if len(seen.peers) > 1:
-        more = len(seen.peers) - 1
-        peer = f"{peer} and {more} other{'s' if more > 1 else ''}"
+    count, measured = seen.flow_count, {feature.name: feature.value for feature in seen.features}
+    sent = measured.get("bytes sent to the peer")
     tail = TAILS[seen.kind].format(
-        flows=seen.flow_count,
-        peer=peer,
-        hosts="1 host" if len(seen.peers) == 1 else f"{len(seen.peers)} hosts",
+        flows=_counted(count, "connection"),
+        attempts=_counted(count, "attempt"),
+        calls=_counted(count, "call"),
+        queries=_counted(count, "query", "queries"),
+        records=_counted(count, "record"),
+        peer=_peer(seen),
+        hosts=_hosts(seen),
+        silent=_silent(seen, measured),
+        sent="" if sent is None else f"{volume(int(sent))} ",
+        rate=_rate(seen),
         rules=" and ".join(f"“{rule.title}” ({rule.level})" for rule in seen.rules),
-        records="1 record" if seen.flow_count == 1 else f"{seen.flow_count} records",
         service=service_of(flow) if flow else "an unknown service",
         shows=shown_by(seen.features[0]) if seen.features else "in several ways",
     )
     says = SAYS.get(seen.votes[0].model if seen.votes else "", KINDS[seen.kind].says)
-    return f"{seen.entity} {says}: {tail}"
+    rest = ", the gravest of the others" if seen.about == OTHERS else ""
+    return f"{seen.entity} {says}: {tail}{rest}"
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def _peer(seen: Sighting) -> str:
+    if not seen.peers:
+        return "unknown hosts"
+    more = len(seen.peers) - 1
+    least = "at least " if len(seen.peers) >= MOST_PEERS else ""
+    return f"{seen.peers[0]} and {least}{_counted(more, 'other')}" if more else seen.peers[0]
+
+
+def _hosts(seen: Sighting) -> str:
+    least = "at least " if len(seen.peers) >= MOST_PEERS else ""
+    return least + _counted(len(seen.peers), "host")
+
+
+def _silent(seen: Sighting, measured: dict[str, float]) -> str:
+    """How many hosts a scan found silent: measured, since only some of the peers are kept."""
+    hosts = measured.get("hosts that did not answer")
+    return _hosts(seen) if hosts is None else f"{_counted(int(hosts), 'host')} did not answer"
+
+
+def _rate(seen: Sighting) -> str:
+    """The measurement by which a flood is one: that which is farthest above its bar."""
+    rates = [feature for feature in seen.features if feature.baseline and feature.unit]
+    if not rates:
+        return _counted(seen.flow_count, "connection")
+    most = max(rates, key=lambda feature: feature.value / (feature.baseline or 1.0))
+    return f"{most.value:,.0f} {most.name} {'a second' if most.unit == '1/s' else most.unit}"

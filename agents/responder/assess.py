@@ -5,10 +5,13 @@ Rules:
     2. `detector` is the detector's own risk: kind of threat and strength of the evidence (behaviours, consensus).
     3. `rules` lifts it to what the gravest rule that matched is worth, if that is more.
     4. `asset` adds or takes away by the value of what is at stake; 0 for an ordinary host.
-    5. `history` adds for confirmed and takes away for dismissed threats of the same entity and kind, the surer the
-       verdicts the more. It takes nobody below the level at which incidents open: that is what exceptions are for.
-    6. `confidence` ranks threats within a level; it lifts none into another.
-    7. A threat is assessed again when its level would change or its risk moved by `MOVED`.
+    5. `history` adds for confirmed and takes away for dismissed threats of the same entity and topic (kind, and what it
+       is about), the surer the verdicts the more. It takes nobody below the level at which incidents open: that is
+       what exceptions are for.
+    6. `company` lifts what is nearly critical by `COMPANY`, where its incident holds another kind of threat too: one
+       behaviour by itself is never critical.
+    7. `confidence` ranks threats within a level; it lifts none into another.
+    8. A threat is assessed again when its level would change or its risk moved by `MOVED`.
 """
 
 from __future__ import annotations
@@ -25,8 +28,13 @@ from domain.values import KINDS, LEVELS, RULE_RISK, RuleLevel, ThreatKind, level
 MOVED: Final = 0.5
 """Change of risk that is worth a new assessment."""
 
+COMPANY: Final = 0.5
+"""Points for another kind of threat in the same incident, for what comes to critical by them."""
+
 PRIOR: Final = 2.0
 """Verdicts' worth of doubt: with as many verdicts as this, history counts half."""
+
+CRITICAL: Final = LEVELS[0][0]
 
 HALF: Final = 0.5
 """What a verdict of `partial` counts, as a confirmation."""
@@ -42,7 +50,7 @@ class Rule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """Last verdicts on threats of one entity and kind, summed by how sure the operators were.
+    """Last verdicts on threats of one entity and topic, summed by how sure the operators were.
 
     >>> Past(1.0, 0.0).share(), Past(0.0, 4.0).share(), Past(0.0, 0.1).share()
     (0.333, -0.667, -0.048)
@@ -70,8 +78,9 @@ class Case:
         risk, confidence: the detector's.
         rules: what matched.
         stake: the host at stake and what is known of it.
-        past: verdicts on others of the same entity and kind.
+        past: verdicts on others of the same entity and topic.
         kind, entity: those of the threat, for the words.
+        company: other kinds of threat in its incident.
     """
 
     risk: float
@@ -81,6 +90,7 @@ class Case:
     rules: tuple[Rule, ...] = ()
     stake: tuple[str, Asset] | None = None
     past: Past = Past()
+    company: tuple[ThreatKind, ...] = ()
 
 
 def assess(policy: Policy, case: Case) -> tuple[float, tuple[Contribution, ...]]:
@@ -94,7 +104,7 @@ def assess(policy: Policy, case: Case) -> tuple[float, tuple[Contribution, ...]]
     'kind beacon is worth 7 of 10, the strength of its evidence +0.25'
     """
     parts = [Contribution(name="detector", points=round(case.risk, 2), says=_seen(case))]
-    for weigh in (_rules, _asset, _history, _bounds, _confidence):
+    for weigh in (_rules, _asset, _history, _company, _bounds, _confidence):
         part = weigh(policy, case, _sum(parts))
         if part is not None and part.points:
             parts.append(part)
@@ -146,6 +156,12 @@ def _history(policy: Policy, case: Case, so_far: float) -> Contribution | None:
     said = f"{case.past.confirmed:g} confirmed and {case.past.dismissed:g} dismissed"
     says = f"other {case.kind} threats of {case.entity}, by the weight of the verdicts: {said}"
     return Contribution(name="history", points=points, says=says)
+
+
+def _company(_: Policy, case: Case, so_far: float) -> Contribution | None:
+    if not case.company or not CRITICAL - COMPANY <= so_far < CRITICAL:
+        return None
+    return Contribution(name="company", points=COMPANY, says=f"its incident holds {', '.join(case.company)} as well")
 
 
 def _bounds(_: Policy, __: Case, so_far: float) -> Contribution | None:

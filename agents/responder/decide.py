@@ -6,8 +6,9 @@ Rules:
        and moves it no more; when every threat of it is covered, it is resolved. A verdict `correct` takes the threat
        out of the exception: its incident is opened after all, or again. When the exception is over, a threat that goes
        on counts again in the incident in which it stayed.
-    3. A threat that repeats a running one of the same entity and kind within the merge window is counted there. It is
-       worked for itself only if it is grave enough for an incident and the other one stands in none.
+    3. A threat that repeats a running one of the same entity and topic (kind; peer, domain, service or rule) within the
+       merge window is counted there. It is worked for itself only if it is grave enough for an incident and the other
+       one stands in none.
     4. A threat of medium level or above joins the oldest incident that it belongs to, else it opens one.
     5. It belongs to an incident of the same entity (within the windows), to one whose entity is among its peers or
        whose threats have it among theirs, or that calls the same outside peer.
@@ -42,7 +43,7 @@ from domain.facts.incident import (
     NoteAdded,
     ThreatLinked,
 )
-from domain.values import Micros, incident_id, level_of
+from domain.values import Micros, ThreatKind, incident_id, level_of
 
 FALSE_ALARM: Final = "false alarm: every threat was judged incorrect"
 UNKNOWN: Final = Assets()
@@ -139,7 +140,7 @@ def _take_in(policy: Policy, command: TakeIn, state: State, assets: Assets) -> l
     held = state.threats.get(command.threat)
     if held is None or _is_over(policy, held, command.at):
         return []
-    events = _weigh(policy, held, state, assets)
+    events = _weigh(policy, held, command.at, state, assets)
     if held.verdict == "incorrect":
         return [*events]
     risk = events[0].risk if events else held.weight
@@ -160,7 +161,7 @@ def _is_over(policy: Policy, held: Held, at: Micros) -> bool:
     return held.again and held.incident is None and at - held.threat.last_seen > policy.remember
 
 
-def _weigh(policy: Policy, held: Held, state: State, assets: Assets) -> list[ThreatAssessed]:
+def _weigh(policy: Policy, held: Held, at: Micros, state: State, assets: Assets) -> list[ThreatAssessed]:
     threat = held.threat
     case = Case(
         risk=threat.risk,
@@ -170,11 +171,24 @@ def _weigh(policy: Policy, held: Held, state: State, assets: Assets) -> list[Thr
         past=state.past_of(held),
         kind=threat.kind,
         entity=threat.entity,
+        company=_company(policy, held, at, state),
     )
     risk, contributions = assess(policy, case)
     if held.risk is not None and not moved(held.risk, risk):
         return []
     return [ThreatAssessed(threat=threat.threat, risk=risk, level=level_of(risk), contributions=contributions)]
+
+
+def _company(policy: Policy, held: Held, at: Micros, state: State) -> tuple[ThreatKind, ...]:
+    """Other kinds of threat in the incidents that a threat stands in, or that its entity is worked on in."""
+    home = state.incident_of(held.threat.threat)
+    near = (state.incidents[incident] for incident in state.by_entity.get(held.threat.entity, ()))
+    worked = [
+        incident
+        for incident in ([home] if home else near)
+        if incident.status != "resolved" and _joinable(policy, incident, "same-entity", held, at)
+    ]
+    return tuple(sorted({kind for incident in worked for kind in incident.kinds} - {held.threat.kind}))
 
 
 def _exception(held: Held, home: Incident | None, at: Micros, state: State) -> Suppression | None:

@@ -36,7 +36,7 @@ from domain.facts.incident import (
     ThreatLinked,
 )
 from domain.facts.threat import VerdictGiven
-from domain.values import Micros
+from domain.values import RULE_RISK, Level, Micros, level_of
 
 Kept = TypeVar("Kept", Held, Incident)
 
@@ -47,7 +47,10 @@ INCIDENT_PEERS: Final = 5_000
 """Peers by which an incident can be found."""
 
 MOST_PASTS: Final = 10_000
-"""Entities and kinds whose verdicts are remembered; those judged longest ago make room."""
+"""Entities and topics whose verdicts are remembered; those judged longest ago make room."""
+
+GRAVE: Final[frozenset[Level]] = frozenset({"high", "critical"})
+"""Levels of rules that count as another kind of threat: what a lesser one matches is often there anyway."""
 
 SWEEPS: Final = 8
 """How often, in the time for which things are remembered, the old ones are looked for."""
@@ -85,7 +88,7 @@ def judge(state: State, event: VerdictGiven) -> State:
     held = state.threats.get(event.threat)
     if held is None:
         return state
-    key = (held.threat.entity, held.threat.kind)
+    key = (held.threat.entity, held.threat.topic)
     past = state.past_of(held)
     state.pasts.pop(key, None)
     state.pasts[key] = past.plus(event.verdict, event.confidence)
@@ -265,6 +268,8 @@ def _join(state: State, incident: Incident, threat: UUID) -> None:
 def _index(state: State, incident: Incident, threat: Threat) -> None:
     incident.last_seen = max(incident.last_seen, threat.last_seen)
     incident.feed = threat.feed
+    if threat.kind != "rule-match" or any(level_of(RULE_RISK[rule.level]) in GRAVE for rule in threat.rules):
+        incident.kinds[threat.kind] = None
     incident.calls_out = incident.calls_out or threat.kind in SHARED_PEER
     if threat.entity not in incident.entities:
         incident.entities[threat.entity] = None

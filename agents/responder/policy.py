@@ -15,7 +15,7 @@ class Policy:
         open_from: risk from which a threat opens or joins an incident (4 = medium).
         join_window: event time between a threat and an incident's last evidence within which they may join, us.
         reopen_window: time after resolution within which new evidence reopens the incident, us.
-        merge_window: event time between two threats of the same entity and kind within which the second is a duplicate
+        merge_window: event time between two threats of the same entity and topic within which the second is a duplicate
             of the first, us (two feeds that see the same).
         remember: event time after its last evidence for which a threat or an incident can still be joined, us; also
             longer than the detector remembers an ended threat.
@@ -24,7 +24,7 @@ class Policy:
         asset_points: points of risk that an asset of value 10 adds and one of value 0 takes away (5 is ordinary).
         confidence_points: points that a confidence of 1 adds and one of 0.5 does not; they lift no threat to another
             level.
-        history_points: points that verdicts on the same entity and kind add or take away at most; they take no threat
+        history_points: points that verdicts on the same entity and topic add or take away at most; they take no threat
             below `open_from`.
     """
 

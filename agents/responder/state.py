@@ -60,7 +60,7 @@ class Threat:
     """A threat as the intake sees it: what its newest fact says.
 
     Attributes:
-        topic: what tells threats of one entity apart: the kind, and of a rule match the rule too.
+        topic: what tells threats of one entity apart: the kind, and what it is about (peer, domain, service, rule).
         risk, confidence: the detector's.
         feed: where it was seen; unknown (empty) in the news of a threat that goes on.
         new: whether this is its first fact.
@@ -119,6 +119,7 @@ class Incident:
         changed_at: event time of its latest fact: none of its facts occurs earlier.
         threats: in the order in which they joined (keys only: there may be very many).
         entities, peers: by what it is found (keys only).
+        kinds: of its threats, without matches of lesser rules (keys only).
         calls_out: whether one of its threats is of a kind whose outside peer is a finding.
         lost: whether a threat was forgotten that nobody had dismissed.
         resolved_at, resolved_after: when it was resolved, and the latest evidence of that moment.
@@ -141,6 +142,7 @@ class Incident:
     threats: dict[UUID, None] = field(default_factory=dict)
     entities: dict[str, None] = field(default_factory=dict)
     peers: dict[str, None] = field(default_factory=dict)
+    kinds: dict[ThreatKind, None] = field(default_factory=dict)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -149,7 +151,7 @@ class State:
 
     Attributes:
         newest: by entity and topic, the latest threat that repeats no other.
-        pasts: by entity and kind, the verdicts.
+        pasts: by entity and topic, the verdicts.
         suppressions: exceptions in force, in the order in which they were made.
         clocks, swept: event time of each feed; where it stood when its old things were last forgotten.
         forgotten: how many threats were.
@@ -160,7 +162,7 @@ class State:
     by_entity: dict[str, set[UUID]] = field(default_factory=dict)
     by_peer: dict[str, set[UUID]] = field(default_factory=dict)
     newest: dict[tuple[str, str], UUID] = field(default_factory=dict)
-    pasts: dict[tuple[str, ThreatKind], Past] = field(default_factory=dict)
+    pasts: dict[tuple[str, str], Past] = field(default_factory=dict)
     suppressions: dict[UUID, Suppression] = field(default_factory=dict)
     clocks: dict[str, Micros] = field(default_factory=dict)
     swept: dict[str, Micros] = field(default_factory=dict)
@@ -172,8 +174,8 @@ class State:
         return None if held is None or held.incident is None else self.incidents.get(held.incident)
 
     def past_of(self, held: Held) -> Past:
-        """What was said of other threats of the same entity and kind."""
-        past = self.pasts.get((held.threat.entity, held.threat.kind), Past())
+        """What was said of other threats of the same entity and topic: a harmless peer speaks for no other one."""
+        past = self.pasts.get((held.threat.entity, held.threat.topic), Past())
         return past.plus(held.verdict, -held.confidence) if held.verdict else past
 
     def covering(self, threat: Threat, at: Micros) -> Suppression | None:

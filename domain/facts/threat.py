@@ -15,6 +15,7 @@ class ThreatDetected:
     """An entity showed enough of one kind. Holds all that explains it: who, what, when, how sure, by which versions.
 
     `detail` is the SHA-256 of the stored record that its score can be computed from again; empty when there is none.
+    `about` is what tells it from others of its entity and kind (peer, domain, service); empty where nothing does.
     """
 
     kind: ClassVar[str] = "threat-detected"
@@ -43,11 +44,12 @@ class ThreatDetected:
     model_version: str
     rules_version: str
     settings_version: str
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreatContinued:
-    """A known threat went on; every field is the new total."""
+    """A known threat went on; every field is the new total. `about` is that of its first fact."""
 
     kind: ClassVar[str] = "threat-continued"
     decided: ClassVar[bool] = True
@@ -69,6 +71,8 @@ class ThreatContinued:
     flow_count: int
     flows: tuple[Flow, ...]
     row: int
+    first_seen: Micros
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

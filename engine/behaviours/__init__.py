@@ -41,11 +41,15 @@ class Behaviour(Protocol):
         """The log types that it reads."""
 
     @property
+    def takes_late(self) -> bool:
+        """Whether it is shown rows that are more than an hour behind the clock too."""
+
+    @property
     def evicted(self) -> int:
         """Entities forgotten for want of room."""
 
     def sense(self, frame: Frame) -> list[Sighting]:
-        """Sightings of the frame's rows, in row order. The frame holds only rows to be scored, none of them late."""
+        """Sightings of the frame's rows, in row order. The frame holds only rows to be scored."""
 
     def finish(self, row: int, at: Micros) -> list[Sighting]:
         """Closing reports of all that is pending, stamped with the feed's last row and its clock."""

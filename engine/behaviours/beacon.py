@@ -91,7 +91,7 @@ class Beacon(Watch):
     name = "beacon"
     kinds = ("beacon",)
     reads = frozenset({"conn", "dns", "http"})
-    version = 5
+    version = 6
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.beacon
@@ -223,7 +223,7 @@ class Beacon(Watch):
             score = held_back(score, excess)
         measures = (
             ("calls", calls, "calls", needed),
-            ("median interval", middle / SECOND, "s", None),
+            ("median interval between calls", middle / SECOND, "s", None),
             ("spread of the intervals", spread, "", limits.loosest_spread),
             ("skewness of the intervals", skew, "", limits.skew),
             ("median bytes sent", size, "B", limits.largest_call_bytes),

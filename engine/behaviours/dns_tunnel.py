@@ -54,7 +54,7 @@ class DnsTunnel(Watch):
     name = "dns-tunnel"
     kinds = ("dns-tunnel",)
     reads = frozenset({"dns"})
-    version = 4
+    version = 5
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.dns_tunnel
@@ -97,7 +97,7 @@ class DnsTunnel(Watch):
         if score < 0.5:
             return
         measures = (
-            ("characters inside names", channel.cost, "B", self._set.bytes),
+            ("characters inside names", channel.cost, "characters", self._set.bytes),
             ("distinct names", len(channel.names), "names", self._set.names),
             ("entropy of the last name", entropy(packed), "bits", self._set.entropy_bits),
         )

@@ -73,7 +73,7 @@ class Exfiltration(Watch):
     name = "exfiltration"
     kinds = ("exfiltration",)
     reads = frozenset({"conn"})
-    version = 4
+    version = 5
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.exfiltration

@@ -76,7 +76,7 @@ class Flood(Watch):
     name = "flood"
     kinds = ("flood",)
     reads = frozenset({"conn"})
-    version = 4
+    version = 5
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.flood

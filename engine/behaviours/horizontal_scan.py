@@ -51,7 +51,7 @@ class HorizontalScan(Watch):
     name = "horizontal-scan"
     kinds = ("horizontal-scan",)
     reads = frozenset({"conn"})
-    version = 5
+    version = 6
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.horizontal_scan
@@ -127,6 +127,5 @@ class HorizontalScan(Watch):
         measures = (
             ("hosts that did not answer", hosts, "hosts", least),
             ("share of failures", share, "", bar),
-            ("port", key[1], "", None),
         )
         found += self._reporter.judge(frame, i, key, score, measures)

@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from domain.sighting import MOST_PEERS
 from domain.values import Micros
 from engine.behaviours import samples
 from engine.behaviours.samples import FlowTuple, flow_at
@@ -24,7 +25,7 @@ from engine.frame import Frame
 SAMPLES: Final = 10
 """First and last records kept of a trail: 10 of each."""
 
-PEERS: Final = 50
+PEERS: Final = MOST_PEERS
 """Peers kept of a trail, in order of appearance."""
 
 Measure = tuple[str, int | float, str, int | float | None]

@@ -5,7 +5,9 @@ whichever order they come, and the connection is its sample:
     - flows: complete connections whose size and length fit one log-in attempt of that service (`SERVICES`), and whose
       bytes hardly vary; log-ins that a record shows to have succeeded are taken off. Where ordinary clients also come
       often, briefly and alike (busy services), it takes more of them, or as many hosts;
-    - records (ssh, rdp, http): attempts that the log itself calls failed.
+    - records (ssh, http): attempts that the log itself calls failed.
+A record of rdp says that a log-in was begun, never how it ended: what follows is encrypted. Where the feed holds
+connections, they alone judge it; where it holds none, it takes very many records (`BLIND`).
 A success after the failures raises the score and is named first: somebody may be in.
 """
 
@@ -69,8 +71,14 @@ SERVICES: Final[dict[int, Service]] = {
 KEPT: Final = 256
 """Attempts remembered per source and service: scores end at KEPT / attempts."""
 
+BLIND: Final = 10
+"""How many times as many log-ins it takes of which nothing is known but that they were begun."""
+
 COMPLETE: Final = frozenset({"SF", "S1", "S2", "S3", "RSTO", "RSTR", ""})
 HTTP_REFUSED: Final = "401"
+
+RDP_BEGUN: Final = ("encrypted", "succe")
+"""Results of an RDP negotiation after which a log-in follows: Zeek tells no more of it."""
 
 
 class Guesses(msgspec.Struct, array_like=True):
@@ -79,12 +87,14 @@ class Guesses(msgspec.Struct, array_like=True):
     `flows` holds (time, bytes sent, host); `failures` (one for each password) and `successes` hold times. `halves` are
     attempts of which one witness spoke so far: (source port, host, port) with the time and how many connections (below
     zero: records) wait for the other. The totals are those of the trail: records that failed, and their passwords.
+    `begun` counts log-ins of unknown outcome: (window, how many in it, in the one before).
     """
 
     flows: list[tuple[int, int, str]] = []
     failures: list[int] = []
     successes: list[int] = []
     halves: dict[tuple[int, str, int], tuple[int, int]] = {}
+    begun: tuple[int, int, int] = (0, 0, 0)
     refused: int = 0
     passwords: int = 0
     trail: Trail = msgspec.field(default_factory=Trail)
@@ -96,7 +106,7 @@ class PasswordGuessing(Watch):
     name = "password-guessing"
     kinds = ("password-guessing",)
     reads = frozenset({"conn", "ssh", "rdp", "http"})
-    version = 5
+    version = 6
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.password_guessing
@@ -107,13 +117,18 @@ class PasswordGuessing(Watch):
             quiet=thresholds.limits.quiet_seconds * SECOND,
         )  # fmt: skip
         self._reporter = Reporter("password-guessing", self.version, self._window, thresholds.limits, self.memory)
+        self._flows_until = -self._window
+        """Until when the feed held connections."""
 
     def _sense(self, frame: Frame, found: list[Sighting]) -> None:
         services = SERVICES
         for i, (log, port) in enumerate(zip(frame.log, frame.dst_port, strict=True)):
             if log == "conn":
+                self._flows_until = frame.clock[i]
                 if port in services and self._fits(frame, i, services[port]):
                     self._attempt(frame, i, services[port], found)
+            elif log == "rdp":
+                self._begun(frame, i, found)
             elif log in self.reads:
                 self._record(frame, i, found)
 
@@ -154,6 +169,23 @@ class PasswordGuessing(Watch):
             guesses.refused += 1
         self._judge(frame, i, service, found)
 
+    def _begun(self, frame: Frame, i: int, found: list[Sighting]) -> None:
+        """A log-in that was begun; how it ended is not on record."""
+        known = frame.clock[i] - self._flows_until <= self._window
+        if known or not str(frame.detail[i].get("result", "")).lower().startswith(RDP_BEGUN):
+            return
+        guesses = self._of(frame, i, "rdp")
+        self._witness(frame, i, guesses, "rdp")
+        window, last = frame.ts[i] // self._window, guesses.begun
+        now, before = (last[1], last[2]) if window <= last[0] else (0, last[1] if window == last[0] + 1 else 0)
+        guesses.begun = (max(window, last[0]), now + 1, before)
+        left = 1.0 - (frame.ts[i] % self._window) / self._window
+        begun = now + 1 + left * before
+        score = begun / (BLIND * self._set.attempts)
+        unit = f"in {self._set.window_seconds} s"
+        measures = (("log-ins begun, outcome not on record", begun, unit, BLIND * self._set.attempts),)
+        found += self._reporter.judge(frame, i, (frame.src_ip[i], "rdp"), score, measures)
+
     def _of(self, frame: Frame, i: int, service: str) -> Guesses:
         key = (frame.src_ip[i], service)
         guesses = self.memory.get(key) or self.memory.put(key, Guesses())
@@ -181,6 +213,13 @@ class PasswordGuessing(Watch):
         trail.add(flow, frame.dst_ip[i], b"" if trail.count else sha256(frame.raw[i]).digest())
         if len(guesses.halves) > KEPT:
             del guesses.halves[next(iter(guesses.halves))]
+
+    def _dump(self) -> Any:
+        return (self.memory.dump(), self._flows_until)
+
+    def _load(self, state: Any) -> None:
+        memory, self._flows_until = state
+        self.memory.load(memory)
 
     def _judge(self, frame: Frame, i: int, service: str, found: list[Sighting], factor: float = 1.0) -> None:
         key = (frame.src_ip[i], service)
@@ -249,17 +288,13 @@ def _ssh(detail: dict[str, Any]) -> tuple[int, bool]:
     return 0, False
 
 
-def _rdp(detail: dict[str, Any]) -> tuple[int, bool]:
-    return (0, True) if str(detail.get("result", "")).lower().startswith("succe") else (1, False)
-
-
 def _http(detail: dict[str, Any]) -> tuple[int, bool]:
     if detail.get("username") in (None, "", "-"):
         return 0, False
     return (1, False) if str(detail.get("status_code")) == HTTP_REFUSED else (0, True)
 
 
-VERDICTS: Final = {"ssh": _ssh, "rdp": _rdp, "http": _http}
+VERDICTS: Final = {"ssh": _ssh, "http": _http}
 """What a record says: failed attempts, and whether one succeeded."""
 
 

@@ -20,6 +20,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from domain.sighting import Feature, Flow, Sighting, Vote
 from domain.thresholds import LimitThresholds
 from domain.values import SECOND, Micros, ThreatKind
+from engine.behaviours.about import about
 from engine.behaviours.memory import Measure, Memory, Trail
 from engine.behaviours.samples import FlowTuple
 from engine.frame import Frame
@@ -141,6 +142,7 @@ class Reporter(Generic[Key]):
             features=tuple(_feature(measure) for measure in trail.measures),
             votes=self._votes[trail.peak >= 1],
             evidence=trail.evidence.hex(),
+            about=about(self.kind, key),
         )
 
 

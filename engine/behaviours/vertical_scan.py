@@ -34,7 +34,7 @@ class VerticalScan(Watch):
     name = "vertical-scan"
     kinds = ("vertical-scan",)
     reads = frozenset({"conn"})
-    version = 3
+    version = 4
 
     def __init__(self, thresholds: Thresholds, places: Places) -> None:
         self._set = thresholds.vertical_scan

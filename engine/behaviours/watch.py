@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Any
+from typing import Any, ClassVar
 
 from domain.sighting import Sighting
 from domain.values import Micros
@@ -26,6 +26,7 @@ def spans(frame: Frame, length: Micros) -> list[Frame]:
 class Watch:
     """A behaviour without its behaviour: `_sense` looks at rows between which nothing falls due."""
 
+    takes_late: ClassVar[bool] = False
     memory: Fading[Any, Any]
     _reporter: Reporter[Any]
 

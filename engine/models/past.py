@@ -26,6 +26,9 @@ EXPLAINED: Final = 5
 LEAST_DEVIATION: Final = 0.01
 """Deviation that counts as none: below it a feature that never moved would seem infinitely far off."""
 
+STEADY: Final = 20.0
+"""Most deviations (MAD) that a feature without a spread counts: strong, not extreme (`engine.verdict.severity`)."""
+
 ACCEPTED: Final = 64
 """Verdicts of a host and profile that can still be taken back: the latest."""
 
@@ -92,8 +95,13 @@ def deviation(vector: Vector, usual: NDArray[np.floating]) -> tuple[float, tuple
 def explain(
     vector: Vector, medians: NDArray[np.floating], deviations: NDArray[np.floating], least: float
 ) -> tuple[float, tuple[Feature, ...]]:
-    """The median distance of the features that lie farthest from what is usual, and these features, farthest first."""
+    """The median distance of the features that lie farthest from what is usual, and these features, farthest first.
+
+    A feature that never moved has no measure of its own, only `least`: any step is many of these, so it counts at most
+    `STEADY`.
+    """
     distances = np.round(np.abs(np.asarray(vector) - medians) / np.maximum(deviations, least), 6)
+    distances = np.where(np.asarray(deviations) < least, np.minimum(distances, STEADY), distances)
     farthest = np.argsort(-distances, kind="stable")[:EXPLAINED].tolist()
     shown = tuple(
         Feature(

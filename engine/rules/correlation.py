@@ -4,8 +4,8 @@ Rules:
     1. Time is event time. A match counts together with those of its group that lie within `timespan` of each other,
        both ends included; a window is anywhere on the time axis, not on fixed marks.
     2. Lateness: a match may come out of order. It is put in its place, and every window that it falls into is looked
-       at again. Records more than an hour behind the clock are not judged by rules at all (the pipeline leaves late
-       rows out), so matches are kept for `timespan` plus an hour.
+       at again. Matches more than an hour behind the clock are not taken (they change no window), so matches are
+       kept for `timespan` plus an hour.
     3. A correlation fires at the row of the match that completes it, and again at every further match for which its
        condition holds. A record without one of the group-by fields belongs to no group and does not count.
     4. temporal counts the different rules of its list that matched; temporal_ordered counts those that matched in the

@@ -169,10 +169,12 @@ def url_of(host: str, uri: str) -> str | None:
 
     >>> url_of("a.example", "/x"), url_of("a.example", "http://b.example/x"), url_of("a.example", "")
     ('http://a.example/x', 'http://b.example/x', None)
+    >>> url_of("", "/x")  # nobody knows of which host
+    '/x'
     """
     if not uri:
         return None
-    return uri if "://" in uri[:12] else f"http://{host}{uri}"
+    return f"http://{host}{uri}" if host and "://" not in uri[:12] else uri
 
 
 def _members(value: Any) -> tuple[str, ...]:

@@ -10,6 +10,8 @@ Rules:
     4. Rules that feed a correlation say nothing on their own, unless the correlation says `generate: true`.
     5. A rule set is swapped between two frames. Correlations that say the same keep their groups, trails of rules that
        are still there go on, and what others saw and did not tell yet is told at once.
+    6. A rule judges one record, whenever it comes: late ones (more than an hour behind the clock) like others. They
+       belong to no window, so correlations do not see them.
 """
 
 from __future__ import annotations
@@ -93,7 +95,8 @@ class RuleWatch:
     """A rule set that senses: the shape of a behaviour."""
 
     name: ClassVar[str] = "rules"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
+    takes_late: ClassVar[bool] = True
 
     def __init__(self, ruleset: RuleSet, thresholds: Thresholds, places: Places) -> None:
         self._thresholds = thresholds
@@ -143,7 +146,7 @@ class RuleWatch:
         return told
 
     def sense(self, frame: Frame) -> list[Sighting]:
-        """Sightings of the frame's rows, in row order. The frame holds only rows to be scored, none of them late."""
+        """Sightings of the frame's rows, in row order. The frame holds only rows to be scored."""
         found: list[Sighting] = []
         for match, hit, firing in self._in_row_order(frame):
             self._close(frame, match.row, found)
@@ -167,7 +170,7 @@ class RuleWatch:
             )
             if not rule.silent:
                 yield match, rule.hit, None
-            for firing in self._correlator.take(match, frame.clock[row]):
+            for firing in () if frame.late[row] else self._correlator.take(match, frame.clock[row]):
                 if not firing.correlation.silent:
                     yield firing.match, firing.correlation.hit, firing
 

@@ -30,12 +30,13 @@ def threat(
     confidence: float = 0.5,
     rules: tuple[Rule, ...] = (),
     new: bool = True,
+    about: str = "",
 ) -> Threat:
     return Threat(
         threat=uuid5(NAMESPACE, name),
         entity=entity,
         kind=kind,
-        topic=f"{kind}:{rules[0].id}" if rules else kind,
+        topic=":".join([kind, *(rule.id for rule in rules[:1]), *([about] if about else [])]),
         title=f"{entity} {kind}",
         risk=risk,
         confidence=confidence,

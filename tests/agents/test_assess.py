@@ -66,6 +66,25 @@ def test_a_threat_is_at_least_as_grave_as_the_gravest_rule_that_matched():
     assert [part.says for part in parts if part.name == "rules"] == ["rule Known implant is of level critical"]
 
 
+def test_what_is_nearly_critical_is_so_in_company_of_another_kind_and_never_by_itself():
+    upload = threat("up", "10.0.0.1", kind="exfiltration", risk=8.7, about="198.51.100.1")
+    alone = Desk().given(upload, threat("more", "10.0.0.1", kind="exfiltration", risk=8.7, about="198.51.100.2"))
+    assert {event.level for event in alone.assessed()} == {"high"}
+    desk = Desk().given(threat("call", "10.0.0.1", risk=7.5), upload)
+    assert (desk.assessed()[-1].risk, desk.assessed()[-1].level) == (9.2, "critical")
+    assert desk.assessed()[-1].contributions[1].says == "its incident holds beacon as well"
+    assert desk.assessed()[0].level == "high"
+    for level, lifted in (("medium", "high"), ("high", "critical")):
+        match = threat("match", "10.0.0.1", kind="rule-match", risk=5.0, rules=(Rule("r", "A rule", level),))
+        ruled = Desk().given(match, upload)
+        assert ruled.assessed()[-1].level == lifted
+
+
+def test_company_lifts_nothing_that_is_far_from_critical():
+    desk = Desk().given(threat("call", "10.0.0.1", risk=7.5), threat("scan", "10.0.0.1", kind="flood", risk=8.4))
+    assert [event.risk for event in desk.assessed()] == [7.5, 8.4]
+
+
 @pytest.mark.parametrize(("before", "after", "told"), [(7.0, 7.4, False), (7.0, 7.5, True), (6.9, 7.0, True)])
 def test_it_is_assessed_again_when_level_or_half_a_point_changed(before, after, told):
     desk = Desk().given(threat("a", "10.0.0.1", risk=before))

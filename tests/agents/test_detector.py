@@ -8,12 +8,12 @@ from hashlib import sha256
 import pytest
 
 from agents.detector.cuts import Cuts
-from agents.detector.decide import Sight, State, Versions, decide, evolve, forget
+from agents.detector.decide import MOST_SCANS, Sight, State, Versions, decide, evolve, forget
 from agents.detector.ledger import Ledger, Rows
 from agents.detector.policy import Policy
 from domain.facts.telemetry import BatchScored, FeedFault
 from domain.facts.threat import ThreatContinued, ThreatDetected
-from domain.sighting import Flow, RuleHit, Sighting
+from domain.sighting import MOST_PEERS, OTHERS, Feature, Flow, RuleHit, Sighting
 from domain.values import DAY, HOUR, MINUTE, SECOND
 
 VERSIONS = Versions(model="m1", rules="r1", settings="s1")
@@ -79,6 +79,35 @@ def test_evidence_that_goes_on_after_a_pause_goes_on_under_the_same_threat():
     assert second.threat == first.threat
 
 
+def test_a_second_peer_is_a_threat_of_its_own_and_each_goes_on_by_itself():
+    vendor = replace(sighting(4.0), kind="beacon", about="198.51.100.1")
+    command = replace(vendor, about="203.0.113.9", score=2.0)
+    facts = run(vendor, command, replace(vendor, at=T0 + MINUTE), replace(command, at=T0 + MINUTE))
+    assert [type(fact) for fact in facts] == [ThreatDetected, ThreatDetected, ThreatContinued, ThreatContinued]
+    assert [fact.about for fact in facts] == ["198.51.100.1", "203.0.113.9"] * 2
+    assert facts[0].threat != facts[1].threat
+    assert [fact.threat for fact in facts[2:]] == [fact.threat for fact in facts[:2]]
+
+
+def test_a_scan_of_all_ports_is_a_bounded_number_of_threats():
+    facts = run(*(replace(sighting(at=T0 + n), about=f"{n}/tcp") for n in range(500)))
+    told = [fact for fact in facts if isinstance(fact, ThreatDetected)]
+    assert len(told) == MOST_SCANS + 1
+    assert (told[-1].about, len(facts)) == (OTHERS, 500)
+    assert told[-1].title.endswith(", the gravest of the others")
+
+
+def test_when_the_scans_of_an_hour_are_over_there_is_room_for_others():
+    first = [replace(sighting(at=T0 + n), about=f"{n}/tcp") for n in range(20)]
+    facts = run(*first, replace(sighting(at=T0 + 2 * HOUR, evidence="cd"), about="22/tcp"))
+    assert (type(facts[-1]), facts[-1].about) == (ThreatDetected, "22/tcp")
+
+
+def test_a_threat_that_began_earlier_than_was_known_says_so():
+    first, second = run(sighting(1.0), replace(sighting(2.0, at=T0 + MINUTE), first_seen=T0 - MINUTE))
+    assert (first.first_seen, second.first_seen) == (T0, T0 - MINUTE)
+
+
 def test_less_grave_evidence_leaves_the_gravest_as_it_was():
     grave = replace(sighting(8.0, evidence="cd"), flow_count=160, peers=("10.0.0.9",))
     _, second, third = run(sighting(1.0), grave, sighting(2.0, at=T0 + MINUTE, evidence="ef"))
@@ -90,6 +119,42 @@ def test_a_threat_begins_no_later_than_its_first_flow():
     seen = sighting(1.0)
     earlier = replace(seen, flows=(replace(seen.flows[0], ts=T0 - HOUR),))
     assert run(earlier)[0].first_seen == T0 - HOUR
+
+
+def measured(kind: str, count: int = 12_345, **features: tuple[float, str, float | None]) -> str:
+    """The title of a sighting with these measurements, beginning behind its entity."""
+    made = tuple(
+        Feature(name=name.replace("_", " "), value=value, unit=unit, baseline=baseline)
+        for name, (value, unit, baseline) in features.items()
+    )
+    seen = replace(sighting(), kind=kind, flow_count=count, peers=("evil.example",), features=made)
+    return run(seen)[0].title.partition(": ")[2]
+
+
+def test_a_title_says_what_was_measured():
+    hosts = measured("horizontal-scan", hosts_that_did_not_answer=(243.0, "hosts", 10.0))
+    assert hosts == "12,345 connections to 445/tcp, 243 hosts did not answer"
+    assert measured("beacon") == "12,345 calls to evil.example, 445/tcp"
+    assert measured("dns-tunnel", 1) == "1 query below evil.example"
+    sent = measured("exfiltration", bytes_sent_to_the_peer=(3_600_000_000.0, "B", 1.0))
+    assert sent == "3.6 GB to evil.example, 445/tcp"
+    rates = {
+        "connections_that_asked_for_nothing": (9000.4, "in 60 s", 6000.0),
+        "share_of_such_connections": (1.0, "", 0.1),
+        "unanswered_packets": (5000.0, "1/s", 2500.0),
+    }
+    assert measured("flood", **rates) == "5,000 unanswered packets a second at 445/tcp, 1 host on the other side"
+
+
+def test_a_title_says_that_there_may_be_more_peers_than_are_kept():
+    seen = replace(sighting(), kind="password-guessing", peers=tuple(f"10.0.1.{n}" for n in range(MOST_PEERS)))
+    assert run(seen)[0].title.endswith("of 10.0.1.0 and at least 49 others")
+
+
+def test_the_records_of_an_anomaly_are_those_of_the_window_whose_evidence_is_told():
+    window = replace(sighting(4.0), kind="anomaly", flow_count=7)
+    _, second = run(window, replace(window, score=2.0, flow_count=23, evidence="cd"))
+    assert (second.flow_count, second.title.endswith("7 records in the window")) == (7, True)
 
 
 def test_ended_threats_are_forgotten():

@@ -47,6 +47,18 @@ def test_matches_of_two_rules_are_no_duplicates():
     assert isinstance(event, ThreatLinked)
 
 
+def test_a_second_peer_is_no_duplicate_and_an_exception_for_the_first_leaves_it_alone():
+    vendor = threat("a", "10.0.0.1", peers=("198.51.100.1",), about="198.51.100.1")
+    command = threat("b", "10.0.0.1", peers=("203.0.113.9",), about="203.0.113.9")
+    desk = Desk().given(vendor)
+    (event,) = desk.take(command)
+    assert isinstance(event, ThreatLinked)
+    assert desk.say(vendor, "incorrect") == []
+    silenced = desk.silence("vendor", peer="198.51.100.1", threat_kind="beacon")
+    assert [event.threat for event in silenced] == [vendor.threat]
+    assert desk.open_incidents() == [incident_id(vendor.threat)]
+
+
 def test_a_duplicate_grave_enough_for_an_incident_is_worked_when_the_first_was_not():
     desk = Desk().given(threat("a", "10.0.0.1", kind="anomaly", risk=3.0))
     (event,) = desk.take(threat("b", "10.0.0.1", kind="anomaly", risk=5.0))

@@ -207,6 +207,20 @@ def test_explain_reads_like_a_note(shell):
         assert part in text
 
 
+def test_explain_says_nothing_of_bytes_that_no_log_told_and_counts_one_record_as_one(empty):
+    stream, fact = detected("a")
+    told = replace(
+        fact,
+        flows=(replace(fact.flows[0], bytes_out=0, bytes_in=0, note="GET /admin"),),
+        features=(replace(fact.features[0], name="records that match", value=1.0, unit="records"),),
+    )
+    open_log(log_of(empty.home), lambda: NOON).append(drafts((stream, told)))
+    text = empty.run("audit", "explain", A).stdout
+    assert "10.0.0.5:40000 -> 203.0.113.9:443/tcp  GET /admin" in text
+    assert "records that match: 1 record (" in text
+    assert "Flows that show it (1 of 30 calls; bursts and retries count once)" in text
+
+
 def test_explain_an_incident_explains_its_threats(shell):
     told = shell.json("audit", "explain", str(uid("A"))[:8])
     assert [threat["id"] for threat in told["threats"]] == told["incident"]["threats"]

@@ -7,7 +7,8 @@ from itertools import pairwise
 
 import pytest
 
-from domain.sighting import Sighting
+from agents.detector.title import title_of
+from domain.sighting import MOST_PEERS, Sighting
 from domain.thresholds import Thresholds
 from engine.behaviours import all_behaviours
 from engine.behaviours.names import strangeness
@@ -36,6 +37,17 @@ def test_a_source_that_fails_on_one_port_of_many_hosts_is_a_horizontal_scan():
     for n in range(30):
         rows.fail(n * 2, dst_ip=outside(n), dst_port=445, conn_state="S0" if n % 3 else "REJ")
     assert decided(rows) == {"horizontal-scan": CLIENT}
+
+
+def test_the_title_of_a_scan_counts_all_hosts_though_few_of_them_are_kept():
+    rows = Rows()
+    for n in range(243):
+        rows.fail(n, dst_ip=outside(n), dst_port=22)
+    (seen,) = [s for b in all_behaviours(Thresholds()) for s in [*b.sense(rows.frame()), *b.finish(243, rows.clock)]][
+        -1:
+    ]
+    assert len(seen.peers) == MOST_PEERS
+    assert title_of(seen).endswith(": 243 connections to 22/tcp, 243 hosts did not answer")
 
 
 def test_a_slow_horizontal_scan_over_most_of_an_hour_is_seen():
@@ -111,6 +123,29 @@ def test_one_password_sprayed_over_many_hosts_is_password_guessing():
     for n in range(40):
         login(rows, n * 5, dst_ip=f"10.0.1.{n + 1}", dst_port=3389)
     assert decided(rows) == {"password-guessing": OUTSIDE}
+
+
+def desktops(count: int, every: float, *, result: str = "encrypted", sessions: bool = False) -> dict[str, str]:
+    """Desktop log-ins of an inside client, on record; with their long connections too, if the feed holds those."""
+    rows = Rows()
+    for n in range(count):
+        ends = {"src_ip": CLIENT, "dst_ip": f"10.0.2.{n % 6 + 1}", "dst_port": 3389, "src_port": 40_000 + n}
+        if sessions:
+            login(rows, n * every, **ends, src_bytes=3_000_000, dst_bytes=200_000_000, src_pkts=9000, duration=5000.0)
+        nothing = {"src_bytes": 0, "dst_bytes": 0, "src_pkts": 0, "proto": "", "conn_state": ""}
+        login(rows, n * every + 0.1, **{**ends, **nothing}, log="rdp", detail={"result": result})
+    return decided(rows)
+
+
+def test_desktop_sessions_that_are_encrypted_or_negotiated_are_no_refused_passwords():
+    assert desktops(30, 25.0) == desktops(30, 25.0, result="Success") == {}
+    assert desktops(300, 2.0, sessions=True) == {}
+    assert desktops(300, 2.0, result="SSL_NOT_ALLOWED_BY_SERVER") == {}
+
+
+def test_hundreds_of_desktop_log_ins_are_guessing_where_no_connections_are_there_to_judge_by():
+    assert desktops(300, 2.0) == {"password-guessing": CLIENT}
+    assert desktops(300, 60.0) == {}
 
 
 def test_long_sessions_and_sessions_that_vary_are_no_password_guessing():

@@ -119,6 +119,16 @@ def test_a_record_keeps_its_other_fields_under_their_zeek_names(tmp_path: Path) 
     assert row["detail"] == {"query": "a\tb", "answers": ["x", "y"], "rejected": False, "rcode": 3, "TTLs": []}
 
 
+def test_the_empty_text_is_a_text_in_every_format_and_unset_is_not_there(tmp_path: Path) -> None:
+    head = "#separator \\x09\n#empty_field\t{0}\n#unset_field\t{1}\n#path\thttp\n#fields\tts\turi\treferrer\ttags\n"
+    head += "#types\ttime\tstring\tstring\tset[enum]\n1700000000.0\t{0}\t{1}\t{0}\n"
+    plain, odd = head.format("(empty)", "-"), head.format("EMPTY", "UNSET")
+    said = lines({"ts": 1700000000, "uri": "", "referrer": "-", "tags": []})
+    for name, log in (("a.log", plain.encode()), ("b.log", odd.encode()), ("http.log", said)):
+        (row,), problems = read(f"zeek:{write(tmp_path / name, log)}")
+        assert (row["detail"], problems) == ({"uri": "", "tags": []}, [])
+
+
 def test_a_header_may_come_again_with_other_fields(tmp_path: Path) -> None:
     shorter = HEADER.replace(b"\torig_pkts\tresp_pkts", b"").replace(b"\tcount\tcount\n", b"\n")
     path = write(tmp_path / "conn.log", conn_log(2) + b"#close\tnow\n" + shorter + conn(3).rsplit(b"\t", 2)[0] + b"\n")

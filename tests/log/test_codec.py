@@ -73,6 +73,7 @@ def threat(**changes: Any) -> ThreatContinued:
         flow_count=0,
         flows=(),
         row=1,
+        first_seen=1,
     )
     return replace(made, **changes)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from engine.models.past import explain
+from engine.models.reading import FEATURES
 from engine.verdict.consensus import Calibration, consensus
 from engine.verdict.null import THEORETICAL, Null
 from engine.verdict.severity import SEVERITIES, severity_of
@@ -116,3 +118,10 @@ def test_hosts_as_usual_are_judged_by_the_theoretical_null():
 def test_severities_begin_where_their_table_says():
     for severity in SEVERITIES:
         assert severity_of(severity.least) == severity
+
+
+def test_a_host_whose_features_never_moved_is_no_extreme_case_at_the_first_step():
+    vector, never = np.ones(len(FEATURES)), np.zeros(len(FEATURES))
+    assert severity_of(explain(vector, never, never, 0.01)[0]).name == "strong"
+    moves = np.full(len(FEATURES), 0.02)
+    assert severity_of(explain(vector, never, moves, 0.01)[0]).name == "extreme"

@@ -121,14 +121,16 @@ def test_test_shows_what_a_correlation_finds_and_just_misses(tmp_path, capture):
         assert (found["hits"], found["near_misses"]) == (hits, near)
 
 
-def test_rows_more_than_an_hour_late_are_left_out_as_in_a_run(tmp_path, capture):
-    (tmp_path / "mine.yml").write_text(rule(FROM_CLIENT))
+def test_rows_more_than_an_hour_late_are_judged_and_belong_to_no_window_as_in_a_run(tmp_path, capture):
+    body = "type: event_count\nrules: [base]\ngroup-by: [src_ip]\ntimespan: 6h\ncondition: {gte: 4}"
+    (tmp_path / "mine.yml").write_text(rule(FROM_CLIENT, name="base", title="Base") + "---\n" + correlation(body))
     with capture.open("a") as file:
         file.write("1700009000.0\t10.0.0.5\t4000\t10.0.0.9\t53\tudp\tnew.good\tTXT\n")
         file.write("1700000005.0\t10.0.0.5\t4000\t10.0.0.9\t53\tudp\told.bad\tTXT\n")
     _, text = call("--json", "rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{capture}")
     document = json.loads(text)
-    assert (document["received"], document["late"], document["rules"][0]["hits"]) == (7, 1, 2)
+    hits = {one["title"]: one["hits"] for one in document["rules"]}
+    assert (document["received"], document["late"], hits) == (7, 1, {"Base": 3, "Together": 0})
 
 
 def test_a_feed_that_cannot_be_read_is_told_and_says_no(tmp_path):

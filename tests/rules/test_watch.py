@@ -16,6 +16,7 @@ from domain.values import LEVELS, RULE_RISK, risk_of
 from engine.behaviours.places import Places
 from engine.frame import Frame
 from engine.pieces import pieces
+from engine.pipeline import Pipeline
 from engine.rules.ruleset import RuleSet
 from engine.rules.watch import RuleWatch
 from tests.engine.rows import CLIENT, OUTSIDE, SERVER, START, Rows
@@ -55,6 +56,21 @@ def test_the_first_match_is_a_threat_that_brings_its_rule():
     (vote,) = fact.votes
     assert (vote.model, vote.p, vote.vote) == (f"rule/{fact.rules[0].id}", None, True)
     assert fact.flows[0].note == "query=bad.example A"
+
+
+def test_a_record_an_hour_late_matches_a_rule_and_belongs_to_no_correlation():
+    body = "type: event_count\nrules: [bad]\ngroup-by: [src_ip]\ntimespan: 6h\ncondition: {gte: 2}"
+    late = Rows().ask(0, "fine").ask(4000, "bad.first").ask(100, "bad.late").ask(4001, "fine").frame()
+    for ruleset, found in ((rules(BAD), [2, 3]), (rules(BAD, correlation(body)), [])):
+        pipeline = Pipeline(Thresholds(), rules=ruleset)
+        facts = decided([seen for seen in pipeline.sense(late).sightings if seen.kind == "rule-match"])
+        assert [fact.row for fact in facts] == found
+    assert rule_notes(late) == ["query=bad.late A", "query=bad.first A"]
+
+
+def rule_notes(frame: Frame) -> list[str]:
+    *_, last = decided(watch_of(rules(BAD)).sense(frame))
+    return [flow.note for flow in last.flows]
 
 
 def test_two_rules_on_one_record_are_two_threats():
