@@ -73,7 +73,9 @@ def as_table(responses: list[dict[str, Any]], totals: dict[str, int]) -> Any:
 
 def why_of(response: dict[str, Any]) -> str:
     """Why a response is in the state in which it is."""
-    errors = [action["error"] for action in response["actions"] if action["error"]]
+    from projections.responses import fault_of
+
+    errors = [fault for action in response["actions"] if (fault := fault_of(action))]
     match response["status"]:
         case "proposed" | "approved" if response["overdue"]:
             return f"{_waits(response)} in vain: it is over, with no action{_when_tended(response)}"
@@ -84,12 +86,28 @@ def why_of(response: dict[str, Any]) -> str:
             return f"{_waits(response)}: {room_for(response)}{alone}"
         case "approved" if not response["tended"]:
             return f"{response['reason']}: it begins{_when_tended(response)}"
-        case "failing" | "undoing" | "failed" | "refused" if errors:
-            return str(errors[-1])
+        case "failing" | "undoing" if errors:
+            return f"{errors[-1]}: {_tried_again(response)}"
+        case "undoing":
+            return f"it is being taken back ({response['undone_because']}){_unless_tended(response)}"
+        case "failed" | "refused" if errors:
+            return errors[-1]
         case "undone":
             return f"taken back: {response['undone_because']}"
         case _:
             return str(response["reason"])
+
+
+def _tried_again(response: dict[str, Any]) -> str:
+    if response["tended"]:
+        return "it is tried again by itself"
+    if response["status"] == "undoing":
+        return f"try again by `responses undo {short(response['id'])}`, or start `myrmidon run`"
+    return "it is tried again when `myrmidon run` is started"
+
+
+def _unless_tended(response: dict[str, Any]) -> str:
+    return "" if response["tended"] else " when `myrmidon run` is started"
 
 
 def _waits(response: dict[str, Any]) -> str:
@@ -151,9 +169,9 @@ def describe(response: dict[str, Any]) -> str:
     ]
     for action in response["actions"]:
         lines += _action(action)
-    if response["status"] in {"proposed", "approved"}:
+    if response["status"] in {"proposed", "approved", "failing", "undoing"}:
         lines += ["", why_of(response)]
-    elif until_of(response) != "-":
+    if response["status"] not in {"proposed", "approved"} and until_of(response) != "-":
         lines += [
             "",
             f"Taken back by itself at {until_of(response)}; now: `myrmidon responses undo {short(response['id'])}`",

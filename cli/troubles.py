@@ -163,9 +163,11 @@ def unsettled(
         now: the wall clock.
         tended: whether a responder is running that tries again.
     """
+    from projections.responses import fault_of
+
     kinds: dict[str, list[tuple[str, str]]] = {}
     for row in acting:
-        errors = [action["error"] for action in json.loads(row["actions"]) if action["error"]]
+        errors = [fault for action in json.loads(row["actions"]) if (fault := fault_of(action))]
         open_still = row["incident"] in {"open", "acknowledged"} and row["updated_at"] > now - RECENT
         if errors and (row["status"] != "failed" or open_still):
             kinds.setdefault(row["status"], []).append((row["id"][:8], errors[-1]))

@@ -153,7 +153,9 @@ def _contained(rows: Rows, fact: IncidentContained, recorded: Recorded) -> Itera
 
 def _released(rows: Rows, fact: IncidentReleased, recorded: Recorded) -> Iterable[Row]:
     text = f"its gravest threat is held back no more: response {fact.response} was taken back ({fact.reason})"
-    if fact.reason == "graver":
+    if fact.reason == "lost":
+        text = f"its gravest threat is held back no more: what response {fact.response} did was found missing"
+    elif fact.reason == "graver":
         text = f"its gravest threat is not held back: response {fact.response} holds a lesser one"
     row = _went_on(known(rows, fact.incident, "incident"), recorded, text)
     if row["status"] == "contained":

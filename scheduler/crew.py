@@ -118,6 +118,7 @@ def _world(
         now=now,
         hosts=settings.response.hosts,
         rehearsed=dry,
+        patient=live,
         warn=once(warn),
         faults=probes.faults,
     )

@@ -21,6 +21,7 @@ from agents.responder import respond
 from agents.responder.due import Task, looks, tasks, why_back
 from agents.responder.respond_commands import Begin, Expire, Report
 from agents.responder.respond_policy import ResponsePolicy
+from agents.responder.respond_state import Held
 from domain.facts.response import Action, ActionRetried
 from domain.gate import last_look
 from domain.journal import Conflict, Journal
@@ -90,14 +91,26 @@ class Responses:
         self._following.settle()
 
     def finish(self, patience: float) -> None:
-        """Wait at most so many seconds until nothing is under way: for commands that end."""
+        """Wait at most so many seconds until nothing is under way: for commands, and runs, that end.
+
+        A run waits also for the next try of what was found missing: nobody would make it afterwards.
+        """
         until = time.monotonic() + patience
         while (left := until - time.monotonic()) > 0:
             if self.catch_up():
                 continue
-            if not self._under_way:
+            if not (self._under_way or (self._world.patient and self._missing())):
                 return
-            self._came.wait(min(left, 0.5))
+            self._came.wait(min(left, 0.5 if self._under_way else 0.1))
+
+    def _missing(self) -> list[Held]:
+        """What was looked at, was not there, and is to be carried out again."""
+        now = self._world.now()
+        return [
+            held
+            for held in self.mind.state.live.values()
+            if held.missing and held.state == "started" and why_back(self._policy, held, now) is None
+        ]
 
     def close(self) -> None:
         """Begin nothing further."""
@@ -117,8 +130,13 @@ class Responses:
             for action, held in state.live.items()
             if action in self._unseen
         ]
+        missing = [
+            f"response {str(held.response)[:8]}: {held.action.verb} {held.action.target} was found missing, and is "
+            "carried out again"
+            for held in self._missing()
+        ]
         failed = [f"response {str(each)[:8]}: failed, and its incident is not contained" for each in state.failed]
-        return [*stuck, *unseen, *failed, *self._world.faults()]
+        return [*stuck, *unseen, *missing, *failed, *self._world.faults()]
 
     def _collect(self) -> int:
         appended = 0

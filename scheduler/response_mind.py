@@ -88,6 +88,7 @@ class World:
         hosts: hosts of ours, as far as the settings say.
         warn: told once a kind of threat (the first argument) what an operator should know of it.
         faults: what is wrong with the actuators themselves.
+        patient: an end waits also for the next try of what was found missing.
         rehearsed: actuators that only write down what they would do: nothing is contained by them.
     """
 
@@ -97,6 +98,7 @@ class World:
     now: Callable[[], Micros]
     hosts: int = 0
     rehearsed: frozenset[str] = frozenset()
+    patient: bool = False
     warn: Callable[[str, str], None] = lambda _about, _line: None
     faults: Callable[[], Sequence[str]] = tuple
 
@@ -214,6 +216,8 @@ class ResponseMind:
         match fact:
             case ActionVerified(in_force=True):
                 return contained_by(self.state, fact.response, self._world.rehearsed)
+            case ActionVerified():
+                return released_by(self.state, fact.response, "lost", self._world.rehearsed)
             case ActionUndone():
                 return released_by(self.state, fact.response, fact.reason, self._world.rehearsed)
             case _:

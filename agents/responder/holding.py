@@ -5,7 +5,8 @@ Rules:
        lesser one is held back contains nothing. A threat that was judged wrong, or that an exception covers, counts
        no more, unless there is no other.
     2. It is contained when every action of a response is in force and was seen, and one of them holds the threat back.
-       It is released when nothing that contained it, and still counts, is live.
+       It is released when nothing that contained it, and still counts, is live; what was looked at and was not there
+       holds nothing, until it is seen again.
     3. What rehearsed actuators did holds nothing back: they only write down what they would do.
 """
 
@@ -36,7 +37,7 @@ def contained_by(state: ResponseState, response: UUID, rehearsed: frozenset[str]
 def released_by(
     state: ResponseState, response: UUID, reason: ReleaseReason, rehearsed: frozenset[str]
 ) -> IncidentContained | IncidentReleased | None:
-    """What the end of an action of a response means for the incident that the response contained."""
+    """What the end of an action, or its loss, means for the incident that the response contained."""
     incident = next((each for each, responses in state.contained.items() if response in responses), None)
     if incident is None or _held(state, incident, rehearsed):
         return None
@@ -71,7 +72,7 @@ def _held(state: ResponseState, incident: UUID, rehearsed: frozenset[str]) -> bo
         for response in known
         if response is not None and _counts(state, incident, response.proposed.threat)
         for held in response.actions.values()
-        if held.action.action in state.live
+        if held.action.action in state.live and not held.missing
     )
 
 

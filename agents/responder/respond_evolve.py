@@ -125,7 +125,7 @@ def _succeeded(_: ResponseState, held: Held, event: ActionSucceeded, at: Micros)
 
 
 def _verified(_: ResponseState, held: Held, event: ActionVerified, at: Micros) -> None:
-    held.touched = True
+    held.touched, held.missing = True, not event.in_force
     if event.in_force:
         held.state, held.tries = "verified", 0
     else:

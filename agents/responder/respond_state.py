@@ -103,6 +103,7 @@ class Held:
         failed_at: when the last attempt failed.
         under_way: an attempt has begun, and nobody has recorded what came of it.
         touched: something may have been sent to the actuator; as long as it is not, nothing has to be taken back.
+        missing: its effect was looked at last and was not there.
         undo: why it is to be taken back, once it is.
         by: the actuator that began it.
     """
@@ -116,6 +117,7 @@ class Held:
     failed_at: Micros = 0
     under_way: bool = False
     touched: bool = False
+    missing: bool = False
     undo: UndoReason | None = None
     by: str = ""
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from domain.facts.response import UndoReason
 from domain.values import Level
 
-ReleaseReason = UndoReason | Literal["graver"]
+ReleaseReason = UndoReason | Literal["graver", "lost"]
 LinkReason = Literal["same-entity", "flows", "shared-peer", "merged", "uncovered"]
 
 
@@ -91,7 +91,7 @@ class IncidentReleased:
     """Nothing holds the gravest threat back any more: the last action that did, of `response`, was taken back.
 
     What is in force against lesser threats of the incident stays. The reason `graver`: it is in force still, but
-    against a lesser threat than the gravest of now.
+    against a lesser threat than the gravest of now. The reason `lost`: it was looked at, and was not there any more.
     """
 
     kind: ClassVar[str] = "incident-released"

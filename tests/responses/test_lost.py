@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
 
 from adapters.act.nftables import Nftables
+from cli.response_words import why_of
+from cli.troubles import unsettled
 from config.actuators import NftablesSettings
 from config.settings import load_settings
 from scheduler.crew import response_policy
@@ -39,13 +42,49 @@ def test_what_is_still_in_force_is_looked_at_and_nothing_is_recorded(site):
 def test_what_is_gone_before_its_time_is_recorded_and_carried_out_again(site):
     ends = dict(site.wall.blocked)
     site.wall.blocked.clear()
-    [gone] = site.later(3 * MINUTE)
+    gone, _ = site.later(3 * MINUTE)
     assert (gone.kind, gone.in_force) == ("action-verified", False)
     assert kinds(site.later(2 * SECOND))[:2] == ["action-succeeded", "action-verified"]
     assert site.wall.blocked == ends
     site.later(10 * MINUTE)
     assert site.wall.blocked == {}
     assert [fact.reason for fact in site.all("action-undone")] == ["ttl"]
+
+
+def test_what_is_gone_releases_its_incident_until_it_is_in_force_again(site):
+    site.wall.blocked.clear()
+    gone, released = site.later(3 * MINUTE)
+    assert (gone.kind, released.kind, released.reason) == ("action-verified", "incident-released", "lost")
+    assert ["was found missing" in fault for fault in site.agent.faults()] == [True]
+    assert kinds(site.later(2 * SECOND)) == [
+        "action-succeeded",
+        "action-verified",
+        "incident-contained",
+    ]
+    assert site.agent.faults() == []
+
+
+def test_a_run_that_ends_waits_for_the_next_try_of_what_was_found_missing(site, monkeypatch):
+    site.wall.blocked.clear()
+    site.start(patient=True)
+    monkeypatch.setattr(site.agent._came, "wait", lambda seconds: setattr(site, "now", site.now + int(seconds * 1e6)))
+    site.agent.finish(30.0)
+    assert site.wall.blocked
+    assert kinds(site.all("incident-contained")) == ["incident-contained"] * 2
+
+
+def test_what_is_missing_is_said_with_the_next_step():
+    row = {
+        "id": "ab" * 16, "status": "failing", "reason": "the policy asks for no approval", "tended": False,
+        "incident": "contained", "updated_at": 0,
+        "actions": [{"state": "not in force", "evidence": "nothing there", "error": ""}],
+    }  # fmt: skip
+    assert why_of(row) == "verify: found missing: nothing there: it is tried again when `myrmidon run` is started"
+    acting = [{**row, "actions": json.dumps(row["actions"])}]
+    [(grave, said)] = unsettled(acting, [], 0, tended=False)
+    assert grave == "degraded"
+    assert "nothing there" in said
+    assert "`myrmidon run`" in said
 
 
 def test_what_is_lost_again_and_again_is_done_again_until_its_time_is_over(site):
@@ -62,7 +101,7 @@ def test_what_is_lost_again_and_again_is_done_again_until_its_time_is_over(site)
 def test_a_run_that_begins_looks_at_once(site):
     site.wall.blocked.clear()
     site.start()
-    assert kinds(site.work()) == ["action-verified"]
+    assert kinds(site.work()) == ["action-verified", "incident-released"]
     site.later(2 * SECOND)
     assert site.wall.blocked
 

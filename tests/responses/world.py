@@ -97,7 +97,7 @@ class Site:
         self._numbers = itertools.count()
         self.agent = self.start()
 
-    def start(self) -> Responses:
+    def start(self, *, patient: bool = False) -> Responses:
         """A responder that begins where the log says: what a restart is."""
         world = World(
             actuators={"wall": self.wall},
@@ -105,6 +105,7 @@ class Site:
             classify=lambda _: "client",
             now=lambda: self.now,
             rehearsed=self.rehearsed,
+            patient=patient,
             warn=lambda about, line: self.said.append((about, line)),
         )
         self.agent = Responses(self.journal, self.policy, world)
