@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import typer
 
 from cli.context import context_of
-from cli.output import emit, note
+from cli.output import emit, note, short
 from cli.reading import Entity, Limit, Since, Until, answer_list, known_home, now, one, opened
 from cli.response_words import (
     LIVE_STATUS,
@@ -166,6 +166,7 @@ def _set_mode(ctx: typer.Context, wanted: Literal["observe", "suggest", "act"]) 
         done = settle(parts)
         modes = _modes(parts) if done or wanted != "observe" else _let_go(parts)
         proposed = parts.views.rows("responses", listing(since=begun))
+        stuck = _stuck(parts)
         document = {
             **modes,
             "proposed_again": sum(row["proposed_at"] >= begun for row in proposed),
@@ -179,6 +180,9 @@ def _set_mode(ctx: typer.Context, wanted: Literal["observe", "suggest", "act"]) 
             "running daemon again"
         )
     standing = wanted == "observe" and document["in_force"] > 0
+    if standing and done:
+        for each in stuck:
+            note(each)
     if standing and not done:
         note(
             f"the running daemon has not taken them back within {PATIENCE} s: end it (SIGKILL if it hangs), stop again"
@@ -220,6 +224,18 @@ def _modes(parts: Parts) -> dict[str, Any]:
     }
 
 
+def _stuck(parts: Parts) -> list[str]:
+    """What could not be taken back, and why: one line a response."""
+    from projections.responses import fault_of
+
+    return [
+        f"response {short(row['id'])} could not be taken back ({fault}): mend that, then `responses undo "
+        f"{short(row['id'])}` or `responses stop` again"
+        for row in parts.views.list_responses(status="undoing")
+        if (fault := next(filter(None, map(fault_of, row["actions"])), ""))
+    ]
+
+
 def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
     from projections.responses import document as document_of
     from scheduler import answers, desk
@@ -237,7 +253,7 @@ def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
                 parts.journal,
                 command(found),
                 policy=response_policy(parts.settings),
-                around=circumstances(parts.settings, parts.home, at),
+                around=circumstances(parts.settings, parts.home, at, lenient=what != "approved"),
                 cause=uuid4(),
                 now=at,
                 actor=_who(),

@@ -17,6 +17,7 @@ from adapters.notify import doubts, make_channel
 from adapters.own import addresses_of, own_infrastructure
 from adapters.playbooks import load_playbooks, only_rehearsed, unfit, unused
 from agents.responder.assets import Assets
+from agents.responder.ports import absence_of
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
 from config.actuators import bound
 from config.home import Home
@@ -99,7 +100,10 @@ def _world(
 ) -> World:
     """What the responder needs beside the log, as the settings say."""
     local_networks = tuple(settings.thresholds.local_networks)
-    actuators, playbooks = build_actuators(settings.actuators, home.path), load_playbooks(settings.playbooks)
+    actuators = build_actuators(settings.actuators, home.path, lenient=not live)
+    playbooks = load_playbooks(settings.playbooks)
+    for why in filter(None, map(absence_of, actuators.values())):
+        warn(f"{why}: what is to be done by it waits")
     probes = Probes(actuators if live and settings.response.mode != "observe" else {}, warn)
     probes.begin()
     if live:
@@ -153,9 +157,16 @@ def classes(assets: Assets, local_networks: Sequence[str]) -> Callable[[str], st
     return classify
 
 
-def circumstances(settings: Settings, home: Home, now: Micros) -> Circumstances:
-    """What the decider of responses cannot know by itself, for an operator's command."""
-    actuators = build_actuators(settings.actuators, home.path)
+def circumstances(settings: Settings, home: Home, now: Micros, *, lenient: bool = False) -> Circumstances:
+    """What the decider of responses cannot know by itself, for an operator's command.
+
+    Args:
+        settings: of the home.
+        home: where actuators keep their records.
+        now: the clock.
+        lenient: the command needs no actuator, so one that cannot be made is no error.
+    """
+    actuators = build_actuators(settings.actuators, home.path, lenient=lenient)
     undoes = {name: actuator.undoes for name, actuator in actuators.items()}
     return Circumstances(now=now, undoes=undoes, hosts=settings.response.hosts)
 

@@ -22,7 +22,16 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from agents.responder.due import Task
-from agents.responder.ports import Actuator, ActuatorError, Effect, HoldsApart, NotSent, Remembers, binding_of
+from agents.responder.ports import (
+    Actuator,
+    ActuatorError,
+    Effect,
+    HoldsApart,
+    NotSent,
+    Remembers,
+    absence_of,
+    binding_of,
+)
 from agents.responder.respond_commands import Report
 from domain.facts.response import Action, Phase
 from domain.gate import Ruling
@@ -81,6 +90,8 @@ class Hands:
         found = self.actuators.get(name)
         if found is None:
             raise ActuatorError(f"there is no actuator {name!r} any more: configure it again")
+        if why := absence_of(found):
+            raise ActuatorError(why)
         if task.by and (now := binding_of(found)) != task.by:
             why = f"{task.by!r} began it, and {now!r} is bound here now"
             raise ActuatorError(f"actuator {name}: {why}: set [actuators.{name}] as it was until it is taken back")

@@ -215,12 +215,12 @@ class Responses:
         return appended + len(drafts)
 
     def _hand_out(self) -> None:
-        state, now = self.mind.state, self._world.now()
+        state, now, absent = self.mind.state, self._world.now(), self._world.absent()
         self._looked = {action: at for action, at in self._looked.items() if action in state.live}
         self._unseen = {action: why for action, why in self._unseen.items() if action in state.live}
         for task in [*tasks(self._policy, state, now), *looks(self._policy, state, now, self._looked)]:
             action = task.action.action
-            if action in self._under_way:
+            if action in self._under_way or (task.did == "do" and task.action.actuator in absent):
                 continue
             if self._outbox.full:
                 return

@@ -16,7 +16,7 @@ from uuid import UUID
 from agents.responder import respond
 from agents.responder import respond_commands as commands
 from agents.responder.holding import contained_by, gravest, released_by, weighed
-from agents.responder.ports import Actuator, binding_of
+from agents.responder.ports import Actuator, absence_of, binding_of
 from agents.responder.respond_cases import (
     belong,
     contain,
@@ -106,7 +106,11 @@ class World:
         """What the decider cannot know by itself."""
         undoes = {name: actuator.undoes for name, actuator in self.actuators.items()}
         bindings = {name: binding_of(actuator) for name, actuator in self.actuators.items()}
-        return Circumstances(now=self.now(), undoes=undoes, bindings=bindings, hosts=self.hosts)
+        return Circumstances(now=self.now(), undoes=undoes, bindings=bindings, absent=self.absent(), hosts=self.hosts)
+
+    def absent(self) -> frozenset[str]:
+        """Actuators that are only stood in for."""
+        return frozenset(name for name, actuator in self.actuators.items() if absence_of(actuator))
 
 
 @dataclass(slots=True)

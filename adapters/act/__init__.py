@@ -19,6 +19,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from adapters.act.absent import Absent
 from adapters.act.options import SetupError
 from agents.responder.ports import Actuator
 from config.actuators import bound
@@ -45,13 +46,25 @@ class Build(Protocol):
         """
 
 
-def build_actuators(given: Mapping[str, Mapping[str, Any]], home: Path) -> dict[str, Actuator]:
+def build_actuators(
+    given: Mapping[str, Mapping[str, Any]], home: Path, *, lenient: bool = False
+) -> dict[str, Actuator]:
     """The actuators by name: those of `[actuators.NAME]`, and dry run for the parts that are not set.
+
+    Where `lenient`, one that cannot be made is stood in for by `Absent`.
 
     Raises:
         SetupError: one cannot be made, or cannot take back what it does.
     """
-    return {name: _built(name, options, home) for name, options in sorted(bound(given).items())}
+    made: dict[str, Actuator] = {}
+    for name, options in sorted(bound(given).items()):
+        try:
+            made[name] = _built(name, options, home)
+        except SetupError as error:
+            if not lenient:
+                raise
+            made[name] = Absent(name, str(error))
+    return made
 
 
 def _built(name: str, options: Mapping[str, Any], home: Path) -> Actuator:

@@ -80,6 +80,11 @@ def binding_of(actuator: Actuator) -> str:
     return str(getattr(actuator, "binding", "") or type(actuator).__qualname__)
 
 
+def absence_of(actuator: Actuator) -> str:
+    """Why an actuator is not there, if it is only stood in for: nothing begins by it, and nothing is taken back."""
+    return str(getattr(actuator, "absent", ""))
+
+
 @runtime_checkable
 class Remembers(Protocol):
     """What an actuator has besides that keeps the record of what it did by itself."""

@@ -222,6 +222,8 @@ def _begin(
 ) -> list[ResponseEvent]:
     if response is None or response.status != "approved" or response.begun:
         return []
+    if any(held.action.actuator in around.absent for held in response.actions.values()):
+        return []
     if why := _unwanted(state, response):
         return [_failed(response.proposed.response, action, "gate", 0, why) for action in response.actions]
     rulings = list(rulings_on(policy, state, response, around))

@@ -40,12 +40,14 @@ class Circumstances:
         now: the wall clock.
         undoes: per actuator, (verb, target type) -> undo.
         bindings: per actuator, who it is now (`binding_of`).
+        absent: actuators that cannot be made just now: what needs one waits.
         hosts: hosts of ours, as far as the settings say; more may have been seen.
     """
 
     now: Micros
     undoes: Mapping[str, Mapping[tuple[str, str], str]]
     bindings: Mapping[str, str] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
     hosts: int = 0
 
 
