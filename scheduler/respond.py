@@ -22,7 +22,7 @@ from agents.responder.due import Task, looks, tasks, why_back
 from agents.responder.respond_commands import Begin, Expire, Report
 from agents.responder.respond_policy import ResponsePolicy
 from agents.responder.respond_state import Held
-from domain.facts.response import Action, ActionRetried
+from domain.facts.response import Action, ActionRetried, UndoRequested
 from domain.gate import last_look
 from domain.journal import Conflict, Journal
 from domain.values import Micros
@@ -80,6 +80,7 @@ class Responses:
         self._came.clear()
         appended = self._following.catch_up()
         appended += self._collect()
+        appended += self._spare()
         appended += self._expire()
         appended += self._propose_again()
         appended += self._begin()
@@ -176,6 +177,28 @@ class Responses:
             drafts += [draft, *further]
         self._journal.append(drafts)
         return len(drafts)
+
+    def _spare(self) -> int:
+        """Ask for what is in force against a target that must never be blocked: it is on that list since."""
+        drafts = []
+        for response in list(self.mind.state.responses.values()):
+            lives = [held for held in response.actions.values() if held.action.action in self.mind.state.live]
+            barred = [held for held in lives if held.undo is None and not self._may_touch(held.action)]
+            if not barred:
+                continue
+            name, action = str(barred[0].response)[:8], barred[0].action
+            says = f"response {name}: {action.verb} {action.target} is on the never-block list now: it is taken back"
+            self._world.warn(f"never-block {name}", says)
+            event = UndoRequested(response=barred[0].response, reason="never-block")
+            for draft in self.mind.follow_up(barred[0].response, [event]):
+                self.mind.absorb(draft)
+                drafts.append(draft)
+        if drafts:
+            self._journal.append(drafts)
+        return len(drafts)
+
+    def _may_touch(self, action: Action) -> bool:
+        return last_look(self._policy.gate, action).outcome == "allow"
 
     def _propose_again(self) -> int:
         """Propose in the place of what ended, where the mode is another now or the threat goes on."""

@@ -205,6 +205,6 @@ def _lapse(state: ResponseState, response: Response, event: ResponseEvent, at: M
     if why == "stop":
         state.wanted[threat] = response.proposed.response
         bound(state.wanted)
-    elif why not in {None, "operator", "failure", "drill", ""}:
+    elif why not in {None, "operator", "failure", "drill", "never-block", ""}:
         state.lapsed[threat] = Lapse(response=response.proposed.response, at=at if why == "ttl" else 0)
         bound(state.lapsed)

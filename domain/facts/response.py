@@ -12,7 +12,7 @@ from uuid import UUID
 from domain.values import Level, Micros, ThreatKind
 
 Mode = Literal["observe", "suggest", "act"]
-UndoReason = Literal["ttl", "operator", "verdict", "exception", "stop", "failure", "drill"]
+UndoReason = Literal["ttl", "operator", "verdict", "exception", "stop", "failure", "drill", "never-block"]
 Phase = Literal["gate", "check", "execute", "verify", "undo"]
 
 UNSURE: Final[frozenset[Phase]] = frozenset({"execute", "verify"})
