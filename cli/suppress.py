@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from uuid import UUID, uuid4
 
 import typer
+from typer.core import TyperCommand
 
 from cli.output import emit, plural, short, table, when
 from cli.reading import known_home, nothing_yet, now, one, opened, there
@@ -25,10 +26,22 @@ LONGEST = 365 * DAY
 """How long an exception lasts at most: nobody remembers why an older one was made."""
 
 
+class OnceEach(TyperCommand):
+    """A command that takes each option once: of two values the first would be lost without a word."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Refuse an option that is given twice."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        twice = next((given for index, given in enumerate(order) if given in order[:index]), None)
+        if twice is not None:
+            raise typer.BadParameter("it is given twice: make one exception for each value", param_hint=twice.opts[0])
+        return super().parse_args(ctx, args)
+
+
 def register(app: typer.Typer) -> None:
     """Add the group."""
     group = typer.Typer(help="Exceptions: what nobody needs to hear of, until when and why.", no_args_is_help=True)
-    group.command("add")(add)
+    group.command("add", cls=OnceEach)(add)
     group.command("list")(list_suppressions)
     group.command("remove")(remove)
     app.add_typer(group, name="suppress")
@@ -74,7 +87,7 @@ def add(
             )
             settle(parts)
             document |= {"id": str(made), "expires_at": when(moment + span)}
-    emit(ctx, document, lambda _: in_words(scope, found, document))
+    emit(ctx, document, lambda _: in_words(scope, found, document, lasting))
 
 
 def scope_of(*, entity: str, peer: str, network: str, kind: str, rule: str) -> Scope:
@@ -118,7 +131,7 @@ def span_of(text: str, *, required: bool) -> Micros:
     return span
 
 
-def in_words(scope: Scope, found: Preview, document: dict[str, Any]) -> str:
+def in_words(scope: Scope, found: Preview, document: dict[str, Any], lasting: str = "") -> str:
     """The preview, and what was done."""
     from agents.responder.exceptions import in_words as scoped
 
@@ -140,7 +153,7 @@ def in_words(scope: Scope, found: Preview, document: dict[str, Any]) -> str:
         lines.append(f"exception {short(document['id'])} is in force until {document['expires_at']}")
         lines.append(f"take it back: `myrmidon suppress remove {short(document['id'])}`")
     else:
-        lines += advice(scope, found)
+        lines += advice(scope, found, lasting)
         lines.append("nothing was changed (--dry-run)")
     return "\n".join(lines)
 
@@ -169,7 +182,7 @@ WIDE: Final = 0.5
 """Share of all threats from which on a scope is probably wider than it is meant."""
 
 
-def advice(scope: Scope, found: Preview) -> list[str]:
+def advice(scope: Scope, found: Preview, lasting: str) -> list[str]:
     """What to do after a look at what an exception would have silenced."""
     if not found.covered:
         return ["it covers nothing so far: see how `myrmidon threats list` spells entities and kinds"]
@@ -178,7 +191,7 @@ def advice(scope: Scope, found: Preview) -> list[str]:
     if found.of > 1 and found.covered >= WIDE * found.of:
         return [f"that is {found.covered / found.of:.0%} of all threats: make it narrower (--kind, --peer, --rule)"]
     words = " ".join(f"--{OPTIONS[name]} {quote(value)}" for name, value in asdict(scope).items() if value)
-    return [f"make it: `myrmidon suppress add {words} --for 7d --reason WHY`"]
+    return [f"make it: `myrmidon suppress add {words} --for {lasting or '7d'} --reason WHY`"]
 
 
 OPTIONS: Final = {"entity": "entity", "peer": "peer", "network": "network", "threat_kind": "kind", "rule": "rule"}
