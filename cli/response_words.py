@@ -71,10 +71,15 @@ def as_table(responses: list[dict[str, Any]], totals: dict[str, int]) -> Any:
     return table(("ID", "STATUS", "LEVEL", "PLAYBOOK", "ENTITY", "PROPOSED", "UNTIL", "INCIDENT", "WHY"), rows)
 
 
+def fault_of(action: dict[str, Any]) -> str:
+    """What is wrong with an action; empty when nothing is."""
+    if action["state"] == "not in force":
+        return f"verify: found missing: {action['evidence']}"
+    return str(action["error"])
+
+
 def why_of(response: dict[str, Any]) -> str:
     """Why a response is in the state in which it is."""
-    from projections.responses import fault_of
-
     errors = [fault for action in response["actions"] if (fault := fault_of(action))]
     match response["status"]:
         case "proposed" | "approved" if response["overdue"]:

@@ -18,6 +18,7 @@ from cli.response_words import (
     answer_told,
     as_table,
     describe,
+    fault_of,
     modes_told,
     rates_table,
 )
@@ -226,8 +227,6 @@ def _modes(parts: Parts) -> dict[str, Any]:
 
 def _stuck(parts: Parts) -> list[str]:
     """What could not be taken back, and why: one line a response."""
-    from projections.responses import fault_of
-
     return [
         f"response {short(row['id'])} could not be taken back ({fault}): mend that, then `responses undo "
         f"{short(row['id'])}` or `responses stop` again"

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 from cli.output import plural
+from cli.response_words import fault_of
 from config.home import Home
 from domain.values import SECOND, Micros
 
@@ -163,8 +164,6 @@ def unsettled(
         now: the wall clock.
         tended: whether a responder is running that tries again.
     """
-    from projections.responses import fault_of
-
     kinds: dict[str, list[tuple[str, str]]] = {}
     for row in acting:
         errors = [fault for action in json.loads(row["actions"]) if (fault := fault_of(action))]

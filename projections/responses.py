@@ -250,13 +250,6 @@ def _undone(fact: ActionUndone, recorded: Recorded, action: Row) -> Row:
     }
 
 
-def fault_of(action: Row) -> str:
-    """What is wrong with an action; empty when nothing is."""
-    if action["state"] == "not in force":
-        return f"verify: found missing: {action['evidence']}"
-    return str(action["error"])
-
-
 def _sent(action: Row) -> bool:
     """Whether something of an action may have been done; rows of before did not say."""
     return bool(action.get("sent", True))

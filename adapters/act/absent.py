@@ -8,7 +8,7 @@ Rules:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NoReturn
+from typing import NoReturn
 
 from adapters.act.targets import UNDOES
 from agents.responder.ports import ActuatorError
@@ -22,8 +22,8 @@ class Absent:
     undoes: Mapping[tuple[str, str], str] = UNDOES
 
     def __init__(self, name: str, absent: str) -> None:
-        self.name: Final = name
-        self.absent: Final = absent
+        self.name = name
+        self.absent = absent
 
     def check(self, action: Action) -> None:
         """It never can."""
