@@ -186,18 +186,21 @@ def _set_mode(ctx: typer.Context, wanted: Literal["observe", "suggest", "act"]) 
             note(each)
     if standing and not done:
         note(
-            f"the running daemon has not taken them back within {PATIENCE} s: end it (SIGKILL if it hangs), stop again"
+            f"the running daemon has taken nothing back for {PATIENCE} s: see `myrmidon responses list` for why; only "
+            "if it hangs end it, and stop again"
         )
     if beyond or standing:
         raise typer.Exit(1)
 
 
 def _let_go(parts: Parts) -> dict[str, Any]:
-    """The modes once the running daemon has taken everything back, or has not for too long."""
+    """The modes once the running daemon has taken everything back, or nothing has moved for too long."""
     from time import monotonic, sleep
 
-    until = monotonic() + PATIENCE
+    least, until = None, monotonic() + PATIENCE
     while (modes := _modes(parts))["in_force"] and monotonic() < until:
+        if least is None or modes["in_force"] < least:  # it works, however slowly
+            least, until = modes["in_force"], monotonic() + PATIENCE
         sleep(0.1)
     return modes
 
