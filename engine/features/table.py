@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the features and of the state behind them: raised when a value may differ or a dump is laid out differently."""
 
 Family = Literal["temporal", "behavioural", "packet/byte", "statistical", "topology"]
