@@ -99,7 +99,7 @@ def tell_problems(runner: Runner, before: dict[str, dict[str, int]]) -> list[str
             problems.append(f"feed {name}: none of its {totals['received']:,} rows could be parsed; {FAULTS}")
         else:
             remarks(name, totals, {key: count - before[name][key] for key, count in totals.items()})
-    for line in problems:
+    for line in (*problems, *runner.telemetry.unfinished):
         note(line)
     return problems
 
@@ -110,6 +110,11 @@ def remarks(name: str, totals: dict[str, int], new: dict[str, int]) -> None:
         note(f"feed {name} yielded nothing: no data row was found in it")
     if totals["malformed"]:
         note(f"feed {name}: {totals['malformed']:,} malformed rows; {FAULTS}")
+    if totals["received"] and totals["skipped"] == totals["received"]:
+        note(
+            f"feed {name}: all {totals['received']:,} rows were skipped: no detection reads a log of their type, which "
+            "the name of the file tells where the log does not (conn.log, dns.log)"
+        )
     if new["late"] * 2 > new["scored"] > 0:
         advice = "is the input sorted by time?"
         if totals["scored"] > new["scored"]:

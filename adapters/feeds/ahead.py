@@ -52,6 +52,11 @@ class ReadAhead:
         """Files that could not be used so far."""
         return self._telemetry.problems
 
+    @property
+    def unfinished(self) -> list[str]:
+        """What stands in files behind their last rows."""
+        return self._telemetry.unfinished
+
     def next(self, patience: float = PATIENCE) -> Read | None:
         """The next pulse; None when none came within `patience` seconds, or when `ended`."""
         if self._thread.ident is None:

@@ -5,7 +5,8 @@ Rules:
        "".
     2. What cannot be right raises `Malformed`: an address that is none, a number that is negative, not whole or not
        finite, a time that is missing. The caller then finds the rows that are to blame.
-    3. Conversions that repeat are remembered in bounded tables; equal keys convert equally, whatever came before.
+    3. A flow of which neither its state nor anything of the other side is known is in state "OTH": it did not fail.
+    4. Conversions that repeat are remembered in bounded tables; equal keys convert equally, whatever came before.
 """
 
 from __future__ import annotations
@@ -246,6 +247,9 @@ CONVERT: Final[dict[str, Callable[[Any], Any]]] = {
 BLANK: Final[tuple[Any, ...]] = ("", 0, "", 0, "", "", 0.0, 0, 0, 0, 0, "")
 """What those columns hold when they are unset."""
 
+UNKNOWN: Final = "OTH"
+"""The state of a flow of which nothing says how it went (Zeek's word for what it saw in the middle only)."""
+
 
 class Canon:
     """Converters with a memory, for one log."""
@@ -268,6 +272,17 @@ class Canon:
             else:
                 out.append(counts(column))
         return out
+
+
+def states(given: Sequence[str], raw: dict[str, Sequence[Any]]) -> Sequence[str]:
+    """The column of states of flows, with a word for what is not known; `raw` are the columns as they came."""
+    if "" not in given:
+        return given
+    told = [raw[name] for name in ("dst_bytes", "dst_pkts") if name in raw]
+    return [
+        state or ("" if any(column[row] not in _UNSET for column in told) else UNKNOWN)
+        for row, state in enumerate(given)
+    ]
 
 
 def check_ends(columns: Sequence[Sequence[Any]]) -> None:

@@ -87,6 +87,8 @@ class ConnColumns:
         return arrays["ts"].tolist(), columns, arrays
 
     def _array(self, column: Any, name: str) -> Any:
+        if name == "conn_state" and column.null_count:
+            raise Malformed("no state")  # what else is known of the flow says what it is: the general way
         if _kind(name) is not str:
             blank = math.nan if name == "ts" else 0
             return column.fill_null(blank).to_numpy(zero_copy_only=False)

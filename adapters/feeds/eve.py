@@ -38,11 +38,15 @@ _SYN, _RST = 0x02, 0x04
 _COMMON: Final = frozenset({*ENDS.values(), "timestamp", "event_type", "flow", "host", "metadata"})
 
 
+EVE: Final = "eve"
+"""What an EVE log is called in its identity."""
+
+
 class Eve(RowParser):
     """One EVE file: one log for the merge, of many log types."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__(kind)
+        super().__init__(kind, label=EVE)
         self._decode = msgspec.json.Decoder(dict[str, Any]).decode
 
     def convert(self, lines: list[bytes]) -> Columns:

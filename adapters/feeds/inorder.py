@@ -22,7 +22,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.feeds.canon import from_iso
-from adapters.feeds.lines import Lines
+from adapters.feeds.lines import Lines, always
 from domain.values import Micros
 
 CHUNK: Final = 200_000_000
@@ -48,6 +48,14 @@ class _Event(msgspec.Struct):
 _decode: Final = msgspec.json.Decoder(_Event).decode
 
 
+def _whole(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return False
+    return True
+
+
 class InOrder(Lines):
     """See the rules above. `plan` tells of a file by its first line that is not empty."""
 
@@ -61,7 +69,7 @@ class InOrder(Lines):
         self._lines: list[bytes] = []
         self._sizes: list[int] = []
         self._held: tuple[list[bytes], list[int]] = ([], [])
-        super().__init__(path, final=final, keep=keep)
+        super().__init__(path, final=final, keep=keep, whole=_whole if final else always)
 
     def seek(self, position: int) -> None:
         """Go to where `position` bytes were given, in the order in which they are given."""

@@ -3,10 +3,11 @@
 Rules:
     1. `take` gives the next complete lines and what each takes in the uncompressed file, its line end included; an
        empty answer means that there is no more for now. Lines end with LF or CR LF.
-    2. A last line without an end is a line once `final` is set; before, it waits for its end.
+    2. A last line without an end is a line once `final` is set and `whole` says that nothing of it is missing; before,
+       it waits for its end. What is left of it then is told by `left`: somebody is still writing it.
     3. Of a line over 1 MiB only the first bytes are kept, but all are counted: memory stays bounded.
     4. With `keep` off the file is closed between two reads: thousands of logs can be merged without as many handles.
-    5. A gzip file that breaks off gives what came before the break, then raises.
+    5. A gzip file that breaks off, or that ends in something else, gives what came before, then raises.
     6. While a file is still being written, neither its first bytes nor the position to go on from need be there yet.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import os
 import stat
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -42,12 +44,20 @@ def open_regular(path: Path) -> BinaryIO:
         raise FeedError(f"{path}: {error.strerror or error}; check the path and its permissions") from error
 
 
+def always(_line: bytes) -> bool:
+    """Take every last line for a whole one."""
+    return True
+
+
 class Lines:
     """The lines of one file. `position` is how many uncompressed bytes were taken as lines."""
 
-    def __init__(self, path: Path, *, final: bool, keep: bool = True) -> None:
+    def __init__(self, path: Path, *, final: bool, keep: bool = True, whole: Callable[[bytes], bool] = always) -> None:
         self.path = path
         self.final = final
+        self.left = 0
+        """Bytes of a last line that is not all there."""
+        self._whole = whole
         self.position = 0
         self._keep = keep
         self._block = BLOCK if keep else BLOCK // 32
@@ -61,7 +71,7 @@ class Lines:
 
     def seek(self, position: int) -> None:
         """Go to an uncompressed position where a line begins."""
-        self._rest, self._lost, self._exhausted = b"", 0, False
+        self._rest, self._lost, self._exhausted, self.left = b"", 0, False, 0
         self._unzip = zlib.decompressobj(31)
         self._zipped = b""
         self.position = position
@@ -97,6 +107,9 @@ class Lines:
             raise self._broken
         self._exhausted = self._sniffed
         if (self.final or self.gzip_ended) and self._rest:
+            if not self.gzip and not self._whole(self._rest.removesuffix(b"\r")):
+                self.left = len(self._rest) + self._lost
+                return [], []
             last, self._rest = self._rest, b""
             lost, self._lost = self._lost, 0
             return self._give([last], lost, 0)
@@ -164,11 +177,15 @@ class Lines:
         return self._file
 
     def _next_member(self) -> bool:
-        """Whether another gzip member follows (what follows without being one is padding)."""
+        """Whether another gzip member follows (zeros that follow are padding)."""
         self._zipped = self._zipped or self._raw(self._block)
         if len(self._zipped) < 2:
             self._zipped += self._raw(self._block)
         if self._zipped[:2] != _MAGIC:
+            if self._zipped.strip(b"\0") and (self.final or len(self._zipped) >= len(_MAGIC)):
+                self._broken = FeedError(
+                    f"{self.path}: something that is not gzip stands behind its end; check what wrote it"
+                )
             return False
         self._unzip = zlib.decompressobj(31)
         return True

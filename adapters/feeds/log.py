@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,16 @@ Saved = list[Any]
 
 Rank = tuple[Micros, str, str, str]
 """Merge key, feed, log type, file."""
+
+
+def known_as(source: str, known: Iterable[str]) -> str:
+    """The name under which a log is known already: the first row tells which it is, whatever stands before its hash.
+
+    >>> known_as("json:77", ["conn:76", "conn:77"]), known_as("json:77", [])
+    ('conn:77', 'json:77')
+    """
+    digest = source[source.rindex(":") :]
+    return next((name for name in known if name.endswith(digest)), source)
 
 
 class Log(ABC):

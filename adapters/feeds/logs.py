@@ -14,9 +14,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from adapters.feeds.block import Block
+from adapters.feeds.eve import EVE
 from adapters.feeds.inorder import InOrder, Plan, ends_of, marked
-from adapters.feeds.lines import Lines
-from adapters.feeds.log import Log, Saved
+from adapters.feeds.lines import Lines, always
+from adapters.feeds.log import Log, Saved, known_as
 from adapters.feeds.rows import RowParser, identity
 from adapters.feeds.sniff import SNIFFED, choose, log_type
 from adapters.feeds.spec import FeedSpec
@@ -46,8 +47,12 @@ class TextLog(Log):
         super().__init__(spec, path, log_type(spec, path), resume)
         self._sort, self._chunks = sort, chunks
         self._forget()
-        eve = spec.kind == "eve"
-        self.lines = InOrder(path, self._plan, final=final, keep=keep) if eve else Lines(path, final=final, keep=keep)
+        # what a rotation left unfinished stays so: it is a row, a malformed one
+        judge = self._is_whole if final else always
+        if spec.kind == "eve":
+            self.lines = InOrder(path, self._plan, final=final, keep=keep)
+        else:
+            self.lines = Lines(path, final=final, keep=keep, whole=judge)
 
     def _forget(self) -> None:
         """Nothing of the file was seen yet."""
@@ -57,12 +62,16 @@ class TextLog(Log):
         self._contexts: list[tuple[int, bytes]] = []
 
     def _plan(self, first: bytes) -> Plan:
-        source = identity(self.kind, first)
+        source = known_as(identity(EVE, first), self._resume)
         saved = self._resume.get(source)
         ends = self._chunks.get(source) or (ends_of(saved) if saved else ())
         if self._sort and saved and saved[1] > max(ends, default=0):
             ends = (*ends, saved[1])  # what was read as it was written is behind us
         return ends, self._sort
+
+    def _is_whole(self, line: bytes) -> bool:
+        """Whether the last line of the file, which has no end, is all there; what is no row is none in part either."""
+        return self._parser is None or line[:1] in self._parser.asides or self._parser.reads(line)
 
     def _read(self) -> bool:
         lines, sizes = self.lines.take()
@@ -86,15 +95,16 @@ class TextLog(Log):
         if parser is None and len(self._head[0]) > SNIFFED:
             self._head = (self._head[0][:SNIFFED], self._head[1][:SNIFFED])
         if parser is not None and isinstance(self.lines, InOrder):
-            parser.source = identity(parser.kind, self.lines.first)  # sorted, another row may come first
+            parser.source = identity(EVE, self.lines.first)  # sorted, another row may come first
         self._parser = parser
         return parser
 
     def _parse(self, parser: RowParser, lines: list[bytes], sizes: list[int]) -> None:
         before = parser.context if self._first is not None else None
         block = parser.parse(lines, sizes)
-        self.kind, self.source = parser.kind, parser.source
-        if self._first is None and self.source:
+        self.kind = parser.kind
+        if self._first is None and parser.source:
+            self.source = parser.source = known_as(parser.source, self._resume)
             self._first = first = parser.first_context
             if not self.claim(self):
                 self.ended = True

@@ -17,7 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.feeds.block import Block
-from adapters.feeds.canon import BLANK, Canon, check_ends
+from adapters.feeds.canon import BLANK, Canon, check_ends, states
 from adapters.feeds.errors import Malformed
 from adapters.feeds.lines import MAX_LINE
 from domain.values import Micros
@@ -33,15 +33,20 @@ BAD: Final = (ValueError, TypeError, OverflowError, LookupError, RecursionError,
 
 
 class RowParser(ABC):
-    """One log's lines to rows. `kind` is its log type, `source` its identity once the first row was seen."""
+    """One log's lines to rows. `kind` is its log type, `source` its identity once the first row was seen.
+
+    `label` is the word before the hash of the identity: the log type if the log itself names it, else the format (a
+    file may be renamed).
+    """
 
     asides = frozenset({b""})
     """First bytes of lines that are no rows."""
     strict = True
     """Whether a row must be UTF-8."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, label: str) -> None:
         self.kind = kind
+        self.label = label
         self.source = ""
         self.canon = Canon()
         self.closed = False
@@ -92,7 +97,7 @@ class RowParser(ABC):
         self.closed = False
         if not self.source:
             self.first_context = self.context
-            self.source = identity(self.kind, lines[0])
+            self.source = identity(self.label, lines[0])
         self.arrays = {}
         try:
             check_bytes(lines, strict=self.strict)
@@ -109,6 +114,15 @@ class RowParser(ABC):
         status, log, ts, *rest = columns
         block.extend((status, [self.source] * len(lines), sizes, log, ts, *rest, lines), ts, self.arrays)
 
+    def reads(self, line: bytes) -> bool:
+        """Whether the line is a row that can be read."""
+        try:
+            check_bytes([line], strict=self.strict)
+            self.convert([line])
+        except BAD:
+            return False
+        return True
+
     @abstractmethod
     def convert(self, lines: list[bytes]) -> Columns:
         """The columns status, log, ts, the canonical ones and detail.
@@ -118,9 +132,9 @@ class RowParser(ABC):
         """
 
 
-def identity(kind: str, first: bytes) -> str:
-    """The identity of a log of lines: its type and the SHA-256 of its first row."""
-    return f"{kind}:{sha256(first).hexdigest()}"
+def identity(label: str, first: bytes) -> str:
+    """The identity of a log of lines: what it is and the SHA-256 of its first row."""
+    return f"{label}:{sha256(first).hexdigest()}"
 
 
 def check_bytes(lines: list[bytes], *, strict: bool) -> None:
@@ -154,6 +168,7 @@ def reason_of(error: BaseException) -> str:
 def flows(canon: Canon, ts: Sequence[Micros], raw: dict[str, Sequence[Any]]) -> Columns:
     """Columns of conn rows."""
     columns = canon.columns(raw, len(ts))
+    columns[-1] = states(columns[-1], raw)
     check_ends(columns)
     return [("",) * len(ts), ("conn",) * len(ts), ts, *columns, (NOTHING,) * len(ts)]
 

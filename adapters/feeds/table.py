@@ -32,7 +32,7 @@ class CsvTable(RowParser):
     strict = False
 
     def __init__(self, header: bytes, asked: str | None, path: Path) -> None:
-        super().__init__("conn")
+        super().__init__("conn", label="conn")
         self._header = header
         self.asides = frozenset({b"", header[:1]})
         text = header.decode("utf-8-sig", "replace")

@@ -106,6 +106,8 @@ class Telemetry:
     ) -> None:
         check_names(specs)
         self.problems: list[Problem] = []
+        self.unfinished: list[str] = []
+        """What stands in files behind the last row: a line that is still being written."""
         self._follow = follow
         self._sort, self._chunks = not follow and chunks is None, chunks or {}
         self._batch_rows, self._poll = batch_rows, max(POLL, batch_wait)
@@ -256,6 +258,9 @@ class Telemetry:
         if log.source and feed.opened.get(log.source) is log:
             feed.known[log.source] = log.saved()
             feed.copies.pop(log.source, None)
+        if log.lines is not None and log.lines.left:
+            left = f"its last {log.lines.left:,} bytes are a line without its end; it is read once it is all there"
+            self.unfinished.append(f"{log.path}: {left}")
         feed.tail.finished(log)
         log.retire()
         feed.logs.remove(log)

@@ -44,7 +44,7 @@ class ZeekTsv(RowParser):
     asides = frozenset({b"", b"#"})
 
     def __init__(self, kind: str) -> None:
-        super().__init__(kind)
+        super().__init__(kind, label="tsv")
         self._separator = b"\t"
         self._sets, self._empty, self._unset = b",", b"(empty)", b"-"
         self._fields: list[str] = []
@@ -69,6 +69,7 @@ class ZeekTsv(RowParser):
             self._types = value.decode("utf-8", "replace").split(self._separator.decode("utf-8", "replace"))
         elif name == b"#path":
             self.kind = value.decode("utf-8", "replace") or self.kind
+            self.label = self.kind if value else self.label
         elif name == b"#set_separator":
             self._sets = value or b","
         elif name in {b"#empty_field", b"#unset_field"}:
@@ -102,7 +103,8 @@ class ZeekTsv(RowParser):
             (field, place, self._reader(types[place])) for field, place in where.items() if field not in _CANONICAL
         ]
         self._plain = self._empty == b"(empty)" and self._unset == b"-"
-        self._common = self.kind == "conn" and self._plain and self._separator == b"\t" and self._ts is not None
+        usual = self._plain and self._separator == b"\t" and self._ts is not None
+        self._common = usual and self.kind == "conn" and "conn_state" in self._columns
         self._conn = None
 
     def _by_column(self, lines: list[bytes]) -> Columns | None:
@@ -170,7 +172,7 @@ class ZeekJson(RowParser):
     """JSON lines, of one log or of many in one file."""
 
     def __init__(self, kind: str) -> None:
-        super().__init__(kind)
+        super().__init__(kind, label="json")
         self._decode = msgspec.json.Decoder(dict[str, Any]).decode
 
     def convert(self, lines: list[bytes]) -> Columns:

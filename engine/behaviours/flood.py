@@ -103,7 +103,7 @@ class Flood(Watch):
             place = places[dst]
             key = (dst if place == INSIDE else src, dst, port if proto == "tcp" else 0, proto)
             if not taken or state in TCP_FAILED or proto == "icmp":
-                if place != NOWHERE and (state != "OTH" or proto != "tcp" or _stray(frame, i)):
+                if place != NOWHERE and (state != "OTH" or proto == "icmp" or _stray(frame, i)):
                     self._count(frame, i, key, found)
                 continue
             rain = young.get(key) or old.get(key)

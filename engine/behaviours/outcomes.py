@@ -38,11 +38,15 @@ def tcp(state: str, src_bytes: int, dst_bytes: int, src_pkts: int, dst_pkts: int
     return FAILED if 0 < src_pkts <= 4 and not src_bytes and not dst_bytes else ANSWERED
 
 
-def udp(src_port: int, dst_port: int, dst_bytes: int, dst_pkts: int) -> int:
-    """Outcome of a UDP exchange."""
+def udp(state: str, src_port: int, dst_port: int, dst_bytes: int, dst_pkts: int) -> int:
+    """Outcome of a UDP exchange.
+
+    >>> udp("S0", 9999, 53, 0, 0), udp("SF", 9999, 53, 80, 1), udp("OTH", 9999, 53, 0, 0)
+    (-1, 1, 0)
+    """
     if dst_bytes or dst_pkts:
         return ANSWERED
-    return NEITHER if src_port in REPLY_PORTS or dst_port in TRACEROUTE else FAILED
+    return NEITHER if state == "OTH" or src_port in REPLY_PORTS or dst_port in TRACEROUTE else FAILED
 
 
 def outcome_at(frame: Frame, i: int) -> int:
@@ -57,4 +61,4 @@ def outcome_at(frame: Frame, i: int) -> int:
         return NEITHER
     if proto == "tcp":
         return tcp(frame.conn_state[i], src_bytes, dst_bytes, frame.src_pkts[i], dst_pkts)
-    return udp(src_port, dst_port, dst_bytes, dst_pkts) if proto == "udp" else NEITHER
+    return udp(frame.conn_state[i], src_port, dst_port, dst_bytes, dst_pkts) if proto == "udp" else NEITHER

@@ -55,6 +55,16 @@ def read(specs: str | Sequence[str], **options: Any) -> tuple[list[dict[str, Any
     return sorted(rows, key=lambda row: row["order"]), telemetry.problems
 
 
+def unfinished(spec: str) -> list[str]:
+    """What a spec's files hold behind their last rows."""
+    telemetry = open_telemetry([parse_spec(spec)], follow=False)
+    try:
+        rows_of(telemetry)
+    finally:
+        telemetry.close()
+    return telemetry.unfinished
+
+
 def mutate(data: bytes, rng: random.Random) -> bytes:
     """One seeded kind of damage."""
     at, lines = rng.randrange(len(data) + 1), data.splitlines(keepends=True)

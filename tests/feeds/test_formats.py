@@ -177,6 +177,27 @@ def test_eve_events_come_in_zeeks_words(tmp_path: Path) -> None:
     assert [row["status"] for row in rows[6:]] == ["", "malformed: bad time"]
 
 
+@pytest.mark.parametrize(
+    ("columns", "values", "state"),
+    [
+        ({}, "", "OTH"),
+        ({"resp_bytes": "count"}, "0", ""),
+        ({"resp_bytes": "count"}, "-", "OTH"),
+        ({"conn_state": "string"}, "S0", "S0"),
+        ({"conn_state": "string"}, "-", "OTH"),
+    ],
+)
+def test_a_flow_of_which_nothing_says_how_it_went_did_not_fail(
+    tmp_path: Path, columns: dict[str, str], values: str, state: str
+) -> None:
+    usual = {"ts": "time", "id.orig_h": "addr", "id.orig_p": "port", "id.resp_h": "addr", "id.resp_p": "port"}
+    names, types = zip(*(usual | columns).items(), strict=True)
+    row = "\t".join(["1.0", "10.0.0.1", "4000", "192.0.2.1", "443", *([values] if values else [])])
+    log = ["#path\tconn", "\t".join(["#fields", *names]), "\t".join(["#types", *types]), row, ""]
+    rows, _ = read(f"zeek:{write(tmp_path / 'conn.log', chr(10).join(log).encode())}")
+    assert [row["conn_state"] for row in rows] == [state]
+
+
 def test_argus_binetflow_is_read_by_its_shipped_mapping(tmp_path: Path) -> None:
     rows, problems = read(f"csv:{write(tmp_path / 'a.binetflow', BINETFLOW.encode())}")
     assert not problems

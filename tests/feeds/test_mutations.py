@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.feeds.reading import conn_log, mutate, read, write
+from tests.feeds.reading import conn_log, mutate, read, unfinished, write
 from tests.feeds.test_formats import BINETFLOW, CONN
 
 FLOW = {
@@ -49,5 +49,5 @@ def test_a_damaged_file_is_counted_or_refused_but_never_fatal(tmp_path: Path, ki
     if not problems and kind != "csv":
         asides = (b"", b"#") if kind == "zeek" else (b"",)
         complete = [line for line in (part.removesuffix(b"\r") for part in data.split(b"\n")) if line[:1] not in asides]
-        assert len(rows) == len(complete)
+        assert len(rows) + len(unfinished(f"{kind}:{path}")) == len(complete)
     assert read(f"{kind}:{path}", batch_rows=3)[0] == rows
