@@ -1,4 +1,7 @@
-"""`audit rescore` on homes as users have them: alarms, what stayed just below, verdicts, kills; and on damaged ones."""
+"""`audit rescore` on homes as users have them: alarms, what stayed just below, verdicts, kills; and on damaged ones.
+
+Beside it, what the alarms of such a home show.
+"""
 
 from __future__ import annotations
 
@@ -112,3 +115,10 @@ def test_a_changed_list_of_candidates_is_told(copied):
     assert told.code == 1
     assert [each["entity"] for each in told.json["unequal"]] == ["candidates of feed zeek"]
     assert "was changed" in told.json["unequal"][0]["reason"]
+
+
+def test_what_an_alarm_shows_carries_the_names_of_the_documented_table(hunted):
+    for threat in myrmidon(hunted / "home", "threats", "list", "--entity", "10.0.1.1").json:
+        shown = myrmidon(hunted / "home", "threats", "show", threat["id"]).json["features"]
+        assert all(each["measure"] and each["family"] for each in shown)
+        assert {"deviation", "baseline_windows"} < {each["measure"] for each in shown}
