@@ -9,14 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleError:
-    """What is wrong with a rule, and where."""
+    """What is wrong with a rule, and where; line 0 is none."""
 
     file: str
     line: int
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
 
 
 class Wrong(Exception):  # noqa: N818 - says what it is
