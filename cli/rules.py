@@ -134,7 +134,8 @@ def outcome(document: dict[str, Any]) -> str:
     """Hits and near misses in words."""
     lines: list[str] = []
     for rule in document["rules"]:
-        lines.append(f"{rule['title']} ({rule['level']}): {rule['hits']:,} hits in {rule['judged']:,} records")
+        of = "matches of the rules that it counts" if rule["counts"] else "records"
+        lines.append(f"{rule['title']} ({rule['level']}): {rule['hits']:,} hits in {rule['judged']:,} {of}")
         lines += [f"    {row['ts'][:19]}Z  {row['src_ip']} -> {row['dst_ip']}  {row['note']}" for row in rule["rows"]]
         if rule["near_misses"]:
             lines.append(f"  {rule['near_misses']:,} near misses")

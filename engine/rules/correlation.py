@@ -189,6 +189,10 @@ class Correlator:
         """Whether some correlation counts the matches of this rule."""
         return rule in self._of_rule
 
+    def counters_of(self, rule: str) -> tuple[str, ...]:
+        """The correlations that count the matches of this rule."""
+        return tuple(counter.correlation.key for counter in self._of_rule.get(rule, ()))
+
     def take(self, match: Match, clock: Micros) -> Iterable[Firing]:
         """What fires at a match; correlations of correlations included."""
         return self._take(match, match.rule, clock)

@@ -92,10 +92,13 @@ def _note_lines(
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*path, str(key.value))
-            if inner in lines:
-                yield str(key.value), key.start_mark.line + 1
+            twice = inner in lines
             lines[inner] = key.start_mark.line + 1
-            yield from _note_lines(value, inner, lines, seen)
+            if twice:
+                yield str(key.value), key.start_mark.line + 1
+                yield from _note_lines(value, inner, {}, seen)  # what is below both is no key that comes twice
+            else:
+                yield from _note_lines(value, inner, lines, seen)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
             inner = (*path, str(number))
