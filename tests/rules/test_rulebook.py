@@ -8,7 +8,7 @@ import pytest
 
 from adapters.feeds.errors import UsageError
 from adapters.rulebook import Rulebook
-from tests.rules.texts import rule
+from tests.rules.texts import rule, rules
 
 ONE, TWO = rule("a: {query: a}\ncondition: a", title="One"), rule("a: {query: b}\ncondition: a", title="Two")
 
@@ -79,3 +79,9 @@ def test_a_folder_that_is_gone_is_told_once_and_its_rules_stay_until_it_is_back(
     back = book.changed()
     assert (back.version, back.errors) == (loaded.version, ())
     assert book.changed() is None
+
+
+@pytest.mark.parametrize("log", ["product: apache", "product: nginx", "product: apache, service: access"])
+def test_a_web_server_named_alone_is_the_log_of_its_requests(log):
+    (loaded,) = rules(rule("a: {uri: /x}\ncondition: a", log=log)).rules
+    assert loaded.source.log == "http"
