@@ -91,6 +91,7 @@ MEASURES: Final = (
     MeasureRule("rules", "different rules within {} s", "", "temporal", "ts, those of the rules", "rule-match"),
     MeasureRule("rules_in_order", "rules in order within {} s", "", "temporal", "ts, those of the rules",
                 "rule-match"),
+    MeasureRule("rule_matches", "matches of “{}” by {}", "records", "behavioural", "those of the rule", "rule-match"),
     MeasureRule("deviation", "deviation ({})", "MAD", "behavioural", "those of the features", "anomaly"),
     MeasureRule("peers_compared", "hosts of the same minutes that it was held against", "", "behavioural", "src_ip, ts",
                 "anomaly"),
