@@ -2,11 +2,11 @@
 
 Rules:
     1. The stream comes in blocks. A block is scored and decided before one verdict of it is known.
-    2. Of every block `ASKED` of the rows are asked about: a third near the threshold (uncertain), a third of those that
-       look most novel among what was called normal, a third at random. The probability with which each row was asked
-       about is kept: one over it is the row's weight wherever harmless rows are counted.
-    3. The model learns from all verdicts so far. Its threshold is tracked by the verdicts of each block, on the scores
-       that were given before them (`engine.verdict.tracker`).
+    2. Of every block `ASKED` of the rows are asked about, chosen by `engine.verdict.asking`: mostly where the answer is
+       least known, some that look novel among what was called normal, some at random. The chance with which each row
+       was asked about is kept: one over it is the row's weight wherever harmless rows are counted.
+    3. The model learns from all verdicts so far, and counts values among the rows so far, judged or not. Its threshold
+       is tracked by the verdicts of each block, on the scores that were given before them (`engine.verdict.tracker`).
     4. Only what was decided counts. The figures are of the second half of the stream.
 """
 
@@ -19,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.models.base import Matrix
+from engine.models.commonness import keys_of
 from engine.models.supervised import Supervised
+from engine.verdict.asking import alike, chances, draw
 from engine.verdict.tracker import Threshold, Tracker
 
 ASKED: Final = 0.05
@@ -28,9 +30,6 @@ LEAST: Final = 8
 
 FIRST: Final = 1.5
 """Threshold (log-odds) until there are harmless verdicts enough."""
-
-POOL: Final = 0.1
-"""Uncertain and novel rows are drawn from this share of a block, so that every row's probability is known."""
 
 
 @dataclass(slots=True)
@@ -72,52 +71,26 @@ def learn_along(
         block: rows that are decided before the next verdicts come.
         seed: of the draws and of the model.
     """
-    draw = np.random.default_rng(seed)
+    random = np.random.default_rng(seed)
     threshold = Threshold(Tracker.at(promise, most=4.0), FIRST)
     outcome = Outcome(np.zeros(len(rows), bool))
+    keys = keys_of(rows)
     judged: list[int] = []
     model: Supervised | None = None
     for begin in range(0, len(rows), block):
         here = np.arange(begin, min(begin + block, len(rows)))
         scores = model.score(rows[here]) if model else FIRST + promise - novelty[here]
         distance = scores - threshold.value()
-        flagged = outcome.flagged[here] = distance >= 0
-        asked, chance = ask(draw, np.abs(distance), novelty[here], flagged, round(ASKED * len(here)))
+        outcome.flagged[here] = distance >= 0
+        chance = chances(distance, novelty[here], alike(keys[here], keys[judged]), round(ASKED * len(here)))
+        asked = draw(random, chance)
         harmless = asked[~attack[here[asked]]]
         if model:
             threshold.learn(scores[harmless].tolist(), (1 / chance[harmless]).tolist())
         judged += here[asked].tolist()
         told = attack[judged]
         if min(int(told.sum()), int((~told).sum())) >= LEAST:
-            model = Supervised.fit(rows[judged], told, seed)
+            model = Supervised.fit(rows[judged], told, seed, seen=rows[: here[-1] + 1])
         outcome.levels.append(threshold.tracker.level)
     outcome.verdicts = len(judged)
     return outcome
-
-
-def ask(
-    draw: np.random.Generator,
-    uncertainty: NDArray[np.float64],
-    novelty: NDArray[np.float64],
-    flagged: NDArray[np.bool_],
-    count: int,
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Which rows of a block to ask about, and the chance that each row of it had.
-
-    Returns:
-        Index of the rows asked about, ascending, and the expected number of draws of every row of the block.
-    """
-    size, third = len(flagged), count // 3
-    pool = max(third, round(POOL * size))
-    near = np.argsort(uncertainty, kind="stable")[:pool]
-    called_normal = np.flatnonzero(~flagged)
-    novel = called_normal[np.argsort(novelty[called_normal], kind="stable")[:pool]]
-    asked = {*draw.choice(near, min(third, len(near)), replace=False).tolist()}
-    asked |= {*draw.choice(novel, min(third, len(novel)), replace=False).tolist()}
-    others = np.setdiff1d(np.arange(size), sorted(asked))
-    left = count - len(asked)
-    asked |= {*draw.choice(others, left, replace=False).tolist()}
-    chance = np.full(size, left / size)
-    chance[near] += third / max(1, len(near))
-    chance[novel] += third / max(1, len(novel))
-    return np.array(sorted(asked)), chance

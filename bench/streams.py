@@ -19,8 +19,9 @@ NSL_BLOCK: Final = 1_000
 PROMISE: Final = 0.01
 
 PROTOCOL: Final = (
-    "verdicts on 5% of the rows of every block (a third uncertain, a third novel but called normal, a third random); a "
-    "block is decided before its verdicts, and nothing else of its labels is ever read; figures of the second half; "
+    "verdicts on 5% of the rows of every block (70% of them near the threshold, 15% novel but called normal, 15% "
+    "random; rows that repeat share one question); a block is decided before its verdicts, and nothing else of its "
+    "labels is ever read; figures of the second half; "
     f"the false-positive rate aimed at is {PROMISE:.1%}. UNSW-NB15: 82,332 rows in the order of a seeded shuffle (the "
     f"file is sorted by class), blocks of {UNSW_BLOCK}, novelty models and encoding from the first block without "
     "labels; unsw_repeated_share of its rows repeat another row. NSL-KDD: KDDTest+ in file order, blocks of "

@@ -10,7 +10,7 @@ from cli.output import short, when
 from cli.techniques import TECHNIQUES
 from domain.facts.assessment import ThreatAssessed
 from domain.facts.incident import IncidentContained, IncidentEscalated, IncidentReleased
-from domain.facts.response import ActionRetried
+from domain.facts.response import ActionRetried, ResponseDeferred
 from domain.facts.telemetry import BatchScored
 from domain.journal import Journal, Recorded
 from domain.moments import rfc3339
@@ -159,6 +159,7 @@ SPEAKING: Final = (
 
 SPOKEN: Final[dict[type, Callable[[Any], str]]] = {
     ThreatAssessed: lambda fact: f"risk {fact.risk:.2f} ({fact.level})",
+    ResponseDeferred: lambda fact: f"waits for {'an answer' if fact.asks else 'room'}: {fact.check}: {fact.reason}",
     ActionRetried: lambda fact: f"attempt {fact.attempt}",
     IncidentEscalated: lambda fact: f"risk {shown_risk(fact.risk)} ({fact.level}); {fact.title}",
     IncidentContained: lambda fact: f"every action of response {short(str(fact.response))} is in force",

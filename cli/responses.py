@@ -8,8 +8,20 @@ from uuid import UUID, uuid4
 
 import typer
 
-from cli.output import emit, note, plural, short, table, when
-from cli.reading import Entity, Limit, Since, Until, answer_list, known_home, one, opened
+from cli.context import context_of
+from cli.output import emit, note
+from cli.reading import Entity, Limit, Since, Until, answer_list, known_home, now, one, opened
+from cli.response_words import (
+    LIVE_STATUS,
+    TO_BE_TAKEN_BACK,
+    Clock,
+    answer_told,
+    as_table,
+    describe,
+    modes_told,
+    rates_table,
+)
+from domain.values import SECOND
 
 if TYPE_CHECKING:
     from scheduler.bootstrap import Parts
@@ -17,9 +29,7 @@ if TYPE_CHECKING:
 PATIENCE: Final = 10
 """Seconds that a running daemon is given to take something back."""
 
-TO_BE_TAKEN_BACK: Final = "to be taken back"
-
-FAILED: Final = {"approved": ("refused", "failing", "failed"), TO_BE_TAKEN_BACK: ("undoing",)}
+FAILED: Final = {"approved": ("rejected", "refused", "failing", "failed"), TO_BE_TAKEN_BACK: ("undoing",)}
 """Where a response may stand although this was asked for, so that the answer is no."""
 
 StatusOption = Annotated[
@@ -30,9 +40,6 @@ StatusOption = Annotated[
     | None,
     typer.Option(help="Only this status."),
 ]  # fmt: skip
-LIVE_STATUS: Final = ("starting", "in force", "contained", "failing", "undoing")
-"""States of a response that the world may feel."""
-
 Response = Annotated[str, typer.Argument(help="Its id, or how it begins.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
 
@@ -64,10 +71,11 @@ def list_responses(
     limit: Limit = 100,
 ) -> None:
     """Responses, the latest first."""
+    clock = _clock(ctx)
     answer_list(
         ctx,
         "responses",
-        lambda views: views.list_responses,
+        lambda views: lambda **filters: [clock.told(each) for each in views.list_responses(**filters)],
         as_table,
         since=since,
         until=until,
@@ -77,101 +85,23 @@ def list_responses(
     )
 
 
-def as_table(responses: list[dict[str, Any]], totals: dict[str, int]) -> Any:
-    """The list for people."""
-    if not responses:
-        if total := totals["responses"]:
-            return f"none of the {total:,} responses fits: loosen --since, --until, --entity or --status"
-        return "no responses: no incident reached [response] min_level, or no playbook fits (`playbooks list`)"
-    rows = [
-        (short(r["id"]), status_of(r), r["level"], r["playbook"], r["entity"], when(r["proposed_at"]), until_of(r),
-         short(r["incident"]), why_of(r))
-        for r in responses
-    ]  # fmt: skip
-    return table(("ID", "STATUS", "LEVEL", "PLAYBOOK", "ENTITY", "PROPOSED", "UNTIL", "INCIDENT", "WHY"), rows)
-
-
-def why_of(response: dict[str, Any]) -> str:
-    """Why a response is in the state in which it is."""
-    errors = [action["error"] for action in response["actions"] if action["error"]]
-    match response["status"]:
-        case "proposed":
-            return f"waits for an answer: `responses approve {short(response['id'])}`, or reject"
-        case "failing" | "undoing" | "failed" | "refused" if errors:
-            return str(errors[-1])
-        case "undone":
-            return f"taken back: {response['undone_because']}"
-        case _:
-            return str(response["reason"])
-
-
-def status_of(response: dict[str, Any]) -> str:
-    """Its status; and that it only rehearses, where all that was begun of it is a dry run."""
-    return f"{response['status']} (dry run)" if is_rehearsed(response["actions"]) else str(response["status"])
-
-
-def is_rehearsed(actions: list[dict[str, Any]]) -> bool:
-    """Whether all actions that were begun are a dry run: in rows of before nobody wrote down who began them."""
-    from domain.facts.response import DRY_RUN
-
-    return {action.get("by", "") for action in actions if action["started_at"]} == {DRY_RUN}
-
-
-def until_of(response: dict[str, Any]) -> str:
-    """When what is in force ends by itself."""
-    ends = response["expires_at"]
-    return when(ends) if ends and response["status"] in LIVE_STATUS else "-"
-
-
 def show(ctx: typer.Context, response: Response) -> None:
     """One response: its actions, their states, and when they end."""
     from projections.responses import document
 
     with opened(ctx) as reading:
         _, row = one(reading, response, ("responses",))
-    emit(ctx, document(row), describe)
+    emit(ctx, _clock(ctx).told(document(row)), describe)
 
 
-def describe(response: dict[str, Any]) -> str:
-    """The response for people."""
-    success, duration = response["success"], response["duration"]
-    asset = response["asset_class"] or "no asset class"
-    about = f"incident {short(response['incident'])}, threat {short(response['threat'])}"
-    within = f"contained in {duration['mean']:.0f} s ({duration['low']:.0f}-{duration['high']:.0f})"
-    sure = f"{success['mean']:.0%} ({success['low']:.0%}-{success['high']:.0%})"
-    said = f"{response['decided_by']}: {response['reason']}" if response["decided_by"] else "waits for an answer"
-    lines = [
-        f"Response {response['id']}",
-        f"{status_of(response)}  {response['level']}  playbook {response['playbook']} ({response['playbook_version']})",
-        f"Against {response['threat_kind']} of {response['entity']} ({asset}); {about}",
-        f"Proposed {when(response['proposed_at'])} in mode {response['mode']}; {said}",
-        f"Chosen with probability {response['propensity']:.3f} among {', '.join(response['candidates'])}",
-        f"Expected: success {sure}, {within}",
-        "",
-        "Actions:",
-    ]
-    for action in response["actions"]:
-        lines += _action(action)
-    if response["status"] == "proposed":
-        lines += ["", f"`myrmidon responses approve {short(response['id'])}`, or reject; no answer means no action"]
-    elif until_of(response) != "-":
-        lines += [
-            "",
-            f"Taken back by itself at {until_of(response)}; now: `myrmidon responses undo {short(response['id'])}`",
-        ]
-    return "\n".join(lines)
+def _clock(ctx: typer.Context) -> Clock:
+    """What the words about a response that waits depend on."""
+    from adapters.lease import holder
+    from config.settings import load_settings
 
-
-def _action(action: dict[str, Any]) -> list[str]:
-    head = (
-        f"  {short(action['id'])}  {action['state']:<12}  {action['verb']} {action['target']}  by {action['actuator']}"
-    )
-    if is_rehearsed([action]):
-        head += " (dry run)"
-    if action["expires_at"]:
-        head += f"  until {when(action['expires_at'])}"
-    said = [("error", action["error"]), ("seen", action["evidence"]), ("taken back", action["undone_because"] or "")]
-    return [head, *(f"            {name}: {text}" for name, text in said if text)]
+    home = context_of(ctx).where()
+    timeout = round(load_settings(home.config_file).response.approval_timeout * SECOND)
+    return Clock(now=now(), timeout=timeout, tended=holder(home.log_location, "agent-responder") is not None)
 
 
 def approve(ctx: typer.Context, response: Response, reason: Reason = "approved by an operator") -> None:
@@ -189,7 +119,7 @@ def reject(ctx: typer.Context, response: Response, reason: Reason = "rejected by
 
 
 def undo(ctx: typer.Context, response: Response) -> None:
-    """Take back everything that a response did."""
+    """Take back everything that a response did; asked again after a failure, it is tried again at once."""
     from agents.responder.respond_commands import TakeBack
 
     _work(ctx, response, lambda found: TakeBack(response=found), TO_BE_TAKEN_BACK)
@@ -214,7 +144,7 @@ def mode(
 
     with opened_home(known_home(ctx)) as parts:
         document = _modes(parts)
-    emit(ctx, document, _told)
+    emit(ctx, document, modes_told)
 
 
 def rates(ctx: typer.Context, playbook: Annotated[str | None, typer.Argument(help="Only this one.")] = None) -> None:
@@ -224,46 +154,30 @@ def rates(ctx: typer.Context, playbook: Annotated[str | None, typer.Argument(hel
     emit(ctx, document, rates_table)
 
 
-def rates_table(rows: list[dict[str, Any]]) -> Any:
-    """The rates for people."""
-    if not rows:
-        return "no playbook was proposed yet"
-    shown = [
-        (r["playbook"], r["threat_kind"], r["asset_class"] or "-", r["proposed"], r["begun"], r["contained"],
-         r["succeeded"], r["failed"], r["wrong"], "-" if r["success_rate"] is None else f"{r['success_rate']:.0%}",
-         "-" if r["mean_seconds"] is None else f"{r['mean_seconds']:.1f}")
-        for r in rows
-    ]  # fmt: skip
-    columns = (
-        "PLAYBOOK",
-        "KIND",
-        "ASSET",
-        "PROPOSED",
-        "BEGUN",
-        "CONTAINED",
-        "SUCCEEDED",
-        "FAILED",
-        "WRONG",
-        "SUCCESS",
-        "SECONDS",
-    )
-    return table(columns, shown, right=columns[3:])
-
-
 def _set_mode(ctx: typer.Context, wanted: Literal["observe", "suggest", "act"]) -> None:
+    from projections.responses import listing
     from scheduler import answers
     from scheduler.bootstrap import opened as opened_home
     from scheduler.bootstrap import settle, wall_clock
 
     with opened_home(known_home(ctx)) as parts:
-        answers.set_mode(parts.journal, wanted, cause=uuid4(), now=wall_clock(), actor=_who())
+        begun = wall_clock()
+        answers.set_mode(parts.journal, wanted, cause=uuid4(), now=begun, actor=_who())
         done = settle(parts)
         modes = _modes(parts) if done or wanted != "observe" else _let_go(parts)
-        document = {**modes, "done_by": "this command" if done else "the running daemon"}
-    emit(ctx, document, _told)
+        proposed = parts.views.rows("responses", listing(since=begun))
+        document = {
+            **modes,
+            "proposed_again": sum(row["proposed_at"] >= begun for row in proposed),
+            "done_by": "this command" if done else "the running daemon",
+        }
+    emit(ctx, document, modes_told)
     beyond = document["mode"] != wanted
     if beyond:
-        note(f"the settings allow no more than {document['settings']}: change [response] mode to go on to {wanted}")
+        note(
+            f"the settings allow no more than {document['settings']}: set mode to {wanted} in [response], and start a "
+            "running daemon again"
+        )
     standing = wanted == "observe" and document["in_force"] > 0
     if standing and not done:
         note(
@@ -306,40 +220,36 @@ def _modes(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _told(document: dict[str, Any]) -> str:
-    operators = document["operators"] or "nothing"
-    said = f"the mode is {document['mode']} ([response] mode is {document['settings']}, operators said {operators})"
-    still = (
-        f"; {plural(document['in_force'], 'action')} still in force"
-        if document["in_force"]
-        else "; nothing is in force"
-    )
-    by = ", the running daemon goes on with it" if document.get("done_by") == "the running daemon" else ""
-    return said + still + by
-
-
 def _work(ctx: typer.Context, prefix: str, command: Any, what: str) -> None:
     from projections.responses import document as document_of
     from scheduler import answers, desk
+    from scheduler.bootstrap import follow_views, settle, wall_clock
     from scheduler.bootstrap import opened as opened_home
-    from scheduler.bootstrap import settle, wall_clock
     from scheduler.crew import circumstances, response_policy
 
     with opened_home(known_home(ctx)) as parts:
         settle(parts)
         found: UUID = desk.find_one(parts.journal, prefix, ("response",))
-        now = wall_clock()
-        answers.work_response(
-            parts.journal,
-            command(found),
-            policy=response_policy(parts.settings),
-            around=circumstances(parts.settings, parts.home, now),
-            cause=uuid4(),
-            now=now,
-            actor=_who(),
-        )
-        row = _came_of(parts, found, what, done=settle(parts))
-    emit(ctx, {"done": what, "response": document_of(row) if row else None}, lambda shown: _answer(shown, found))
+        follow_views(parts)
+        row, done, at = parts.views.get("responses", str(found)), True, wall_clock()
+        if not (what == TO_BE_TAKEN_BACK and row and row["status"] == "undone"):
+            answers.work_response(
+                parts.journal,
+                command(found),
+                policy=response_policy(parts.settings),
+                around=circumstances(parts.settings, parts.home, at),
+                cause=uuid4(),
+                now=at,
+                actor=_who(),
+            )
+            done = settle(parts)
+            row = _came_of(parts, found, what, done=done)
+    document = {
+        "done": what,
+        "done_by": "this command" if done else "the running daemon",
+        "response": document_of(row) if row else None,
+    }
+    emit(ctx, document, answer_told)
     if row and row["status"] in FAILED.get(what, ()):
         raise typer.Exit(1)
 
@@ -357,14 +267,6 @@ def _came_of(parts: Parts, found: UUID, what: str, *, done: bool) -> dict[str, A
         if done or row is None or row["status"] not in FAILED.get(what, ()) or monotonic() >= until:
             return row
         sleep(0.1)
-
-
-def _answer(shown: dict[str, Any], found: UUID) -> str:
-    response = shown["response"]
-    now = f"; it is {response['status']}" if response and response["status"] != shown["done"] else ""
-    errors = [each["error"] for each in response["actions"] if each["error"]] if now else []
-    why = f" ({errors[0]})" if errors else ""
-    return f"response {str(found)[:8]} {shown['done']}{now}{why}"
 
 
 def _who() -> str:

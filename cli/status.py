@@ -11,33 +11,55 @@ Rules:
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Collection, Iterator
 from typing import Any, Final
 
 import typer
 
+from cli.asking import asking_log, asking_views
 from cli.context import context_of
+from cli.doubts import doubts_of
 from cli.output import emit, plural, warming_up, when
 from cli.reading import nothing_yet
-from cli.responses import is_rehearsed
-from cli.troubles import RECENT, missing, overdue, troubles_of, undelivered, unread, unreadable, unsettled, unsound
+from cli.response_words import is_rehearsed
+from cli.troubles import (
+    RECENT,
+    down_of,
+    missing,
+    overdue,
+    troubles_of,
+    undelivered,
+    unread,
+    unreadable,
+    unsettled,
+    unsound,
+)
 from config.home import Home
 from domain.journal import JournalError
 from domain.moments import rfc3339
 from domain.values import SECOND, Micros
 
-Query = Callable[[str], list[dict[str, Any]]]
-"""Rows of a SELECT; none when its table is not there (yet)."""
-
 SILENT_AFTER: Final = 300.0
 """Seconds without a batch after which an open feed degrades health, unless [run] silent_after says otherwise."""
 
+ANSWER_WITHIN: Final = 3600.0
+"""Seconds after which an unanswered proposal expires, unless [response] approval_timeout says otherwise."""
+
 LEASES: Final = {"responses": "responder", "router": "responder"}
 """Followers that run under the lease of another agent (scheduler.crew)."""
+
+CHANNELS: Final = (
+    "SELECT a.channel, sum(CASE WHEN a.state IN ('routed', 'failed') THEN 1 ELSE 0 END) AS waiting, "
+    "sum(CASE WHEN a.state = 'dead' THEN 1 ELSE 0 END) AS letters, "
+    "sum(CASE WHEN a.state = 'dead' AND a.updated_at > {since:d} THEN 1 ELSE 0 END) AS given_up, "
+    "sum(CASE WHEN a.state = 'failed' AND a.updated_at > {since:d} THEN 1 ELSE 0 END) AS failed, "
+    "max(CASE WHEN a.updated_at = l.latest AND a.state IN ('failed', 'dead') THEN a.error ELSE '' END) AS error "
+    "FROM alerts a JOIN (SELECT channel, max(updated_at) AS latest FROM alerts WHERE state IN ('failed', 'dead') "
+    "GROUP BY channel) l ON l.channel = a.channel WHERE a.state IN ('routed', 'failed', 'dead') "
+    "GROUP BY a.channel ORDER BY a.channel"
+)
+"""What is the matter with each channel of which something did not arrive, and the last error."""
 
 GRAVITY: Final = ("healthy", "degraded", "critical")
 
@@ -50,11 +72,19 @@ def register(app: typer.Typer) -> None:
 def status(ctx: typer.Context) -> None:
     """Health, agents, feeds, log and jobs. Exit code 1 when the log itself cannot be read."""
     home = context_of(ctx).where()
+    wrong: list[str] = []
+    doubts: list[str] = []
     if home.has_settings():
         from config.settings import load_settings
 
-        load_settings(home.config_file)  # a wrong one is told, with exit code 2, whether it matters here or not
+        settings = load_settings(home.config_file)  # a wrong one is told, with exit code 2, whether it matters or not
+        if settings.actuators or home.table("playbooks"):
+            wrong, doubts = doubts_of(settings)
     document = document_of(home, time.time_ns() // 1000)
+    if wrong:
+        health = max(document["health"], "degraded", key=GRAVITY.index)
+        document |= {"health": health, "reasons": [*document["reasons"], *wrong]}
+    document["doubts"] = doubts
     nothing = not document["log"]["events"] and not document["reasons"]
     emit(ctx, document, lambda shown: nothing_yet(ctx) if nothing else render(shown))
     if document["reasons"] and "position" not in document["log"]:
@@ -76,7 +106,8 @@ def document_of(home: Home, now: Micros) -> dict[str, Any]:
         "evicted": {},
         "exceptions": 0,
         "dead_letters": 0,
-        "responses": {"waiting": 0, "in_force": 0, "rehearsed": 0},
+        "old_dead_letters": 0,
+        "responses": {"waiting": 0, "overdue": 0, "no_room": 0, "in_force": 0, "rehearsed": 0},
     }
     try:
         mark = peek(home.log_location)
@@ -108,13 +139,12 @@ def _questions(now: Micros) -> dict[str, str]:
         "parts": "SELECT * FROM health ORDER BY part",
         "parked": "SELECT * FROM parked ORDER BY position",
         "progress": "SELECT position FROM progress",
-        "dead": f"SELECT channel, count(*) AS letters, sum(CASE WHEN updated_at > {now - RECENT:d} THEN 1 ELSE 0 END) "
-        "AS recent FROM alerts WHERE state = 'dead' GROUP BY channel ORDER BY channel",
+        "channels": CHANNELS.format(since=now - RECENT),
         "acting": "SELECT r.id, r.status, r.actions, r.updated_at, i.status AS incident FROM responses r "
         "JOIN incidents i ON i.id = r.incident WHERE r.status IN ('failing', 'undoing', 'failed') ORDER BY r.position",
-        "standing": "SELECT status, expires_at, actions FROM responses WHERE status IN "
-        "('proposed', 'starting', 'in force', 'contained')",
-        "stalled": "SELECT id FROM workflows WHERE status = 'stalled'",
+        "standing": "SELECT * FROM responses "
+        "WHERE status IN ('proposed', 'approved', 'starting', 'in force', 'contained')",
+        "stalled": "SELECT id, waiting FROM workflows WHERE status = 'stalled'",
         "exceptions": f"SELECT id FROM suppressions WHERE removed_at IS NULL AND expires_at > {now:d}",
     }
 
@@ -142,16 +172,25 @@ def _look(document: dict[str, Any], home: Home, end: int, now: Micros) -> None:
         "evicted": {row["name"]: json.loads(row["detail"]) for row in parts if row["kind"] == "evicted"},
         "agents": agents_of(end, followers, found["progress"], held, has_parked=bool(found["parked"])),
         "exceptions": len(found["exceptions"]),
-        "dead_letters": sum(row["letters"] for row in found["dead"]),
-        "responses": {
-            "waiting": sum(row["status"] == "proposed" for row in standing),
-            "in_force": sum(row["status"] != "proposed" for row in standing),
-            "rehearsed": sum(
-                row["status"] != "proposed" and is_rehearsed(json.loads(row["actions"])) for row in standing
-            ),
-        },
+        "dead_letters": sum(row["letters"] for row in found["channels"]),
+        "old_dead_letters": sum(row["letters"] for row in found["channels"] if not row["given_up"]),
+        "responses": responses_of(standing, home, now),
         "health": max((gravity for gravity, _ in troubles), key=GRAVITY.index, default="healthy"),
         "reasons": [reason for _, reason in troubles],
+    }
+
+
+def responses_of(standing: list[dict[str, Any]], home: Home, now: Micros) -> dict[str, int]:
+    """How many responses wait for an answer (and longer than they should), for room, are in force, or rehearsed."""
+    timeout = float(home.table("response").get("approval_timeout", ANSWER_WITHIN)) * SECOND
+    acting = [row for row in standing if row["status"] not in {"proposed", "approved"}]
+    unanswered = [row for row in standing if row["status"] == "proposed"]
+    return {
+        "waiting": len(unanswered),
+        "overdue": sum((row.get("waiting_since") or row["proposed_at"]) + timeout <= now for row in unanswered),
+        "no_room": len(standing) - len(acting) - len(unanswered),
+        "in_force": len(acting),
+        "rehearsed": sum(is_rehearsed(json.loads(row["actions"])) for row in acting),
     }
 
 
@@ -167,7 +206,7 @@ def _troubles(
     yield from unreadable(feeds)
     yield from unsound(found["parts"], home)
     yield from troubles_of(read, found["parts"], found["parked"], now, silent, tended=tended)
-    yield from undelivered(found["dead"])
+    yield from undelivered(found["channels"], down_of(found["parts"]), tended=tended)
     yield from unsettled(found["acting"], found["stalled"], now, tended=tended)
     yield from overdue(found["standing"], now, tended=tended)
 
@@ -233,82 +272,6 @@ def baseline_of(row: dict[str, Any]) -> dict[str, Any]:
     return {"name": row["name"], "state": row["state"], "seen": seen, "needed": detail["windows"]}
 
 
-@contextmanager
-def asking_log(home: Home) -> Iterator[Query]:
-    """Questions to the database of the log."""
-    from adapters.log.location import Postgres, place_of
-
-    place = place_of(home.log_location)
-    if isinstance(place, Postgres):
-        with _postgres(place.dsn, place.schema) as ask:
-            yield ask
-    else:
-        with _sqlite(place) as ask:
-            yield ask
-
-
-@contextmanager
-def asking_views(home: Home) -> Iterator[Query]:
-    """Questions to the live views."""
-    from adapters.log.location import Postgres, place_of
-
-    place = place_of(home.log_location)
-    if isinstance(place, Postgres):
-        with _postgres(place.dsn, "public") as ask:
-            found = ask(f"SELECT generation FROM {place.schema}_views_current")
-        schema = f"{place.schema}_views_{found[0]['generation']}" if found else "public"
-        with _postgres(place.dsn, schema) as ask:
-            yield ask
-    else:
-        with _sqlite(_live_file(home.path)) as ask:
-            yield ask
-
-
-def _live_file(home: Path) -> Path | None:
-    try:
-        return home / f"views-{int((home / 'views.current').read_text('ascii'))}.db"
-    except (OSError, ValueError):
-        return None
-
-
-@contextmanager
-def _sqlite(file: Path | None) -> Iterator[Query]:
-    if file is None or not file.exists():
-        yield lambda _: []
-        return
-    connection = sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=5)
-    connection.row_factory = sqlite3.Row
-
-    def ask(query: str) -> list[dict[str, Any]]:
-        try:
-            return [dict(row) for row in connection.execute(query)]
-        except sqlite3.Error as error:
-            if "no such table" in str(error):
-                return []
-            raise JournalError(f"{file} cannot be read ({error}): run `myrmidon projections rebuild`") from error
-
-    try:
-        yield ask
-    finally:
-        connection.close()
-
-
-@contextmanager
-def _postgres(dsn: str, schema: str) -> Iterator[Query]:
-    import psycopg
-    from psycopg.rows import dict_row
-
-    with psycopg.connect(dsn, autocommit=True, options=f"-csearch_path={schema}", row_factory=dict_row) as connection:
-
-        def ask(query: str) -> list[dict[str, Any]]:
-            try:
-                return connection.execute(query.encode()).fetchall()
-            except psycopg.errors.UndefinedTable:
-                return []
-
-        yield ask
-
-
 def render(document: dict[str, Any]) -> str:
     """The document in words."""
     mark = document["log"]
@@ -331,17 +294,25 @@ def render(document: dict[str, Any]) -> str:
         counts = ", ".join(f"{what} {count:,}" for what, count in totals.items())
         lines.append(f"room   feed {name}: forgotten or left out for want of room: {counts}")
     lines += [f"job    {job['name']:<14} {job['state']:<8} since {when(job['since'])}" for job in document["jobs"]]
+    lines += [f"doubt  {doubt}" for doubt in document.get("doubts", ())]
     if document["exceptions"]:
         lines.append(f"except {plural(document['exceptions'], 'exception')} in force: see `myrmidon suppress list`")
     if waiting := document["responses"]["waiting"]:
+        overdue = document["responses"]["overdue"]
+        late = f" ({overdue} for too long: over when `myrmidon run` is started)" if overdue else ""
         lines.append(
-            f"act    {plural(waiting, 'response')} {'waits' if waiting == 1 else 'wait'} for an answer: see "
+            f"act    {plural(waiting, 'response')} {'waits' if waiting == 1 else 'wait'} for an answer{late}: see "
             "`myrmidon responses list --status proposed`"
+        )
+    if no_room := document["responses"]["no_room"]:
+        lines.append(
+            f"act    {plural(no_room, 'approved response')} {'waits' if no_room == 1 else 'wait'} for room: see "
+            "`myrmidon responses list --status approved`"
         )
     if in_force := document["responses"]["in_force"]:
         dry = f" ({rehearsed} of them dry run)" if (rehearsed := document["responses"]["rehearsed"]) else ""
         lines.append(f"act    {plural(in_force, 'response')} in force{dry}: see `myrmidon responses list`")
-    if document["dead_letters"]:
-        letters = plural(document["dead_letters"], "dead letter")
+    if document["old_dead_letters"]:  # of the others a reason tells
+        letters = plural(document["old_dead_letters"], "old dead letter")
         lines.append(f"alerts {letters}: see `myrmidon alerts list --status dead`, then `myrmidon alerts retry ID`")
     return "\n".join(lines)

@@ -135,8 +135,7 @@ def in_words(scope: Scope, found: Preview, document: dict[str, Any]) -> str:
     would = "resolves" if document["id"] else "would resolve"
     for incident in found.incidents:
         lines.append(f"  it {would} the open incident {short(incident)}: nothing else is in it")
-    if found.incidents:
-        lines.append("  what is in force against its threats is taken back, what waits for an answer withdrawn")
+    lines += ended(found, made=bool(document["id"]))
     if document["id"]:
         lines.append(f"exception {short(document['id'])} is in force until {document['expires_at']}")
         lines.append(f"take it back: `myrmidon suppress remove {short(document['id'])}`")
@@ -144,6 +143,26 @@ def in_words(scope: Scope, found: Preview, document: dict[str, Any]) -> str:
         lines += advice(scope, found)
         lines.append("nothing was changed (--dry-run)")
     return "\n".join(lines)
+
+
+def ended(found: Preview, *, made: bool) -> list[str]:
+    """What becomes of open incidents that stay, and of responses."""
+    lines = []
+    if found.stay:
+        stays, them = ("1 threat stays", "it") if found.stay == 1 else (f"{found.stay} threats stay", "them")
+        lines.append(f"  {stays} in an open incident with others, and nothing is done about {them}")
+    would = "" if made else "would be "
+    ends = [
+        f"{plural(count, what)} {would}{done}"
+        for count, what, done in (
+            (found.waiting, "waiting response", "withdrawn"),
+            (found.running, "running response", "taken back"),
+        )
+        if count
+    ]
+    if ends:
+        lines.append(f"  {', '.join(ends)}: `myrmidon responses list`")
+    return lines
 
 
 WIDE: Final = 0.5

@@ -8,7 +8,7 @@ from itertools import compress
 from typing import TYPE_CHECKING, Any
 
 from domain.moments import rfc3339
-from engine.behaviours.memory import flow_at
+from engine.behaviours.samples import flow_at
 from engine.frame import COLUMNS, Frame
 from engine.rules.correlation import Correlator, Match
 from engine.rules.matcher import tables

@@ -9,6 +9,7 @@ Rules:
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from typing import Any, Final
 
@@ -20,11 +21,17 @@ RECENT: Final = 7 * 24 * 3600 * SECOND
 """us for which a dead letter degrades health: what nobody has tried again in a week is history."""
 
 
-KNOWN_HERE: Final = ("response ", "workflows ")
+KNOWN_HERE: Final = ("response ", "workflows ", "channel ")
 """How reasons of a region begin that are asked of the views."""
 
-OF_THE_MOMENT: Final = ("actuator ", "channel ")
+OF_THE_MOMENT: Final = ("actuator ",)
 """How those begin that nobody knows any more when no responder is running."""
+
+DOWN: Final = re.compile(r"channel (.+) does not work")
+"""A reason of a region that is told together with what waits for the channel."""
+
+DELIVERIES: Final = frozenset({"an alert to be delivered", "an escalated alert to be delivered"})
+"""What a workflow waits for that its channel is told for already."""
 
 
 def missing(end: int, last: int, followers: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
@@ -117,12 +124,34 @@ def troubles_of(
             yield "degraded", f"feed {feed['name']} has been silent for {quiet // (60 * SECOND):,} minutes"
 
 
-def undelivered(dead: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """Channels that gave alerts up lately."""
-    for row in dead:
-        if row["recent"]:
-            letters = plural(row["recent"], "dead letter")
-            yield "degraded", f"channel {row['channel']} has {letters}: see `myrmidon alerts list --status dead`"
+def down_of(parts: list[dict[str, Any]]) -> frozenset[str]:
+    """Channels that the running responder last said do not work."""
+    reasons = [reason for part in parts if part["kind"] == "region" for reason in json.loads(part["detail"])["reasons"]]
+    return frozenset(found[1] for reason in reasons if (found := DOWN.fullmatch(reason)))
+
+
+def undelivered(channels: list[dict[str, Any]], down: Collection[str], *, tended: bool) -> Iterator[tuple[str, str]]:
+    """Channels that do not work or gave alerts up: one line each, whatever follows from it.
+
+    Args:
+        channels: channel, waiting, letters (dead), given_up and failed (lately), error (the last).
+        down: those that do not work, as far as a running responder says.
+        tended: whether a responder is running that tries again.
+    """
+    for row in channels:
+        name, broken = row["channel"], tended and row["channel"] in down
+        if not (broken or row["given_up"] or (row["failed"] and not tended)):
+            continue
+        what = "does not work" if broken else "did not take every alert"
+        counts = []
+        if row["waiting"]:
+            until = "for the next try" if tended else "until `myrmidon run` is started"
+            counts.append(f"{plural(row['waiting'], 'alert')} {'waits' if row['waiting'] == 1 else 'wait'} {until}")
+        if row["letters"]:
+            counts.append(plural(row["letters"], "dead letter"))
+        see = f"--channel {name}" if row["waiting"] else "--status dead"
+        said = f"channel {name} {what} ({row['error']}): {' and '.join(counts)}"
+        yield "degraded", f"{said}; see `myrmidon alerts list {see}`"
 
 
 def unsettled(
@@ -148,8 +177,9 @@ def unsettled(
             name, error = found[-1]
             said = f"{plural(len(found), 'response')} {what} ({name}: {error})"
             yield "degraded", f"{said}: {advice.format(again=again)}; `myrmidon responses list --status {status}`"
-    if stalled:
-        count = f"{plural(len(stalled), 'workflow')} {'is' if len(stalled) == 1 else 'are'} stalled"
+    standing = [row for row in stalled if not DELIVERIES.issuperset(json.loads(row["waiting"]).values())]
+    if standing:
+        count = f"{plural(len(standing), 'workflow')} {'is' if len(standing) == 1 else 'are'} stalled"
         yield "degraded", f"{count}: see `myrmidon workflows list --status stalled`"
 
 
@@ -165,7 +195,7 @@ def overdue(standing: list[dict[str, Any]], now: Micros, *, tended: bool) -> Ite
 
 
 UNSETTLED: Final = {
-    "undoing": ("cannot be taken back", "mend the actuator, {again}"),
+    "undoing": ("cannot be taken back", "mend the actuator, {again}; `myrmidon responses undo ID` tries at once"),
     "failing": ("cannot be carried out", "mend the actuator, {again}"),
     "failed": ("failed while the incident is open", "mend the actuator, act by hand, `myrmidon incidents resolve ID`"),
 }

@@ -62,6 +62,7 @@ from domain.facts.response import (
     ActionUndone,
     ActionVerified,
     ResponseApproved,
+    ResponseDeferred,
     ResponseExpired,
     ResponseProposed,
     ResponseRejected,
@@ -118,6 +119,7 @@ Fact: TypeAlias = (
     | ResponseProposed
     | ResponseUnavailable
     | ResponseApproved
+    | ResponseDeferred
     | ResponseRejected
     | ResponseExpired
     | UndoRequested

@@ -1,8 +1,8 @@
 """Half of the senses in a process of its own: the second core works on the same frame while the first one does.
 
 Rules:
-    1. Frames go in, what they gave comes out, one answer a frame and in their order: the result is that of the same
-       senses in this process.
+    1. Messages (mostly frames) go in, what they gave comes out, one answer a message and in their order: the result is
+       that of the same senses in this process.
     2. Several frames may be under way: the pipe holds what the child has not begun, a thread takes in what it answers,
        so that neither side ever waits for the other to read.
     3. `BESIDE` names the behaviours that work there, about half of the work; the anomaly side always does.
@@ -95,8 +95,11 @@ class Beside:
 
     def dump(self, part: str) -> Iterator[bytes]:
         """One part of the state, piece by piece; everything that was begun is ended."""
+        # one by one: what is written slower than it comes would wait here in a heap
         self._begin("dump", part)
-        return iter(lambda: self._answer(bytes), b"")
+        while piece := self._answer(bytes):
+            self._begin("more", None)
+            yield piece
 
     def load(self, parts: Parts) -> None:
         """Go on from these parts; those of others are passed over."""
@@ -181,22 +184,36 @@ def _open(thresholds: Thresholds, seed: int) -> Senses:
     return Senses(share(thresholds, beside=True), anomaly, closing)
 
 
-def _answers(senses: Senses, verb: str, told: Any) -> Iterator[Any]:
-    """What the child says to a message: mostly one answer; of a part that is dumped its pieces, the last one empty."""
-    match verb:
-        case "sense":
-            yield senses.sense(unpack(told))
-        case "learn":
-            yield senses.learn(*msgspec.convert(told, tuple[list[Judged], int, Micros]))
-        case "finish":
-            yield Sensed(sightings=senses.finish(*told), notices=senses.count(*told).notices)
-        case "dump":
-            yield from senses.dump(told)
+class _Child:
+    """What the child says to each message."""
+
+    def __init__(self, senses: Senses) -> None:
+        self.senses = senses
+        self._pieces: Iterator[bytes] = iter(())
+
+    def answer(self, verb: str, told: Any) -> Any:
+        """One answer a message; of a part that is dumped a piece, behind the last one an empty one."""
+        match verb:
+            case "sense":
+                return self.senses.sense(unpack(told))
+            case "learn":
+                return self.senses.learn(*msgspec.convert(told, tuple[list[Judged], int, Micros]))
+            case "finish":
+                return Sensed(sightings=self.senses.finish(*told), notices=self.senses.count(*told).notices)
+            case "dump":
+                self._pieces = self.senses.dump(told)
+                return self._piece()
+            case "more":
+                return self._piece()
+            case _:
+                self.senses.load(told)
+                return None
+
+    def _piece(self) -> bytes:
+        piece = next(self._pieces, b"")
+        if not piece:
             trim()
-            yield b""
-        case _:
-            senses.load(told)
-            yield None
+        return piece
 
 
 def main() -> None:
@@ -217,9 +234,10 @@ def main() -> None:
     try:
         _write(out, (senses.model_version, senses.evicted, None))
         warm()
+        child = _Child(senses)
         while (message := _read(inside)) is not None:
-            for answer in _answers(senses, *message):
-                _write(out, (senses.model_version, senses.evicted, answer))
+            answer = child.answer(*message)
+            _write(out, (senses.model_version, senses.evicted, answer))
     except BrokenPipeError:  # the parent was killed: nobody is left to be told, nor to flush to
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
 

@@ -3,8 +3,8 @@
 Rules:
     1. Every owner has a place (a small number). At a place stand at most `size` rows of `width` numbers; a further one
        takes the place of the oldest.
-    2. Rows lie in blocks of `BLOCK`, a column after the other, so that a loop over one column runs over neighbours, and
-       who has few rows takes little room. Blocks that become free are used again.
+    2. Rows lie in blocks of 32 (`BLOCK`; of `size` where that is less), a column after the other, so that a loop over
+       one column runs over neighbours, and who has few rows takes little room. Blocks that become free are used again.
     3. Numbers are kept in single precision.
 
     >>> table = Rows(width=1, size=2)
@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLOCK: Final = 32
-"""Rows of a block."""
+"""Rows of a block at most."""
 
 Places = NDArray[np.intp]
 
@@ -38,10 +38,10 @@ class Rows:
     """
 
     def __init__(self, width: int, size: int) -> None:
-        self.width, self.size = width, size
+        self.width, self.size, self._block = width, size, min(BLOCK, size)
         self.used, self.turn = np.zeros(0, np.int32), np.zeros(0, np.int32)
-        self._blocks = np.full((0, -(-size // BLOCK)), -1, np.int32)
-        self._data = np.empty((0, width, BLOCK), np.float32)
+        self._blocks = np.full((0, -(-size // self._block)), -1, np.int32)
+        self._data = np.empty((0, width, self._block), np.float32)
         self._top = 0
         self._free: list[int] = []
 
@@ -49,27 +49,27 @@ class Rows:
         """One more row at each of these places, no place twice."""
         self.make_room(int(places.max(initial=-1)) + 1)
         turn = self.turn[places]
-        fresh = places[(turn == self.used[places]) & (turn % BLOCK == 0)]
+        fresh = places[(turn == self.used[places]) & (turn % self._block == 0)]
         if len(fresh):
-            self._blocks[fresh, self.used[fresh] // BLOCK] = self._taken(len(fresh))
-        self._data[self._blocks[places, turn // BLOCK], :, turn % BLOCK] = rows
+            self._blocks[fresh, self.used[fresh] // self._block] = self._taken(len(fresh))
+        self._data[self._blocks[places, turn // self._block], :, turn % self._block] = rows
         self.used[places] = np.maximum(self.used[places], turn + 1)
         self.turn[places] = (turn + 1) % self.size
 
     def rows(self, place: int) -> NDArray[np.float32]:
         """The rows at a place, in the order in which they lie there; a copy."""
         used = int(self.used[place])
-        blocks = self._data[self._blocks[place, : -(-used // BLOCK)]]
+        blocks = self._data[self._blocks[place, : -(-used // self._block)]]
         return np.ascontiguousarray(blocks.transpose(0, 2, 1).reshape(-1, self.width)[:used])
 
     def put(self, place: int, rows: NDArray[np.floating], turn: int) -> None:
         """Let these rows, at most `size`, take the place of all that are there."""
         self.clear(place)
         used = len(rows)
-        blocks = self._taken(-(-used // BLOCK))
+        blocks = self._taken(-(-used // self._block))
         self._blocks[place, : len(blocks)] = blocks
         for number, block in enumerate(blocks):
-            part = rows[number * BLOCK : (number + 1) * BLOCK]
+            part = rows[number * self._block : (number + 1) * self._block]
             self._data[block, :, : len(part)] = part.T
         self.used[place], self.turn[place] = used, turn
 
@@ -78,7 +78,7 @@ class Rows:
         self.make_room(place + 1)
         if self.used[place]:
             held = self._blocks[place]
-            self._free += held[: -(-int(self.used[place]) // BLOCK)].tolist()
+            self._free += held[: -(-int(self.used[place]) // self._block)].tolist()
             held[:], self.used[place], self.turn[place] = -1, 0, 0
 
     def drop(self, column: int) -> None:

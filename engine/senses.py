@@ -21,12 +21,13 @@ from domain.values import KINDS, Micros
 from engine.behaviours import Behaviour
 from engine.behaviours.watch import spans
 from engine.frame import COLUMNS, Frame
+from engine.pieces import pieces
 from engine.sensed import Judged, Sensed
 
 FAST: Final = 1
 """zlib level of a dump: it is written often and read seldom."""
 
-PIECE: Final = 1 << 20
+PIECE: Final = 1 << 18
 """Bytes of a part that are compressed at once."""
 
 ANOMALY: Final = "anomaly"
@@ -116,9 +117,10 @@ class Senses:
         """One part of the working state, piece by piece: the whole at once would be the peak of the memory."""
         packer = zlib.compressobj(FAST)
         for piece in self._pieces(part):
-            packed = packer.compress(piece)
-            if packed:
-                yield packed
+            for at in range(0, len(piece), PIECE):
+                packed = packer.compress(memoryview(piece)[at : at + PIECE])
+                if packed:
+                    yield packed
         yield packer.flush()
 
     def _pieces(self, part: str) -> Iterator[bytes]:
@@ -126,8 +128,7 @@ class Senses:
             yield from self._anomaly.pieces()
             return
         [behaviour] = (behaviour for behaviour in self._behaviours if behaviour.name == part)
-        data = msgspec.msgpack.encode(behaviour.dump())
-        yield from (data[at : at + PIECE] for at in range(0, len(data), PIECE))
+        yield from pieces(behaviour.dump())
 
     def load(self, parts: Parts) -> None:
         """Go on exactly where all parts were dumped; parts of others are passed over.

@@ -63,7 +63,7 @@ class Incident(ViewTable, table=True):
     """An incident. Times are microseconds; entities to timeline are JSON.
 
     Status: open, acknowledged (somebody is at it), contained (actions hold it back, taken or not), resolved, merged.
-    `before_contained`: what a contained one goes back to (open, acknowledged) when nothing holds it back any more.
+    `before_contained`: what a contained one goes back to (open, acknowledged) when it is released.
     """
 
     __tablename__ = "incidents"
@@ -152,7 +152,7 @@ def _contained(rows: Rows, fact: IncidentContained, recorded: Recorded) -> Itera
 
 
 def _released(rows: Rows, fact: IncidentReleased, recorded: Recorded) -> Iterable[Row]:
-    text = f"nothing holds it back any more: response {fact.response} was taken back ({fact.reason})"
+    text = f"its gravest threat is held back no more: response {fact.response} was taken back ({fact.reason})"
     if fact.reason == "graver":
         text = f"its gravest threat is not held back: response {fact.response} holds a lesser one"
     row = _went_on(known(rows, fact.incident, "incident"), recorded, text)
@@ -271,22 +271,24 @@ def _went_on_since(since: Micros) -> Select[Any]:
 
 
 def members(incidents: Iterable[str]) -> Select[Any]:
-    """What the threats of incidents say now: `home` (the incident), title, risk, last_seen.
+    """What the threats of incidents say now: `home` (the incident), title, risk, last_seen, status.
 
     Those of an incident that was merged into one of them are among them.
     """
     threat, incident = threats.VIEW.table.c, VIEW.table.c
     home = func.coalesce(incident.merged_into, incident.id).label("home")
-    query = select(home, threat.title, threat.risk, threat.last_seen).join(VIEW.table, incident.id == threat.incident)
+    said = (threat.title, threat.risk, threat.last_seen, threat.status)
+    query = select(home, *said).join(VIEW.table, incident.id == threat.incident)
     return query.where(home.in_(list(incidents)))
 
 
 def current(row: Row, members: Iterable[Row]) -> Row:
-    """An incident as its threats stand: the title of the gravest, the time of the last activity."""
+    """An incident as its threats stand: the title of the gravest that no exception covers, and the last activity."""
     found = list(members)
     if not found:
         return row
-    gravest = max(found, key=itemgetter("risk", "last_seen", "title"))
+    told = [each for each in found if each["status"] != "suppressed"] or found
+    gravest = max(told, key=itemgetter("risk", "last_seen", "title"))
     latest = max(each["last_seen"] for each in found)
     return {**row, "title": gravest["title"], "updated_at": max(row["updated_at"], latest)}
 

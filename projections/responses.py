@@ -12,6 +12,8 @@ from sqlmodel import Field
 from domain.facts import alert, assessment, incident, model, operation, telemetry, threat
 from domain.facts.incident import IncidentContained
 from domain.facts.response import (
+    CONTAINING,
+    DRY_RUN,
     UNSURE,
     ActionFailed,
     ActionStarted,
@@ -19,6 +21,7 @@ from domain.facts.response import (
     ActionUndone,
     ActionVerified,
     ResponseApproved,
+    ResponseDeferred,
     ResponseExpired,
     ResponseProposed,
     ResponseRejected,
@@ -43,7 +46,7 @@ from projections.view import (
     value_of,
 )
 
-MOMENTS: Final = frozenset({"proposed_at", "updated_at", "contained_at", "expires_at"})
+MOMENTS: Final = frozenset({"proposed_at", "waiting_since", "held_at", "updated_at", "contained_at", "expires_at"})
 LIVE: Final = frozenset({"started", "succeeded", "in force", "not in force", "failing", "undoing"})
 """States of an action that the world may feel."""
 
@@ -78,6 +81,9 @@ class Response(ViewTable, table=True):
     contained_at: int | None = Field(sa_type=BigInteger)
     expires_at: int | None = Field(sa_type=BigInteger)
     undone_because: str | None
+    waits_for: str
+    held_at: int | None = Field(sa_type=BigInteger)
+    waiting_since: int | None = Field(sa_type=BigInteger)
     position: int = Field(sa_type=BigInteger)
     workflow: str | None
     candidates: str
@@ -109,6 +115,9 @@ def _proposed(_: Rows, fact: ResponseProposed, recorded: Recorded) -> Iterable[R
         "contained_at": None,
         "expires_at": None,
         "undone_because": None,
+        "waits_for": "",
+        "held_at": None,
+        "waiting_since": None,
         "position": recorded.position,
         "workflow": key_of(recorded.correlation) if recorded.correlation else None,
         "candidates": fact.candidates,
@@ -149,17 +158,30 @@ def _answered(status: str) -> Handler:
         rows: Rows, fact: ResponseApproved | ResponseRejected | ResponseExpired, recorded: Recorded
     ) -> Iterable[Row]:
         row = known(rows, fact.response, "response")
-        reason = getattr(fact, "reason", "nobody answered in time")
-        if row["status"] == "proposed":  # an answer that came too late changes nothing
-            yield {**_went_on(row, recorded), "status": status, "reason": plain(reason), "decided_by": recorded.actor}
+        full = f"it found no room in time ({row['waits_for']})" if row["waits_for"] else ""
+        reason = getattr(fact, "reason", full or "nobody answered in time")
+        answered = {"status": status, "reason": plain(reason), "decided_by": recorded.actor, "waits_for": ""}
+        unbegun = row["status"] == "approved" and status != "approved"
+        if row["status"] == "proposed" or unbegun:  # an answer that came too late changes nothing
+            yield {**_went_on(row, recorded), **answered}
 
     return handle
+
+
+def _deferred(rows: Rows, fact: ResponseDeferred, recorded: Recorded) -> Iterable[Row]:
+    row = _went_on(known(rows, fact.response, "response"), recorded)
+    if fact.asks:  # nobody has decided it any more
+        asked = {"status": "proposed", "decided_by": None, "waiting_since": recorded.occurred_at, "waits_for": ""}
+        yield {**row, **asked, "reason": plain(f"{fact.check}: {fact.reason}")}
+    else:
+        yield {**row, "waits_for": plain(f"{fact.check}: {fact.reason}")}
 
 
 def _undo_requested(rows: Rows, fact: UndoRequested, recorded: Recorded) -> Iterable[Row]:
     row = known(rows, fact.response, "response")
     live = any(each["state"] in LIVE for each in value_of(row, "actions"))
-    yield {**_went_on(row, recorded), "status": "undoing" if live else row["status"], "undone_because": fact.reason}
+    why = row["undone_because"] or fact.reason  # whoever asks for it again
+    yield {**_went_on(row, recorded), "status": "undoing" if live else row["status"], "undone_because": why}
 
 
 def _acted(change: Callable[[Any, Recorded, Row], Row]) -> Handler:
@@ -171,9 +193,17 @@ def _acted(change: Callable[[Any, Recorded, Row], Row]) -> Handler:
             {**each, **change(fact, recorded, each)} if each["id"] == key_of(fact.action) else each
             for each in value_of(row, "actions")
         ]
-        yield _drawn({**_went_on(row, recorded), "actions": actions})
+        held_at = row["held_at"] or (recorded.occurred_at if _holds(actions) else None)
+        yield _drawn({**_went_on(row, recorded), "actions": actions, "held_at": held_at})
 
     return handle
+
+
+def _holds(actions: list[Row]) -> bool:
+    """Whether all actions were seen in force, and one of them holds a threat back; a dry run does not."""
+    return all(each["state"] == "in force" for each in actions) and any(
+        each["verb"] in CONTAINING and each["by"] not in {"", DRY_RUN} for each in actions
+    )
 
 
 def _started(fact: ActionStarted, recorded: Recorded, _: Row) -> Row:
@@ -259,6 +289,7 @@ def _drawn(row: Row) -> Row:
     return {
         **row,
         "status": status,
+        "waits_for": row["waits_for"] if status == "approved" else "",
         "expires_at": max(ends) if ends else row["expires_at"],
         "undone_because": reasons[0] if reasons else row["undone_because"],
     }
@@ -267,6 +298,7 @@ def _drawn(row: Row) -> Row:
 ON: Final[dict[str, Handler]] = {
     "response-proposed": _proposed,
     "response-approved": _answered("approved"),
+    "response-deferred": _deferred,
     "response-rejected": _answered("rejected"),
     "response-expired": _answered("expired"),
     "undo-requested": _undo_requested,
@@ -292,6 +324,7 @@ VIEW: Final = View(
     json=frozenset({"candidates", "success", "duration", "cost", "actions"}),
     reads=named_by("response"),
     opens=frozenset({"response-proposed"}),
+    later={"waits_for": "", "waiting_since": None, "held_at": None},
 )
 
 

@@ -148,7 +148,9 @@ def _judged(rows: Rows, fact: VerdictGiven, recorded: Recorded) -> Iterable[Row]
 
 def _belongs(rows: Rows, fact: IncidentOpened | ThreatLinked | IncidentReopened, _: Recorded) -> Iterable[Row]:
     row = known(rows, fact.threat, "threat")
-    ended = {"status": "open", "suppression": None} if row["status"] == "suppressed" else {}
+    merged = isinstance(fact, ThreatLinked) and fact.reason == "merged"  # which says nothing about exceptions
+    status = "open" if row["status"] == "suppressed" else row["status"]
+    ended = {} if merged else {"status": status, "suppression": None}
     yield {**row, **ended, "incident": key_of(fact.incident)}
 
 

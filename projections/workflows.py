@@ -39,6 +39,7 @@ IGNORED: Final = facts_of(model, operation, telemetry) | {
 BEGINS: Final[dict[str, tuple[str, str]]] = {
     "response-proposed": ("response", "an answer to the proposed response"),
     "response-approved": ("response", "the response to begin"),
+    "response-deferred": ("response", "room for the response, or an answer to it"),
     "action-started": ("action", "an action to take effect"),
     "action-succeeded": ("action", "an action to be seen in force"),
     "undo-requested": ("undo:response", "a response to be taken back"),

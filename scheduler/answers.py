@@ -6,10 +6,11 @@ from uuid import UUID
 
 from agents.responder import respond
 from agents.responder.respond_commands import Approve, Reject, TakeBack
+from agents.responder.respond_evolve import evolve
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
-from agents.responder.respond_state import RESPONSE_FACTS, ResponseState, evolve
+from agents.responder.respond_state import RESPONSE_FACTS, ResponseState
 from domain.facts.operation import SettingChanged
-from domain.facts.response import Mode
+from domain.facts.response import Mode, ResponseExpired, ResponseRejected, ResponseUnavailable
 from domain.gate import CAREFUL
 from domain.journal import Draft, Journal, Recorded, follow
 from domain.values import Micros, event_id
@@ -35,6 +36,8 @@ def work_response(
         Conflict: somebody else changed the response at the same moment: look at it again.
     """
     state, latest = _folded(journal)
+    if command.response not in state.responses:
+        raise respond.NotPossible(_over(command.response, latest.get(f"response/{command.response}")))
     drafts = []
     expected: dict[str, int] = {}
     for event in respond.decide(policy, command, state, around):
@@ -75,6 +78,20 @@ def operators_mode(journal: Journal) -> Mode | None:
         if isinstance(r.fact, SettingChanged) and r.fact.key == MODE
     ]
     return next((mode for mode in CAREFUL if said and mode == said[-1]), None)
+
+
+def _over(response: UUID, last: Recorded | None) -> str:
+    """Why there is nothing left to say to a response, from the last fact about it."""
+    name = str(response)[:8]
+    match last.fact if last else None:
+        case ResponseRejected() as fact:
+            return f"response {name} was rejected ({fact.reason}): only a proposed one can be answered"
+        case ResponseExpired():
+            return f"response {name} was not answered in time: only a proposed one can be answered"
+        case ResponseUnavailable() as fact:
+            return f"nothing was proposed as {name}: {fact.reason}"
+        case _:
+            return f"response {name} is over: see `myrmidon responses show {name}`"
 
 
 def _folded(journal: Journal) -> tuple[ResponseState, dict[str, Recorded]]:

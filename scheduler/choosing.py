@@ -4,18 +4,20 @@ Rules:
     1. Candidates answer the kind, can be carried out and taken back by the actuators that are set, and have a target
        here. One that would only be rehearsed is none where another is carried out. Among equals the one that disturbs
        least is the expert's choice.
-    2. A response is a success when it contained its incident and the threat did not go on until its time was over, or
-       the incident was resolved; a failure when it was given up, or the threat went on although it was contained.
+    2. Every response has an outcome of its own, whether its threat was the gravest of the incident or not. It is a
+       success when it held (all of its actions seen in force, one of them against the threat) and the threat did not go
+       on until its time was over, or the incident was resolved; a failure when it was given up, or the threat went on
+       although it held. What was lost before its time holds no more until it was seen in force again.
     3. Nothing is learned from what cannot be observed: a threat that a verdict calls wrong or an exception covers, a
-       response that was never begun (rejected, expired, refused), one that contained nothing (a dry run), and one that
-       was taken back early, unless the threat had gone on before.
+       response that was never begun (rejected, expired, refused), one that held nothing back (a dry run, a ticket), and
+       one that was taken back early, unless the threat had gone on before.
     4. What was learned is a function of the recorded facts; the seed of a choice is the response's id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 from uuid import UUID
 
@@ -26,7 +28,17 @@ from agents.responder.respond_state import Suspect
 from domain.events import Fact
 from domain.facts.assessment import ThreatSuppressed
 from domain.facts.incident import IncidentContained, IncidentMerged, IncidentResolved
-from domain.facts.response import ActionUndone, ResponseExpired, ResponseProposed, ResponseRejected, UndoReason
+from domain.facts.response import (
+    CONTAINING,
+    DRY_RUN,
+    ActionStarted,
+    ActionUndone,
+    ActionVerified,
+    ResponseExpired,
+    ResponseProposed,
+    ResponseRejected,
+    UndoReason,
+)
 from domain.facts.threat import ThreatContinued, VerdictGiven
 from domain.values import MINUTE, SECOND, Level, Micros
 from engine.planning import playbook_choice as selector
@@ -38,7 +50,7 @@ DOCUMENTED: Final[Mapping[str, float]] = {
 """Success that is expected of a playbook by its strongest OpenC2 action, before anything was learned."""
 
 GRACE: Final = MINUTE
-"""Evidence up to so long after containment was still on its way."""
+"""Evidence up to so long after everything was in force was still on its way."""
 
 WATCHED: Final = 10_000
 """Responses whose end is awaited at most; the oldest are forgotten first."""
@@ -46,13 +58,41 @@ WATCHED: Final = 10_000
 
 @dataclass(slots=True, kw_only=True)
 class _Watched:
-    """A response whose outcome is not known yet."""
+    """A response whose outcome is not known yet.
+
+    Attributes:
+        began: actions that somebody wrote down who began them, and that are not only rehearsed.
+        seen: actions that are in force, as far as is known.
+        held_at, first_held: since when it holds, and when it did first; 0: it does not, it never did.
+        went_on: the threat did, while it held.
+    """
 
     proposed: ResponseProposed
     incident: UUID
     at: Micros
-    contained_at: Micros = 0
+    began: set[UUID] = field(default_factory=set)
+    seen: set[UUID] = field(default_factory=set)
+    held_at: Micros = 0
+    first_held: Micros = 0
     went_on: bool = False
+
+    def holds(self, at: Micros) -> None:
+        """It holds from now on, if it did not before."""
+        self.held_at = self.held_at or at
+        self.first_held = self.first_held or at
+
+    def look(self, fact: ActionVerified, at: Micros) -> None:
+        """An action was seen, in force or not."""
+        if not fact.in_force:
+            self.seen.discard(fact.action)
+            self.held_at = 0
+            return
+        self.seen.add(fact.action)
+        actions = self.proposed.actions
+        if self.seen.issuperset(each.action for each in actions) and any(
+            each.verb in CONTAINING and each.action in self.began for each in actions
+        ):
+            self.holds(at)
 
 
 class Selector:
@@ -88,8 +128,10 @@ class Selector:
                 self._watch(fact, at)
             case ResponseRejected() | ResponseExpired():
                 self._watched.pop(fact.response, None)
-            case IncidentContained() if fact.response in self._watched:
-                self._watched[fact.response].contained_at = at
+            case ActionStarted() | ActionVerified() if fact.response in self._watched:
+                self._acted(self._watched[fact.response], fact, at)
+            case IncidentContained() if fact.response in self._watched:  # of before it was written down who acted, too
+                self._watched[fact.response].holds(at)
             case ThreatContinued():
                 self._went_on(fact)
             case ActionUndone() if fact.response in self._watched:
@@ -107,7 +149,7 @@ class Selector:
                 for response in self._against(lambda each: each.incident == fact.incident):
                     self._watched[response].incident = fact.into
             case IncidentResolved():
-                for response in self._against(lambda each: each.incident == fact.incident and each.contained_at > 0):
+                for response in self._against(lambda each: each.incident == fact.incident and each.held_at > 0):
                     self._ended(self._watched.pop(response), "resolved", at)
             case _:
                 pass
@@ -158,14 +200,21 @@ class Selector:
             targets_of(step, suspect, self._local_networks) for step in playbook.steps
         )
 
+    @staticmethod
+    def _acted(watched: _Watched, fact: ActionStarted | ActionVerified, at: Micros) -> None:
+        if isinstance(fact, ActionVerified):
+            watched.look(fact, at)
+        elif fact.by not in {"", DRY_RUN}:
+            watched.began.add(fact.action)
+
     def _went_on(self, fact: ThreatContinued) -> None:
         response = self._of_threat.get(fact.threat)
         watched = None if response is None else self._watched.get(response)
-        if watched is not None and watched.contained_at:
-            watched.went_on = watched.went_on or fact.last_seen > watched.contained_at + GRACE
+        if watched is not None and watched.held_at:
+            watched.went_on = watched.went_on or fact.last_seen > watched.held_at + GRACE
 
     def _ended(self, watched: _Watched, why: UndoReason | Literal["resolved"], at: Micros) -> None:
-        success = succeeded(why, contained=watched.contained_at > 0, went_on=watched.went_on)
+        success = succeeded(why, held=watched.held_at > 0, went_on=watched.went_on)
         if success is None:
             return
         proposed, playbook = watched.proposed, self._playbooks.get(watched.proposed.playbook)
@@ -175,23 +224,23 @@ class Selector:
             proposed.asset_class,
             proposed.playbook,
             success=success,
-            seconds=max(0, (watched.contained_at or at) - watched.at) / SECOND,
+            seconds=max(0, (watched.first_held or at) - watched.at) / SECOND,
             cost=playbook.cost if playbook else proposed.cost.mean,
             documented=_candidate(playbook) if playbook else None,
         )
 
 
-def succeeded(why: UndoReason | Literal["resolved"], *, contained: bool, went_on: bool) -> bool | None:
+def succeeded(why: UndoReason | Literal["resolved"], *, held: bool, went_on: bool) -> bool | None:
     """Whether a response that ended because of `why` was a success; None when nobody can know.
 
-    >>> succeeded("ttl", contained=True, went_on=False), succeeded("operator", contained=True, went_on=True)
+    >>> succeeded("ttl", held=True, went_on=False), succeeded("operator", held=True, went_on=True)
     (True, False)
-    >>> succeeded("operator", contained=True, went_on=False) is None
+    >>> succeeded("operator", held=True, went_on=False) is None
     True
     """
     if why == "failure" or (went_on and why != "verdict"):
         return False
-    return True if contained and why in {"ttl", "resolved"} else None
+    return True if held and why in {"ttl", "resolved"} else None
 
 
 def _candidate(playbook: Playbook) -> selector.Candidate:

@@ -4,7 +4,7 @@ Rules:
     1. Nothing is sent before the fact that orders it is recorded; after a crash everything that was ordered and has
        not ended goes out again under the same key.
     2. Only the deciding thread records. What a channel's thread does with a job is told to it as an `Outcome`.
-    3. A channel that fails is said once, and once more when it works again; a job that finds it failing is not tried.
+    3. A channel that fails is said once, with the cause, and once more when it works again, with what was given up.
     4. Results are recorded together: at once when there are many, else after a moment. A crash in between sends again.
     5. What was put off is picked up from the log when half of a channel's room is free.
     6. While much comes in at once, deciding comes before sending: critical alerts go out, and a few of the others.
@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from threading import Event
 from typing import Final
 
 from adapters.collector import collector_paused
 from agents.responder.backlog import Backlog
-from agents.responder.notices import Channel, Notice, NotifyError
+from agents.responder.notices import Channel
 from agents.responder.routes import Routing
 from agents.responder.shelf import Shelf, Waiting
 from config.alerts import AlertSettings
@@ -30,6 +29,7 @@ from domain.values import SECOND, Micros, event_id
 from scheduler.follower import Following
 from scheduler.outbox import Outbox
 from scheduler.routing import KINDS, NAME, RouterMind, outstanding, set_up, waiting_from
+from scheduler.sending import Job, Outcome, Sender, notice_of
 
 LANE: Final = 200
 """Alerts of a channel that are handed to its thread at a time."""
@@ -52,30 +52,10 @@ MOMENT: Final = 0.02
 BATCHES: Final = 5
 """Batches of 1,000 orders that are read in one go to pick up what was put off."""
 
+DEAD: Final = "see `myrmidon alerts list --status dead`"
+
 AT_THE_END: Final = 5.0
 """Seconds that a run that is ended waits for what is being sent."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """An alert in a channel's hands. `probe`: it tries whether a channel that failed works again."""
-
-    waiting: Waiting
-    notice: Notice
-    probe: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What a channel's thread did with a job."""
-
-    waiting: Waiting
-    milliseconds: float = 0.0
-    receipt: str = ""
-    error: str = ""
-    of_channel: bool = False
-    retry_after: float = 0.0
-    tried: bool = True
 
 
 class Delivery:
@@ -107,13 +87,12 @@ class Delivery:
         self._now = now
         self._say = say
         self._patience = settings.drain_seconds
-        self._broken: set[str] = set()
         self._unrecorded: list[Outcome] = []
         self._first_back = 0.0
         self._dead: set[str] = set()
         self._woken = Event()
         self._outbox: Outbox[Job, Outcome] = Outbox(
-            self._send, room=2 * LANE * max(1, len(channels)), wake=self._woken.set
+            Sender(channels).send, room=2 * LANE * max(1, len(channels)), wake=self._woken.set
         )
         self._minds: list[RouterMind] = []
         self._following = Following(
@@ -178,8 +157,10 @@ class Delivery:
 
     def faults(self) -> list[str]:
         """What is the matter with the channels, for the health report: stable as long as it is the same."""
-        down = [f"channel {name} does not work" for name, shelf in self.backlog.shelves.items() if shelf.down]
-        return down + [f"channel {name} has dead letters" for name in sorted(self._dead)]
+        down = [name for name, shelf in self.backlog.shelves.items() if shelf.down]
+        dead = sorted(self._dead.difference(down))  # of one that is down it is told already what is wrong with it
+        wrong = {"does not work": down, "has dead letters": dead}
+        return [f"channel {name} {what}" for what, names in wrong.items() for name in names]
 
     def left(self) -> dict[str, int]:
         """Alerts still to be delivered, by channel, those put off among them."""
@@ -193,26 +174,6 @@ class Delivery:
     def _begin(self, mind: RouterMind) -> RouterMind:
         self._minds = [mind]
         return mind
-
-    def _send(self, lane: str, job: Job) -> Outcome:
-        """On the channel's own thread."""
-        if lane in self._broken and not job.probe:
-            return Outcome(waiting=job.waiting, tried=False)
-        begun = time.perf_counter()
-        try:
-            receipt = self._channels[lane].send(job.notice)
-        except NotifyError as error:
-            if error.of_channel:
-                self._broken.add(lane)
-            return Outcome(
-                waiting=job.waiting,
-                milliseconds=_since(begun),
-                error=str(error),
-                of_channel=error.of_channel,
-                retry_after=error.retry_after,
-            )
-        self._broken.discard(lane)
-        return Outcome(waiting=job.waiting, milliseconds=_since(begun), receipt=receipt)
 
     def _record_outcomes(self, *, at_once: bool = False) -> int:
         came = self._outbox.results()
@@ -259,7 +220,8 @@ class Delivery:
         at = max(now, waiting.occurred_at)
         if not outcome.error:
             if shelf.down:
-                self._say(f"alerts: channel {name} works again")
+                lost = ": some of its alerts are dead letters by now; " + DEAD if name in self._dead else ""
+                self._say(f"alerts: channel {name} works again{lost}")
             shelf.fault, shelf.failures = "", 0
             self.backlog.delivered(waiting, at)
             return
@@ -269,9 +231,8 @@ class Delivery:
         self.backlog.failed(waiting, at, now, attempt=attempt, dead=dead, wait=0 if outcome.of_channel else wait)
         if dead and name not in self._dead:
             self._dead.add(name)
-            self._say(
-                f"alerts: channel {name} has dead letters ({outcome.error}): see `myrmidon alerts list --status dead`"
-            )
+            if not outcome.of_channel:  # it was said that it does not work
+                self._say(f"alerts: channel {name} has dead letters ({outcome.error}): {DEAD}")
 
     def _broke(self, shelf: Shelf, name: str, outcome: Outcome, now: Micros) -> Micros:
         """The channel itself fails: everything waits, until one alert gets through."""
@@ -352,9 +313,7 @@ class Delivery:
 
     def _tell_left(self) -> None:
         for name, count in self.left().items():
-            fault = self.backlog.shelves[name].fault
-            why = f": {fault}" if fault else ""
-            self._say(f"alerts: {count:,} of channel {name} are left for the next run{why}")
+            self._say(f"alerts: {count:,} of channel {name} {'is' if count == 1 else 'are'} left for the next run")
 
     def _append(self, drafts: list[Draft]) -> None:
         self._journal.append(drafts, progress=Progress(tracking={NAME: self.position}))
@@ -375,30 +334,3 @@ class Delivery:
             correlation=waiting.correlation,
             region=waiting.region,
         )
-
-
-def notice_of(waiting: Waiting) -> Notice:
-    """An alert as a channel tells it."""
-    alert = waiting.alert
-    return Notice(
-        key=alert.alert,
-        incident=alert.incident,
-        trigger=alert.trigger if isinstance(alert, AlertRouted) else "unacknowledged",
-        level=alert.level,
-        risk=alert.risk,
-        title=alert.title,
-        entities=alert.entities,
-        kinds=alert.kinds,
-        threats=alert.threats,
-        threat_count=alert.threat_count,
-        opened_at=alert.opened_at,
-        occurred_at=waiting.occurred_at,
-        region=waiting.region,
-        grouped=alert.grouped if isinstance(alert, AlertRouted) else 0,
-        withheld=alert.withheld if isinstance(alert, AlertRouted) else 0,
-        waited_seconds=0 if isinstance(alert, AlertRouted) else alert.waited_seconds,
-    )
-
-
-def _since(begun: float) -> float:
-    return round((time.perf_counter() - begun) * 1e3, 3)

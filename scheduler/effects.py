@@ -7,7 +7,7 @@ Rules:
     3. A failure before anything was sent is one of the phase `check`, whenever it is noticed.
     4. An action is taken back only where something may have been sent; then its effect is seen to be gone. Where other
        ones that are to stay hold the same target, an actuator that holds them apart lets go of this one alone; with
-       another actuator the target stays as it is until the last of them is taken back.
+       another actuator the target stays as it is until the last of them is taken back, and is looked at all the same.
     5. An action is gone on with, and taken back, by the actuator that began it; another one that is bound to its name
        now fails, and so does one that does not remember an action of which nobody wrote down who began it.
     6. What is in force is looked at again without touching it.
@@ -29,6 +29,7 @@ from domain.gate import Ruling
 from domain.values import Micros
 
 SHARED = "another action holds the target, so it stays as it is"
+LOST = "another action is to hold the target, and it is not in force"
 UNSENT = "nothing had been sent, so there was nothing to take back"
 
 
@@ -118,7 +119,9 @@ class Hands:
         if isinstance(actuator, HoldsApart):
             step.effect = actuator.let_go(action, others)
         elif others:
-            step.effect = Effect(in_force=False, evidence=SHARED)
+            seen = actuator.effect(action)
+            held = SHARED if seen.in_force else LOST
+            step.effect = Effect(in_force=False, evidence=f"{held}: {seen.evidence}")
         else:
             step.receipt = actuator.undo(action)
             step.effect = actuator.effect(action)

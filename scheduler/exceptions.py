@@ -22,6 +22,10 @@ from projections import threats
 from projections.threats import listing
 from scheduler.desk import NotFound
 
+WAITING: Final = ("proposed", "approved")
+RUNNING: Final = ("starting", "in force", "contained", "failing")
+"""States of responses that an exception ends: before they began, and after."""
+
 SHOWN: Final = 10
 """Threats that a preview shows: the gravest."""
 
@@ -35,6 +39,8 @@ class Preview:
         kinds: how many of each kind, the most frequent first.
         confirmed: how many of them operators had judged correct: those would be hidden threats.
         incidents: ids of the open incidents that would be resolved.
+        stay: threats of other open incidents that would come under it; nothing is done against them any more.
+        waiting, running: responses to covered threats of open incidents, which would be withdrawn or taken back.
         top: the gravest, as other tools read them.
     """
 
@@ -44,6 +50,9 @@ class Preview:
     confirmed: int
     incidents: list[str]
     top: list[dict[str, Any]]
+    stay: int = 0
+    waiting: int = 0
+    running: int = 0
 
 
 def preview(views: Views, scope: Scope) -> Preview:
@@ -53,13 +62,24 @@ def preview(views: Views, scope: Scope) -> Preview:
     ids = {row["id"] for row in fitting if row["status"] != "confirmed"}
     kinds = Counter(row["kind"] for row in fitting)
     working = [each for each in views.list_incidents() if each["status"] not in {"resolved", "merged"}]
+    resolved = [each["id"] for each in working if not each["more_threats"] and ids.issuperset(each["threats"])]
+    homes = {each["id"] for each in working}
+    told = [row for row in fitting if row["status"] not in {"confirmed", "suppressed"}]
+    silenced = {row["id"]: row["incident"] for row in told if row["incident"] in homes}
+    against = {
+        status: sum(each["threat"] in silenced for each in views.list_responses(status=status))
+        for status in (*WAITING, *RUNNING)
+    }
     return Preview(
         covered=len(fitting),
         of=len(rows),
         kinds=dict(sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))),
         confirmed=sum(row["status"] == "confirmed" for row in fitting),
-        incidents=[each["id"] for each in working if not each["more_threats"] and ids.issuperset(each["threats"])],
+        incidents=resolved,
         top=[threats.document(row) for row in fitting[:SHOWN]],
+        stay=sum(incident not in resolved for incident in silenced.values()),
+        waiting=sum(against[status] for status in WAITING),
+        running=sum(against[status] for status in RUNNING),
     )
 
 

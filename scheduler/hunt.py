@@ -102,7 +102,7 @@ class Hunt:
             self._use(last)
         self._state = history.state
         self.rows, self.threats = recorded.rows, history.threats
-        self.ledger.number = history.number
+        self.ledger.number, self.ledger.clock = history.number, max(self.ledger.clock, history.clock)
         self.ledger.cursor = dict(recorded.consumed)
         now = self.ledger.counts()
         self.ledger.totals = {name: count - now[name] for name, count in recorded.totals.items()}

@@ -33,8 +33,9 @@ from domain.facts.telemetry import BatchScored, FeedClosed, FeedFault, FeedOpene
 from domain.facts.threat import ThreatContinued, ThreatDetected
 from domain.journal import Cursor, Journal, JournalError, follow
 from domain.journal import Recorded as RecordedFact
+from domain.values import Micros
 
-MAGIC: Final = b"myrmidon-state-5\n"
+MAGIC: Final = b"myrmidon-state-6\n"
 CHANGED: Final = "changed: rows that were read again after a restart are not those that were decided on"
 GAP: Final = "gap: rows between the last snapshot and the crash can no longer be read"
 
@@ -87,6 +88,7 @@ class History:
         hashes: the SHA-256 of the rows of each of these entries.
         ends: numbers of the rows after which the feed came to its end.
         number: of the next ledger entry.
+        clock: of the feed where the last entry closed.
         state: threats that may go on.
         folds: up to which log position each of these entries folded what people said.
         rules: numbers of the rows from behind which a rule set was in force, and the artifact that holds it.
@@ -102,6 +104,7 @@ class History:
     ends: set[int] = field(default_factory=set)
     number: int = 1
     rows: int = 0
+    clock: Micros = 0
     threats: int = 0
     state: detector.State = field(default_factory=detector.State)
     rules: list[tuple[int, str]] = field(default_factory=list)
@@ -167,6 +170,7 @@ def _closed(history: History, entry: BatchScored) -> None:
     history.folds.append(entry.folded)
     history.hashes.append(entry.rows_sha256)
     history.number = entry.number + 1
+    history.clock = entry.watermark
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

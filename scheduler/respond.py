@@ -117,7 +117,7 @@ class Responses:
             for action, held in state.live.items()
             if action in self._unseen
         ]
-        failed = [f"response {str(each)[:8]}: failed, and nothing holds its incident back" for each in state.failed]
+        failed = [f"response {str(each)[:8]}: failed, and its incident is not contained" for each in state.failed]
         return [*stuck, *unseen, *failed, *self._world.faults()]
 
     def _collect(self) -> int:

@@ -26,10 +26,12 @@ from agents.responder.respond_cases import (
     judge_threat,
     merge,
     remember,
+    uncover,
 )
 from agents.responder.respond_commands import Choice, Command
+from agents.responder.respond_evolve import evolve
 from agents.responder.respond_policy import Circumstances, ResponsePolicy
-from agents.responder.respond_state import RESPONSE_FACTS, STOPPED, ResponseEvent, ResponseState, Suspect, bound, evolve
+from agents.responder.respond_state import RESPONSE_FACTS, STOPPED, ResponseEvent, ResponseState, Suspect, bound
 from agents.responder.wanted import response_id, wanted_again, wants_response
 from domain.events import Fact
 from domain.facts.assessment import ThreatAssessed, ThreatSuppressed
@@ -157,7 +159,9 @@ class ResponseMind:
         reason: ReleaseReason = "verdict" if isinstance(recorded.fact, VerdictGiven) else "graver"
         for incident in _changed(self.state, recorded.fact):
             event = weighed(self.state, incident, reason, self._world.rehearsed)
-            if event is not None:
+            # what held a covered threat back is released when it has been taken back
+            early = isinstance(recorded.fact, ThreatSuppressed) and isinstance(event, IncidentReleased)
+            if event is not None and not early:
                 stream = f"incident/{incident}"
                 drafts.append(caused(recorded, stream, event, actor=NAME, occurred_at=self._world.now()))
                 self.absorb(drafts[-1])
@@ -227,6 +231,9 @@ class ResponseMind:
     def _caused(self, recorded: Recorded, event: ResponseEvent, ordinal: int) -> Draft:
         stream = f"response/{event.response}"
         draft = caused(recorded, stream, event, actor=NAME, ordinal=ordinal, occurred_at=self._world.now())
+        known = self._trails.get(event.response)
+        if known is not None:  # whatever ends a response (a stop, an exception), it stays in its own workflow
+            draft = replace(draft, correlation=known.workflow)
         self.absorb(draft)
         return draft
 
@@ -243,7 +250,8 @@ class ResponseMind:
             case VerdictGiven(verdict="incorrect") as fact:
                 return [commands.Recall(threat=fact.threat, reason="verdict", says="its threat was judged incorrect")]
             case ThreatSuppressed() as fact:
-                return [commands.Recall(threat=fact.threat, reason="exception", says="an exception covers its threat")]
+                says = f"an exception covers its threat ({str(fact.suppression)[:8]}: {fact.reason})"
+                return [commands.Recall(threat=fact.threat, reason="exception", says=says)]
             case IncidentResolved() as fact:
                 return [commands.Withdraw(incident=fact.incident)]
             case SettingChanged(key="response.mode", value="observe"):
@@ -311,7 +319,7 @@ def _changed(state: ResponseState, fact: Fact) -> list[UUID]:
             return [fact.incident]
         case IncidentMerged():
             return [fact.into]
-        case VerdictGiven() if fact.threat in state.home:
+        case VerdictGiven() | ThreatSuppressed() if fact.threat in state.home:
             return [state.home[fact.threat]]
         case _:
             return []
@@ -321,6 +329,8 @@ def _observe_incident(state: ResponseState, fact: Fact) -> None:
     match fact:
         case IncidentOpened() | ThreatLinked():
             belong(state, fact.incident, fact.threat)
+            if not (isinstance(fact, ThreatLinked) and fact.reason == "merged"):
+                uncover(state, fact.threat)
         case IncidentMerged():
             merge(state, fact.incident, fact.into)
         case IncidentContained():
@@ -332,6 +342,7 @@ def _observe_incident(state: ResponseState, fact: Fact) -> None:
         case IncidentReopened():
             state.over.pop(fact.incident, None)
             belong(state, fact.incident, fact.threat)
+            uncover(state, fact.threat)
         case ThreatSuppressed():
             cover(state, fact.threat)
         case _:

@@ -12,7 +12,7 @@ SAYS: dict[AlertTrigger, str] = {
     "grew": "goes on",
     "escalated": "now {level}",
     "reopened": "reopened",
-    "released": "held back no more",
+    "released": "gravest threat held back no more",
     "acknowledged": "taken by an operator",
     "resolved": "over",
     "unacknowledged": "nobody has taken it",

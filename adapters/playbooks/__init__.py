@@ -16,10 +16,10 @@ from typing import Final
 
 from adapters.playbooks.document import MissingPlaybooks, PlaybookError, open_document, usable
 from adapters.playbooks.runnable import playbook_of
-from agents.responder.holding import CONTAINING
 from agents.responder.playbook import Playbook
 from agents.responder.ports import Actuator
 from config.actuators import PARTS, PlaybookSettings
+from domain.facts.response import CONTAINING
 
 SHIPPED: Final = Path(__file__).resolve().parent.parent.parent / "config" / "playbooks"
 """The playbooks that come with the house."""

@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID, uuid5
 
-from agents.responder.holding import CONTAINING
 from agents.responder.playbook import Playbook, Step
 from agents.responder.respond_policy import ResponsePolicy
 from agents.responder.respond_state import Suspect
-from domain.facts.response import Action
+from domain.facts.response import CONTAINING, Action
 from domain.targets import inside, network_of
 from domain.values import NAMESPACE
 

@@ -2,8 +2,10 @@
 
 Rules:
     1. A threat is assessed when it is reported, and again when its risk has moved (`assess`). The assessed risk counts.
-    2. What an exception covers opens and joins nothing; an open incident whose every threat is covered is resolved. A
-       verdict `correct` takes the threat out of the exception: its incident is opened after all, or again.
+    2. What an exception covers opens and joins nothing. A threat of an open incident that comes under one stays in it
+       and moves it no more; when every threat of it is covered, it is resolved. A verdict `correct` takes the threat
+       out of the exception: its incident is opened after all, or again. When the exception is over, a threat that goes
+       on counts again in the incident in which it stayed.
     3. A threat that repeats a running one of the same entity and kind within the merge window is counted there. It is
        worked for itself only if it is grave enough for an incident and the other one stands in none.
     4. A threat of medium level or above joins the oldest incident that it belongs to, else it opens one.
@@ -142,10 +144,11 @@ def _take_in(policy: Policy, command: TakeIn, state: State, assets: Assets) -> l
         return [*events]
     risk = events[0].risk if events else held.weight
     home = state.incident_of(command.threat)
-    worked = home is not None and home.status != "resolved"
-    exception = None if worked or held.verdict == "correct" else state.covering(held.threat, command.at)
+    exception = _exception(held, home, command.at, state)
     if exception is not None:
         return [*events, *_suppress(held, exception)]
+    if home is not None and home.status != "resolved" and held.suppression is not None:
+        return [*events, _link(home, held, "uncovered", max(home.risk, risk))]
     repeated = _repeated(policy, held, risk, state)
     if repeated is not None:
         return [*events, *repeated]
@@ -172,6 +175,14 @@ def _weigh(policy: Policy, held: Held, state: State, assets: Assets) -> list[Thr
     if held.risk is not None and not moved(held.risk, risk):
         return []
     return [ThreatAssessed(threat=threat.threat, risk=risk, level=level_of(risk), contributions=contributions)]
+
+
+def _exception(held: Held, home: Incident | None, at: Micros, state: State) -> Suppression | None:
+    """What covers a threat now. One that is worked on comes under an exception only when that is made (`_silence`)."""
+    worked = home is not None and home.status != "resolved"
+    if held.verdict == "correct" or (worked and held.suppression is None):
+        return None
+    return state.covering(held.threat, at)
 
 
 def _suppress(held: Held, exception: Suppression) -> list[Event]:
@@ -313,25 +324,27 @@ def _reconsider(policy: Policy, held: Held, state: State) -> list[Event]:
     if home is None:
         ended = held.suppression is not None and held.verdict == "correct" and held.weight >= policy.open_from
         return _group(policy, held, held.weight, held.threat.last_seen, state) if ended else []
+    silenced = held.suppression is not None and held.verdict == "correct"
     false_alarm = not home.lost and all(state.threats[other].verdict == "incorrect" for other in home.threats)
     if home.status == "resolved":
-        silenced = held.suppression is not None and held.verdict == "correct"
         again = silenced or (home.resolved_because == FALSE_ALARM and not false_alarm)
         return [IncidentReopened(incident=home.incident, threat=threat)] if again else []
+    if silenced:
+        return [_link(home, held, "uncovered", max(home.risk, held.weight))]
     return [IncidentResolved(incident=home.incident, reason=FALSE_ALARM)] if false_alarm else []
 
 
 def _silence(exception: Suppression, state: State) -> list[Event]:
-    """Resolve the incidents of which nothing is left beside what the exception covers."""
+    """Tell what is covered in the open incidents, and resolve those of which nothing else is left."""
     events: list[Event] = []
     for home in state.incidents.values():
-        if home.status == "resolved" or home.lost or not home.threats:
+        if home.status == "resolved" or not home.threats:
             continue
         members = [state.threats[threat] for threat in home.threats]
         covers = [None if held.verdict == "correct" else _covers(held, state) for held in members]
-        if all(covers):
-            for held, cover in zip(members, covers, strict=True):
-                events += _suppress(held, cover) if cover else []
+        for held, cover in zip(members, covers, strict=True):
+            events += _suppress(held, cover) if cover else []
+        if all(covers) and not home.lost:
             events.append(IncidentResolved(incident=home.incident, reason=exception.says))
     return events
 

@@ -149,7 +149,11 @@ def _opened(state: State, held: Incident, event: IncidentOpened, _: Micros) -> N
 
 def _linked(state: State, held: Incident, event: ThreatLinked, _: Micros) -> None:
     held.level, held.risk = event.level, event.risk
+    before = state.threats.get(event.threat)
+    covered = before.suppression if before is not None and event.reason == "merged" else None
     _join(state, held, event.threat)
+    if before is not None:
+        before.suppression = covered  # that incidents are merged says nothing about exceptions
 
 
 def _escalated(_: State, held: Incident, event: IncidentEscalated, __: Micros) -> None:

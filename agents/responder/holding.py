@@ -11,15 +11,11 @@ Rules:
 
 from __future__ import annotations
 
-from typing import Final
 from uuid import UUID
 
 from agents.responder.respond_state import Response, ResponseState, Suspect
 from domain.facts.incident import IncidentContained, IncidentReleased, ReleaseReason
-from domain.facts.response import Action
-
-CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
-"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
+from domain.facts.response import CONTAINING, Action
 
 
 def gravest(state: ResponseState, incident: UUID) -> Suspect | None:

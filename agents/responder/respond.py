@@ -5,7 +5,8 @@ Rules:
        was stopped, or the threat goes on after its end, another one takes its place: its id is derived from that too.
     2. What the gate refuses for every action is rejected at once; what it asks for waits for a person; the rest begins.
     3. No answer in time is no action. An answer after that comes too late. What finds no room (blast radius, rate)
-       waits as long for it, and is then refused.
+       waits as long for it, and says so (`response-deferred`); then it is over too. What the policy approved and has
+       not begun when the policy asks a person by now waits for an answer, as if it were proposed anew.
     4. An action is begun by a fact (`action-started`) that is recorded before its effect.
     5. What is to be done in the world follows from the state alone (`due.py`): a restart goes on where it stood.
     6. An action whose carrying out failed too often is taken back: nobody knows how far it went.
@@ -13,7 +14,7 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, assert_never
 from uuid import UUID
@@ -43,6 +44,7 @@ from agents.responder.respond_state import (
     idle,
     mode_of,
 )
+from agents.responder.rulings import no_room, rulings_on, with_room
 from agents.responder.wanted import response_id, wants_response
 from domain.errors import MyrmidonError
 from domain.facts.response import (
@@ -54,13 +56,14 @@ from domain.facts.response import (
     ActionVerified,
     Phase,
     ResponseApproved,
+    ResponseDeferred,
     ResponseExpired,
     ResponseProposed,
     ResponseRejected,
     ResponseUnavailable,
     UndoRequested,
 )
-from domain.gate import PASSING, Request, Ruling, Standing, admit
+from domain.gate import Ruling
 from domain.moments import rfc3339
 from domain.targets import target_of
 from domain.values import Micros
@@ -155,53 +158,16 @@ def _first_answer(
 
     What finds no room is ruled on as if it had some: it waits for it, approved or not.
     """
-    response = Response(proposed=proposed, incident=proposed.incident, proposed_at=around.now)
-    rulings = [ruling for _, ruling in _rulings(policy, state, response, around)]
-    if _no_room(rulings):
-        empty = ResponseState(mode=state.mode, hosts=state.hosts)
-        rulings = [ruling for _, ruling in _rulings(policy, empty, response, around)]
+    response = Response(proposed=proposed, incident=proposed.incident, since=around.now)
+    rulings = [ruling for _, ruling in rulings_on(policy, state, response, around)]
+    if no_room(rulings):
+        rulings = [ruling for _, ruling in with_room(policy, state, response, around)]
     if not any(ruling.outcome != "refuse" for ruling in rulings):
         reason = f"{rulings[0].check}: {rulings[0].reason}" if rulings else "the playbook has no target here"
         return [ResponseRejected(response=proposed.response, reason=reason)]
     if any(ruling.outcome == "ask" for ruling in rulings):
         return []
     return [ResponseApproved(response=proposed.response, reason=BY_POLICY)]
-
-
-def _rulings(
-    policy: ResponsePolicy, state: ResponseState, response: Response, around: Circumstances
-) -> Iterator[tuple[Action, Ruling]]:
-    """The gate's ruling on each action of a response, each with those before it counted in."""
-    standing = standing_of(state, around)
-    for action in response.proposed.actions:
-        request = Request(
-            action=action,
-            level=response.proposed.level,
-            asset_class=response.proposed.asset_class,
-            asks=action.action in response.proposed.asking,
-            consent=response.consent,
-            undoes=around.undoes.get(action.actuator, {}),
-            mode=state.mode,
-            now=around.now,
-        )
-        ruling = admit(policy.gate, request, standing)
-        yield action, ruling
-        if ruling.outcome != "refuse":
-            target = target_of(action)
-            standing = Standing(
-                targets=standing.targets | {target},
-                started=(*standing.started, (around.now, target)),
-                hosts=standing.hosts,
-            )
-
-
-def standing_of(state: ResponseState, around: Circumstances) -> Standing:
-    """What the gate has to know of the moment."""
-    return Standing(
-        targets=frozenset(target for _, _, target, _ in state.holds),
-        started=tuple(state.started),
-        hosts=max(state.hosts, around.hosts),
-    )
 
 
 def _answer(
@@ -214,9 +180,9 @@ def _answer(
         raise NotPossible(f"response {command.response} has nothing to act against any more: {why}")
     if _too_late(policy, waiting, around.now):
         raise NotPossible(f"response {command.response} was not answered in time: an approval comes too late")
-    rulings = [ruling for _, ruling in _rulings(policy, state, replace(waiting, consent=True), around)]
-    if _no_room(rulings):
-        name, until = str(command.response)[:8], rfc3339(waiting.proposed_at + policy.approval_timeout)
+    rulings = [ruling for _, ruling in rulings_on(policy, state, replace(waiting, consent=True), around)]
+    if no_room(rulings):
+        name, until = str(command.response)[:8], rfc3339(waiting.since + policy.approval_timeout)
         raise NotPossible(
             f"response {name} cannot begin now ({rulings[0].check}: {rulings[0].reason}): it goes on waiting until "
             f"{until}; approve it again when other actions have ended, or undo one: `myrmidon responses list`"
@@ -224,19 +190,16 @@ def _answer(
     return [ResponseApproved(response=command.response, reason=command.reason)]
 
 
-def _no_room(rulings: Sequence[Ruling]) -> bool:
-    """Whether all of a response is refused, by what passes by itself: it can wait."""
-    return bool(rulings) and all(ruling.outcome == "refuse" and ruling.check in PASSING for ruling in rulings)
-
-
 def _too_late(policy: ResponsePolicy, response: Response, now: Micros) -> bool:
-    return now - response.proposed_at >= policy.approval_timeout
+    return now - response.since >= policy.approval_timeout
 
 
 def _waiting(state: ResponseState, response: UUID) -> Response:
     known = _known(state, response)
     if known.status != "proposed":
-        raise NotPossible(f"response {response} is {known.status}: only a proposed one can be answered")
+        name = str(response)[:8]
+        more = "" if known.begun else f"; it has not begun: `myrmidon responses undo {name}` withdraws it"
+        raise NotPossible(f"response {name} is {known.status}: only a proposed one can be answered{more}")
     return known
 
 
@@ -251,8 +214,6 @@ def _take_back(state: ResponseState, command: TakeBack) -> list[ResponseEvent]:
     response = _known(state, command.response)
     if response.status == "proposed":
         raise NotPossible(f"response {command.response} has not begun: reject it instead")
-    if not _stays(response):
-        raise NotPossible(f"response {command.response} is being taken back already")
     return [UndoRequested(response=command.response, reason=command.reason)]
 
 
@@ -263,10 +224,12 @@ def _begin(
         return []
     if why := _unwanted(state, response):
         return [_failed(response.proposed.response, action, "gate", 0, why) for action in response.actions]
+    rulings = list(rulings_on(policy, state, response, around))
+    if (waits := _deferred(policy, state, response, rulings, around)) is not None:
+        return waits
+    if rulings and all(ruling.check == "mode" for _, ruling in rulings):  # it only observes by now
+        return [ResponseRejected(response=response.proposed.response, reason=f"mode: {rulings[0][1].reason}")]
     events: list[ResponseEvent] = []
-    rulings = list(_rulings(policy, state, response, around))
-    if _no_room([ruling for _, ruling in rulings]) and not _too_late(policy, response, around.now):
-        return []
     for action, ruling in rulings:
         if ruling.outcome == "allow":
             events.append(
@@ -284,6 +247,30 @@ def _begin(
     return events
 
 
+def _deferred(
+    policy: ResponsePolicy,
+    state: ResponseState,
+    response: Response,
+    rulings: Sequence[tuple[Action, Ruling]],
+    around: Circumstances,
+) -> list[ResponseEvent] | None:
+    """What is said of an approved response that has to wait: nothing new, or why; None when it has not."""
+    full = no_room([ruling for _, ruling in rulings])
+    rest = with_room(policy, state, response, around) if full and not response.consent else rulings
+    asked = next((ruling for _, ruling in rest if ruling.outcome == "ask"), None)
+    holding_up = asked or (rulings[0][1] if full else None)
+    if holding_up is None:
+        return None
+    deferred = ResponseDeferred(
+        response=response.proposed.response,
+        check=holding_up.check,
+        reason=holding_up.reason,
+        asks=asked is not None,
+    )
+    known = response.deferred == deferred or _too_late(policy, response, around.now)
+    return [] if known and not deferred.asks else [deferred]
+
+
 def _unwanted(state: ResponseState, response: Response) -> str:
     """Why an approved response is not to begin any more."""
     back = any(held.undo for held in response.actions.values())
@@ -298,9 +285,9 @@ def _recall(state: ResponseState, command: Recall) -> list[ResponseEvent]:
     meant = [each for each in state.responses.values() if command.threat in {None, each.proposed.threat}]
     events: list[ResponseEvent] = []
     for response in meant:
-        if response.status == "proposed":
+        if not response.begun:
             events.append(ResponseRejected(response=response.proposed.response, reason=command.says))
-        elif _stays(response):
+        elif _stays(response) or (command.reason == "stop" and _stuck(response)):
             events.append(UndoRequested(response=response.proposed.response, reason=command.reason))
     return events
 
@@ -309,7 +296,7 @@ def _withdraw(state: ResponseState, incident: UUID) -> list[ResponseEvent]:
     return [
         ResponseRejected(response=each.proposed.response, reason="its incident was resolved")
         for each in state.responses.values()
-        if each.status == "proposed" and each.incident == incident
+        if not each.begun and each.incident == incident
     ]
 
 
@@ -318,11 +305,16 @@ def _stays(response: Response) -> bool:
     return any(held.undo is None and held.state not in {"refused", "undone"} for held in response.actions.values())
 
 
+def _stuck(response: Response) -> bool:
+    """Whether an undo of it failed: whoever stops everything once more wants it tried now."""
+    return any(held.undo_tries and held.state != "undone" for held in response.actions.values())
+
+
 def _expire(policy: ResponsePolicy, state: ResponseState, now: Micros) -> list[ResponseEvent]:
     return [
         ResponseExpired(response=response.proposed.response)
         for response in state.responses.values()
-        if response.status == "proposed" and _too_late(policy, response, now)
+        if not response.begun and _too_late(policy, response, now)
     ]
 
 

@@ -27,7 +27,6 @@ def belong(state: ResponseState, incident: UUID, threat: UUID) -> None:
         _move(state, threat, before, incident)
     state.home[threat] = incident
     state.members.setdefault(incident, {})[threat] = None
-    state.covered.pop(threat, None)
     bound(state.members)
     bound(state.home)
 
@@ -62,9 +61,14 @@ def end(state: ResponseState, incident: UUID) -> None:
 
 
 def cover(state: ResponseState, threat: UUID) -> None:
-    """Know that an exception covers a threat, until it joins an incident again or is judged correct."""
+    """Know that an exception covers a threat, until `uncover` or a verdict of correct."""
     state.covered[threat] = None
     bound(state.covered)
+
+
+def uncover(state: ResponseState, threat: UUID) -> None:
+    """Know that no exception covers a threat any more: it opened or joined an incident by itself."""
+    state.covered.pop(threat, None)
 
 
 def contain(state: ResponseState, incident: UUID, response: UUID) -> None:

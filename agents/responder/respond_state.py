@@ -1,7 +1,7 @@
 """What the responder remembers of responses: what is proposed, under way, in force, and who holds which target.
 
 Rules:
-    1. What is over (rejected, expired, every action ended) is forgotten but for the level at which it was proposed.
+    1. It is a function of the recorded facts (`respond_evolve`).
     2. A target is held by every action on it that is under way or in force: it is let go when the last one ends.
     3. What is to be taken back (`Held.undo`) follows from recorded facts, so that after a crash the log alone says what
        is still to be done.
@@ -10,13 +10,11 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
 from domain.facts.response import (
-    UNSURE,
     Action,
     ActionFailed,
     ActionRetried,
@@ -26,6 +24,7 @@ from domain.facts.response import (
     ActionVerified,
     Mode,
     ResponseApproved,
+    ResponseDeferred,
     ResponseExpired,
     ResponseProposed,
     ResponseRejected,
@@ -35,13 +34,14 @@ from domain.facts.response import (
 )
 from domain.gate import more_careful
 from domain.targets import target_of
-from domain.values import HOUR, LEVELS, Level, Micros, ThreatKind
+from domain.values import LEVELS, Level, Micros, ThreatKind
 
 ActionState = Literal["proposed", "refused", "started", "succeeded", "verified", "undone"]
 ResponseEvent: TypeAlias = (
     ResponseProposed
     | ResponseUnavailable
     | ResponseApproved
+    | ResponseDeferred
     | ResponseRejected
     | ResponseExpired
     | UndoRequested
@@ -56,6 +56,7 @@ RESPONSE_FACTS: Final = (
     ResponseProposed,
     ResponseUnavailable,
     ResponseApproved,
+    ResponseDeferred,
     ResponseRejected,
     ResponseExpired,
     UndoRequested,
@@ -69,6 +70,9 @@ RESPONSE_FACTS: Final = (
 
 STOPPED: Final = "an operator stopped all responses"
 """Why what waited for an answer was withdrawn; it is wanted again when the mode is another."""
+
+OBSERVED: Final = "mode: "
+"""How the reason begins for which the gate rejects while the mode is observe."""
 
 REMEMBERED: Final = 20_000
 """Threats, incidents and levels of proposals that are kept at most; the oldest are forgotten first."""
@@ -118,14 +122,22 @@ class Held:
 
 @dataclass(slots=True, kw_only=True)
 class Response:
-    """One response. `consent`: a person approved it; `incident`: where its threat stands now, after merges."""
+    """One response.
+
+    Attributes:
+        incident: where its threat stands now, after merges.
+        since: when it began to wait for an answer, or for room.
+        consent: a person approved it.
+        deferred: why it does not begin yet.
+    """
 
     proposed: ResponseProposed
     incident: UUID
-    proposed_at: Micros
+    since: Micros
     status: Literal["proposed", "approved", "over"] = "proposed"
     consent: bool = False
     begun: bool = False
+    deferred: ResponseDeferred | None = None
     actions: dict[UUID, Held] = field(default_factory=dict)
 
 
@@ -210,151 +222,6 @@ def graver(one: Level, other: Level) -> bool:
     """
     ranks = [level for _, level in LEVELS]
     return ranks.index(one) < ranks.index(other)
-
-
-def evolve(state: ResponseState, event: ResponseEvent, at: Micros, *, person: bool = False) -> None:
-    """The state after a fact of a response that was recorded at `at`, by a `person` or by an agent."""
-    if isinstance(event, ResponseProposed):
-        _propose(state, event, at)
-        return
-    if isinstance(event, ResponseUnavailable):
-        state.unanswered[event.incident, event.threat] = event.level
-        bound(state.unanswered)
-        return
-    response = state.responses.get(event.response)
-    if response is None:
-        return  # it was over: an answer that came too late
-    match event:
-        case ResponseApproved():
-            response.status, response.consent = "approved", person
-        case ResponseRejected() | ResponseExpired():
-            if response.status == "proposed":  # what has begun is not over by an answer that came too late
-                response.status = "over"
-        case UndoRequested():
-            for held in response.actions.values():
-                held.undo = held.undo or event.reason
-        case _:
-            _act(state, response, event, at)
-    _forget(state, response, event, at, person=person)
-
-
-def _propose(state: ResponseState, event: ResponseProposed, at: Micros) -> None:
-    actions = {each.action: Held(action=each, response=event.response) for each in event.actions}
-    state.responses[event.response] = Response(proposed=event, incident=event.incident, proposed_at=at, actions=actions)
-    state.answered[event.incident, event.threat] = event.level
-    state.lapsed.pop(event.threat, None)
-    state.wanted.pop(event.threat, None)
-    bound(state.answered)
-
-
-def _act(state: ResponseState, response: Response, event: ActionEvent, at: Micros) -> None:
-    response.begun = True
-    _EVOLVE[type(event)](state, response.actions[event.action], event, at)
-
-
-def _started(state: ResponseState, held: Held, event: ActionStarted, at: Micros) -> None:
-    held.state, held.expires_at, held.under_way, held.by = "started", event.expires_at, True, event.by
-    state.live[event.action] = held
-    state.holds.setdefault(hold_of(held.action), {})[event.action] = None
-    state.started.append((at, event.target))
-    while at - state.started[0][0] > HOUR:
-        state.started.popleft()
-
-
-def _retried(_: ResponseState, held: Held, event: ActionRetried, at: Micros) -> None:
-    del event, at
-    held.under_way = True
-
-
-def _succeeded(_: ResponseState, held: Held, event: ActionSucceeded, at: Micros) -> None:
-    del event, at
-    held.state, held.touched, held.under_way = "succeeded", True, False
-
-
-def _verified(_: ResponseState, held: Held, event: ActionVerified, at: Micros) -> None:
-    held.touched = True
-    if event.in_force:
-        held.state, held.tries = "verified", 0
-    else:
-        held.state, held.tries, held.failed_at = "started", held.tries + 1, at
-
-
-def _failed(_: ResponseState, held: Held, event: ActionFailed, at: Micros) -> None:
-    if held.state == "proposed":
-        held.state = "refused"  # by the gate: nothing was done
-    elif event.phase == "undo":
-        held.undo_tries, held.failed_at = event.attempt, at
-    else:
-        held.tries, held.failed_at = event.attempt, at
-        held.under_way = held.under_way and event.phase == "gate"  # which comes before the first look
-        held.touched = held.touched or event.phase in UNSURE
-        held.undo = held.undo or ("failure" if event.phase == "gate" else None)
-
-
-def _undone(state: ResponseState, held: Held, event: ActionUndone, at: Micros) -> None:
-    del at
-    held.state = "undone"
-    if event.reason == "failure":
-        state.failed[held.response] = state.responses[held.response].incident
-        bound(state.failed)
-    state.live.pop(event.action, None)
-    if not held.touched:
-        _never_happened(state, target_of(held.action))
-    holders = state.holds.get(hold_of(held.action), {})
-    holders.pop(event.action, None)
-    if not holders:
-        state.holds.pop(hold_of(held.action), None)
-
-
-def _never_happened(state: ResponseState, target: str) -> None:
-    """The latest start on a target touched nothing: it counts as an attempt, not as a target."""
-    for index in reversed(range(len(state.started))):
-        at, known = state.started[index]
-        if known == target:
-            state.started[index] = at, ""
-            return
-
-
-_EVOLVE: Final[dict[type, Callable[[ResponseState, Held, Any, Micros], None]]] = {
-    ActionStarted: _started,
-    ActionRetried: _retried,
-    ActionSucceeded: _succeeded,
-    ActionVerified: _verified,
-    ActionFailed: _failed,
-    ActionUndone: _undone,
-}
-
-
-def _forget(state: ResponseState, response: Response, event: ResponseEvent, at: Micros, *, person: bool) -> None:
-    ended = all(held.state in {"refused", "undone"} for held in response.actions.values())
-    if response.status == "over" or (response.begun and ended):
-        del state.responses[response.proposed.response]
-        if not person:
-            _lapse(state, response, event, at)
-
-
-def _lapse(state: ResponseState, response: Response, event: ResponseEvent, at: Micros) -> None:
-    """What ended because all was stopped, or in observe, is wanted again as soon as the mode allows.
-
-    What a verdict, an exception, the end of the incident or its own time ended is wanted with further evidence; what a
-    person refused, nobody answered, or failed, no more.
-    """
-    threat = response.proposed.threat
-    match event:
-        case ActionUndone():
-            why: str | None = event.reason
-        case ResponseRejected() if response.proposed.mode == "observe" or event.reason == STOPPED:
-            why = "stop"
-        case ResponseExpired():
-            why = None
-        case _:
-            why = next((held.undo for held in response.actions.values() if held.undo), None) or idle(state, response)
-    if why == "stop":
-        state.wanted[threat] = response.proposed.response
-        bound(state.wanted)
-    elif why not in {None, "operator", "failure", "drill", ""}:
-        state.lapsed[threat] = Lapse(response=response.proposed.response, at=at if why == "ttl" else 0)
-        bound(state.lapsed)
 
 
 def idle(state: ResponseState, response: Response) -> str:

@@ -4,8 +4,8 @@ Rules:
     1. Rules are read from the top; every one that fits adds its channels, until one that fits says `last`. A channel is
        told of a change once, however many rules name it.
     2. A channel is told when it has not been told of the incident yet, when the incident's level is above what it was
-       told, when the incident is reopened, when it is open and nothing holds it back any more (unless a person saw to
-       that), and when it grew and the last alert is older than the grouping window. Changes in between are one alert:
+       told, when the incident is reopened, when its gravest threat is held back no more (unless a person saw to that),
+       and when it grew and the last alert is older than the grouping window. Changes in between are one alert:
        the next one counts them (`grouped`).
     3. Each channel has a token bucket on event time. What finds no token is kept back, recorded, and counted by the
        next alert that passes; the incident stays untold: its next change tries again. Critical alerts always pass.
@@ -62,7 +62,7 @@ CHANGES: Final = (
 )
 Decision: TypeAlias = AlertRouted | AlertSuppressed
 
-OF_OPERATORS: Final = frozenset({"operator", "stop", "drill"})
+OF_OPERATORS: Final = frozenset({"operator", "stop", "drill", "exception"})
 """Reasons of a release that a person caused: nobody has to be told."""
 
 KEPT: Final = 1_000

@@ -65,9 +65,9 @@ class ThreatMerged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreatSuppressed:
-    """An exception covers the threat: it opens and joins no incident, and nobody is alerted.
+    """An exception covers the threat: it opens and joins no incident, moves none, and nobody is alerted or acts.
 
-    A verdict that it was correct ends the exception for this threat.
+    A verdict that it was correct ends the exception for this threat; so does its next evidence after the exception.
     """
 
     kind: ClassVar[str] = "threat-suppressed"

@@ -10,7 +10,7 @@ from domain.facts.response import UndoReason
 from domain.values import Level
 
 ReleaseReason = UndoReason | Literal["graver"]
-LinkReason = Literal["same-entity", "flows", "shared-peer", "merged"]
+LinkReason = Literal["same-entity", "flows", "shared-peer", "merged", "uncovered"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,10 @@ class IncidentOpened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThreatLinked:
-    """A threat about `entity` joined the incident; `risk` and `level` are the incident's, afterwards."""
+    """A threat about `entity` joined the incident; `risk` and `level` are the incident's, afterwards.
+
+    The reason `uncovered`: it stood in it all the time, and no exception covers it any more.
+    """
 
     kind: ClassVar[str] = "threat-linked"
     decided: ClassVar[bool] = True
@@ -87,7 +90,8 @@ class IncidentContained:
 class IncidentReleased:
     """Nothing holds the gravest threat back any more: the last action that did, of `response`, was taken back.
 
-    The reason `graver`: it is in force still, but against a lesser threat than the gravest of now.
+    What is in force against lesser threats of the incident stays. The reason `graver`: it is in force still, but
+    against a lesser threat than the gravest of now.
     """
 
     kind: ClassVar[str] = "incident-released"

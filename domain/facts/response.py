@@ -19,6 +19,9 @@ UNSURE: Final[frozenset[Phase]] = frozenset({"execute", "verify"})
 """Phases whose failure leaves open whether something was done; `gate` and `check` come before anything is."""
 
 
+CONTAINING: Final = frozenset({"deny", "contain", "redirect", "set"})
+"""OpenC2 actions that hold a threat back; a ticket or a closer look does not."""
+
 DRY_RUN: Final = "dry-run"
 """Who began an action that is only written down (`ActionStarted.by`)."""
 
@@ -117,6 +120,24 @@ class ResponseApproved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResponseDeferred:
+    """An approved response cannot begin yet: it waits for room, or (`asks`) for a person's answer after all.
+
+    Attributes:
+        check: the gate's, that holds it up.
+        reason: in the gate's words: which limit, and what would be beyond it.
+        asks: the policy approved it, and asks a person by now (another mode, other rules).
+    """
+
+    kind: ClassVar[str] = "response-deferred"
+    decided: ClassVar[bool] = False
+    response: UUID
+    check: str
+    reason: str
+    asks: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseRejected:
     """The gate or an operator (the actor) refused the response: nothing was done."""
 
@@ -128,7 +149,7 @@ class ResponseRejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResponseExpired:
-    """Nobody answered in time: no answer means no action."""
+    """Nobody answered in time, or it found no room in time: no answer means no action."""
 
     kind: ClassVar[str] = "response-expired"
     decided: ClassVar[bool] = False

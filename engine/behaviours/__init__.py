@@ -51,7 +51,7 @@ class Behaviour(Protocol):
         """Closing reports of all that is pending, stamped with the feed's last row and its clock."""
 
     def dump(self) -> Any:
-        """Working state, as something msgspec can write."""
+        """Working state, as something that `engine.pieces` writes."""
 
     def load(self, data: Any) -> None:
         """Go on from what `dump` gave."""

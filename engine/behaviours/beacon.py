@@ -11,7 +11,9 @@ requests: there the peer is the name that was asked for.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from hashlib import sha256
+from struct import Struct, unpack
 from typing import Any, Final
 
 import msgspec
@@ -19,11 +21,13 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import BeaconThresholds, Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Fading, FlowTuple, Generations, Memory, Trail, flow_at, held_back
+from engine.behaviours import ports, samples
+from engine.behaviours.memory import Fading, Generations, Memory, Trail, held_back
 from engine.behaviours.names import registered
 from engine.behaviours.outcomes import TCP_FAILED
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
+from engine.behaviours.samples import flow_at
 from engine.behaviours.watch import Watch
 from engine.frame import Frame
 
@@ -43,21 +47,31 @@ PORTS: Final = 8
 CLIENTS: Final = 64
 
 
-class Beat(msgspec.Struct, array_like=True):
-    """One client and one peer's service; its statistics are looked at when `calls` comes to `look`."""
+NUMBER: Final = Struct("<q")
+"""An interval or a size."""
+
+ONCE: Final = Struct("<q?32s")
+"""What stands in front of the sample of a glimpse: its time, whether it was answered, the hash of its row."""
+
+
+class Beat(msgspec.Struct, array_like=True, gc=False):
+    """One client and one peer's service; its statistics are looked at when `calls` comes to `look`.
+
+    There are very many: the last intervals, bytes sent (`NUMBER` each) and source ports (see `ports`) are packed.
+    """
 
     calls: int = 0
     look: int = STRIDE
     answered: int = 0
     last: int = 0
-    intervals: list[int] = []
-    sizes: list[int] = []
-    ports: dict[int, int] = {}
+    intervals: bytes = b""
+    sizes: bytes = b""
+    ports: bytes = b""
     trail: Trail = msgspec.field(default_factory=Trail)
 
 
-Glimpse = tuple[FlowTuple, bool, str]
-"""The only call of a pair so far: its sample, whether it was answered, and the hash of its row."""
+Glimpse = bytes
+"""The only call of a pair so far: `ONCE` and its sample."""
 
 
 class Crowd(msgspec.Struct, array_like=True):
@@ -135,9 +149,8 @@ class Beacon(Watch):
         if beat is None:
             # most pairs meet once: a beat is kept from the second call on
             glimpse = self._once.get(key)
-            if glimpse is None or ts - glimpse[0][0] > self._window:
-                seen = flow_at(frame, i, frame.conn_state[i])
-                self._once.put(key, (seen, self._is_answered(frame, i, key), sha256(frame.raw[i]).hexdigest()))
+            if glimpse is None or ts - NUMBER.unpack_from(glimpse)[0] > self._window:
+                self._once.put(key, self._glimpse(frame, i, key))
                 return
             del self._once.young[key]
             beat = self.memory.put(key, _first(glimpse, key[1]))
@@ -151,16 +164,21 @@ class Beacon(Watch):
             return
         # twice the longest beat: else a slow beat with jitter would show its short intervals only
         if beat.calls and gap <= 2 * self._set.longest_interval_seconds * SECOND:
-            _keep(beat.intervals, gap)
-        _keep(beat.sizes, frame.src_bytes[i])
+            beat.intervals = _kept(beat.intervals, gap)
+        beat.sizes = _kept(beat.sizes, frame.src_bytes[i])
         beat.last = ts
         beat.calls += 1
         if beat.calls == 2:
             self._meet(key[0], key[1])
         beat.answered += self._is_answered(frame, i, key)
-        beat.trail.add(flow_at(frame, i, frame.conn_state[i]), key[1], frame.raw[i])
+        beat.trail.see(frame, i, key[1], frame.conn_state[i])
         if beat.calls >= beat.look or beat.trail.step >= 1:
             self._judge(frame, i, key, beat, found)
+
+    def _glimpse(self, frame: Frame, i: int, key: tuple[str, str, int, str]) -> Glimpse:
+        flow = flow_at(frame, i, frame.conn_state[i])
+        head = ONCE.pack(frame.ts[i], self._is_answered(frame, i, key), sha256(frame.raw[i]).digest())
+        return head + samples.pack(flow)
 
     @staticmethod
     def _is_answered(frame: Frame, i: int, key: tuple[str, str, int, str]) -> bool:
@@ -177,29 +195,29 @@ class Beacon(Watch):
         """The same source port within seconds: the same call (logs hold retries out of order)."""
         if not port:
             return False
-        known = beat.ports.get(port)
-        if known is not None and abs(ts - known) < RETRY:
+        at = ports.place(beat.ports, port)
+        if at >= 0 and abs(ts - ports.time_at(beat.ports, at)) < RETRY:
             return True
-        beat.ports[port] = ts
-        if len(beat.ports) > PORTS:
-            del beat.ports[next(iter(beat.ports))]
+        beat.ports = ports.noted(beat.ports, at, port, ts, PORTS)
         return False
 
     def _judge(self, frame: Frame, i: int, key: tuple[str, str, int, str], beat: Beat, found: list[Sighting]) -> None:
         limits, trail = self._set, beat.trail
         beat.look = beat.calls + STRIDE
-        if 2 * len(beat.intervals) < limits.calls:
+        known = len(beat.intervals) // NUMBER.size
+        if 2 * known < limits.calls:
             return
-        calls = beat.calls if len(beat.intervals) == KEPT else len(beat.intervals) + 1
+        calls = beat.calls if known == KEPT else known + 1
         least = limits.dead_span_seconds if beat.answered * 10 < beat.calls else limits.span_seconds
-        middle, spread, skew = _regularity(beat.intervals)
-        span = (trail.last - trail.first) / SECOND * _on_beat(beat.intervals, middle)
+        intervals = _numbers(beat.intervals)
+        middle, spread, skew = _regularity(intervals)
+        span = (trail.last - trail.first) / SECOND * _on_beat(intervals, middle)
         needed = limits.calls * max(1.0, spread / limits.interval_spread)
         score = held_back(min(calls / needed, span / least), spread / limits.loosest_spread)
         if score < 0.5:
-            beat.look = beat.calls + (FAR if len(beat.intervals) == KEPT else STRIDE)
+            beat.look = beat.calls + (FAR if known == KEPT else STRIDE)
             return
-        size, deviation = _spread(sorted(beat.sizes))
+        size, deviation = _spread(sorted(_numbers(beat.sizes)))
         slowness = middle / (1.1 * limits.longest_interval_seconds * SECOND)
         for excess in (skew / limits.skew, slowness, *self._excesses(key[1], size, deviation)):
             score = held_back(score, excess)
@@ -241,18 +259,22 @@ class Beacon(Watch):
 
 def _first(glimpse: Glimpse, peer: str) -> Beat:
     """The beat after its first call."""
-    flow, answered, evidence = glimpse
-    ts, port, sent = flow[0], flow[2], flow[6]
-    beat = Beat(calls=1, answered=int(answered), last=ts, sizes=[sent], ports={port: ts} if port else {})
-    beat.trail.add(flow, peer, b"")
-    beat.trail.evidence = evidence
+    ts, answered, evidence = ONCE.unpack_from(glimpse)
+    [flow] = samples.unpack(glimpse[ONCE.size :])
+    port, sent = flow[2], flow[6]
+    used = ports.seen(b"", port, ts) if port else b""
+    beat = Beat(calls=1, answered=int(answered), last=ts, sizes=NUMBER.pack(sent), ports=used)
+    beat.trail.add(flow, peer, evidence)
     return beat
 
 
-def _keep(values: list[int], value: int) -> None:
-    values.append(value)
-    if len(values) > KEPT:
-        del values[0]
+def _kept(numbers: bytes, number: int) -> bytes:
+    """One more number; of more than `KEPT` the first one goes."""
+    return (numbers + NUMBER.pack(number))[-KEPT * NUMBER.size :]
+
+
+def _numbers(packed: bytes) -> tuple[int, ...]:
+    return unpack(f"<{len(packed) // NUMBER.size}q", packed)
 
 
 def _middle(ordered: list[float] | list[int]) -> float:
@@ -271,7 +293,7 @@ def _spread(ordered: list[int]) -> tuple[float, float]:
     return middle, _middle(sorted([abs(value - middle) for value in ordered]))
 
 
-def _on_beat(intervals: list[int], middle: float) -> float:
+def _on_beat(intervals: Sequence[int], middle: float) -> float:
     """Share of the time that passed on the beat: the rest are pauses, which are no part of its span.
 
     >>> _on_beat([60, 60, 60, 180, 540], 60.0)
@@ -281,7 +303,7 @@ def _on_beat(intervals: list[int], middle: float) -> float:
     return sum(interval for interval in intervals if interval <= PAUSE * middle) / total if total else 0.0
 
 
-def _regularity(intervals: list[int]) -> tuple[float, float, float]:
+def _regularity(intervals: Sequence[int]) -> tuple[float, float, float]:
     """Median, relative spread and Bowley skewness of the intervals.
 
     A spread of under a tenth of the median says nothing of its shape: then there is no skew.

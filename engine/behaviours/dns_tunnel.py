@@ -14,7 +14,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Fading, Trail, flow_at
+from engine.behaviours.memory import Fading, Trail
 from engine.behaviours.names import entropy, registered
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
@@ -92,7 +92,7 @@ class DnsTunnel(Watch):
         kind = str(frame.detail[i].get("qtype_name") or "")
         channel.add(sub, ts, len(packed) * (2 if kind in DATA_TYPES else 1))
         channel.prune(ts - self._window, self._cap)
-        trail.add(flow_at(frame, i, f"{kind} {sub[:80]}.{domain}"[:160]), domain, frame.raw[i])
+        trail.see(frame, i, domain, f"{kind} {sub[:80]}.{domain}"[:160])
         score = min(len(channel.names) / self._set.names, channel.cost / self._set.bytes)
         if score < 0.5:
             return

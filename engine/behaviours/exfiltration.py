@@ -8,6 +8,7 @@ bar. What nobody took in is not counted: unanswered bytes are a flood's.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import Any, Final
 
 import msgspec
@@ -15,7 +16,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Fading, Memory, Trail, flow_at, held_back
+from engine.behaviours.memory import Fading, Memory, Trail, held_back
 from engine.behaviours.outcomes import TCP_OPENED
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
@@ -31,11 +32,24 @@ FORGET: Final = 0.3
 """Weight of the newest window in what a host usually sends."""
 
 
-class Upload(msgspec.Struct, array_like=True):
-    """One client and one peer: bytes (out, in) per bucket of time."""
+BUCKET: Final = Struct("<3q")
+"""Number of a bucket of time, bytes out and in."""
 
-    buckets: dict[int, tuple[int, int]] = {}
+
+class Upload(msgspec.Struct, array_like=True, gc=False):
+    """One client and one peer: bytes per bucket of time, packed."""
+
+    buckets: bytes = b""
     trail: Trail = msgspec.field(default_factory=Trail)
+
+    def add(self, bucket: int, sent: int, taken: int) -> tuple[int, int]:
+        """Count in a bucket; bytes out and in of the window that ends with it."""
+        counts = {number: (out, back) for number, out, back in BUCKET.iter_unpack(self.buckets)}
+        out, back = counts.get(bucket, (0, 0))
+        counts[bucket] = (out + sent, back + taken)
+        kept = [(number, *both) for number, both in counts.items() if number > bucket - BUCKETS]
+        self.buckets = b"".join([BUCKET.pack(*each) for each in kept])
+        return sum([each[1] for each in kept]), sum([each[2] for each in kept])
 
 
 class Habit(msgspec.Struct, array_like=True):
@@ -91,14 +105,11 @@ class Exfiltration(Watch):
         share = min(1.0, self._set.window_seconds / max(1.0, frame.duration[i]))
         sent, taken = (int(min(size, LARGEST) * share) for size in (frame.src_bytes[i], frame.dst_bytes[i]))
         bucket = ts * BUCKETS // self._window
-        before = upload.buckets.pop(bucket, (0, 0))
-        upload.buckets[bucket] = (before[0] + sent, before[1] + taken)
-        for old in [b for b in upload.buckets if b <= bucket - BUCKETS]:
-            del upload.buckets[old]
+        totals = upload.add(bucket, sent, taken)
         habit = self._habits.get(key[0]) or self._habits.put(key[0], Habit())
         habit.add(ts // self._window, sent)
-        upload.trail.add(flow_at(frame, i, frame.conn_state[i]), key[1], frame.raw[i])
-        self._judge(frame, i, upload, habit.usual, found)
+        upload.trail.see(frame, i, key[1], frame.conn_state[i])
+        self._judge(frame, i, totals, habit.usual, found)
 
     def _meet(self, key: tuple[str, str]) -> Upload:
         clients = self._clients.get(key[1])
@@ -108,11 +119,10 @@ class Exfiltration(Watch):
             clients[key[0]] = None
         return self.memory.put(key, Upload())
 
-    def _judge(self, frame: Frame, i: int, upload: Upload, usual: float, found: list[Sighting]) -> None:
-        sent = sum(values[0] for values in upload.buckets.values())
+    def _judge(self, frame: Frame, i: int, totals: tuple[int, int], usual: float, found: list[Sighting]) -> None:
+        sent, taken = totals
         if 2 * sent < self._set.bytes:
             return
-        taken = sum(values[1] for values in upload.buckets.values())
         src, dst = frame.src_ip[i], frame.dst_ip[i]
         common = len(self._clients.entries.get(dst, {})) >= self._set.common_clients
         bar = max(self._set.bytes * (10 if common else 1), self._set.usual_factor * usual)

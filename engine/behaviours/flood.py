@@ -17,7 +17,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Fading, Trail, flow_at, held_back
+from engine.behaviours.memory import Fading, Trail, held_back
 from engine.behaviours.outcomes import TCP_FAILED, TCP_OPENED
 from engine.behaviours.places import INSIDE, NOWHERE, Places
 from engine.behaviours.reporter import Reporter
@@ -31,7 +31,7 @@ STRAY: Final = 2
 """Packets up to which a connection without a beginning may be one of a flood; more are the middle of a stream."""
 
 
-class Rain(msgspec.Struct, array_like=True):
+class Rain(msgspec.Struct, array_like=True, gc=False):
     """Counts of the present window and of the one before."""
 
     window: int = 0
@@ -122,7 +122,7 @@ class Flood(Watch):
         ts, src, dst = frame.ts[i], frame.src_ip[i], frame.dst_ip[i]
         rain = self.memory.get(key) or self.memory.put(key, Rain(window=ts // self._window))
         trail = rain.trail = self._reporter.fresh(rain.trail, ts)
-        trail.add(flow_at(frame, i, frame.conn_state[i]), src if key[0] == key[1] else dst, frame.raw[i])
+        trail.see(frame, i, src if key[0] == key[1] else dst, frame.conn_state[i])
         bar = self._set.answered_connections * (2 if self._places[src] == self._places[dst] else 1)
         measures = (("connections of one source", count, self._unit, bar),)
         found += self._reporter.judge(frame, i, key, count / bar, measures)
@@ -136,7 +136,7 @@ class Flood(Watch):
         rain.packets += self._packets(frame, i)
         trail = rain.trail = self._reporter.fresh(rain.trail, ts)
         victim = key[0] == key[1]
-        trail.add(flow_at(frame, i, frame.conn_state[i]), frame.src_ip[i] if victim else key[1], frame.raw[i])
+        trail.see(frame, i, frame.src_ip[i] if victim else key[1], frame.conn_state[i])
         left = 1.0 - (ts % self._window) / self._window
         useless = rain.useless + left * rain.useless_before
         share = useless / max(1.0, rain.total + left * rain.total_before)

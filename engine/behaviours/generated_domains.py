@@ -12,7 +12,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Fading, Trail, flow_at, held_back, prune
+from engine.behaviours.memory import Fading, Trail, held_back, prune
 from engine.behaviours.names import registered, strangeness
 from engine.behaviours.places import INSIDE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
@@ -70,7 +70,7 @@ class GeneratedDomains(Watch):
             return
         prune(misses.plain, ts - self._window, self._cap)
         trail = misses.trail = self._reporter.fresh(misses.trail, ts)
-        trail.add(flow_at(frame, i, domain[:160]), domain, frame.raw[i])
+        trail.see(frame, i, domain, domain[:160])
         count = len(misses.strange)
         share = count / (count + len(misses.plain))
         score = held_back(count / self._set.domains, self._set.random_share / share)

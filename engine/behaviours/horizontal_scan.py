@@ -17,7 +17,7 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import Fading, Trail, flow_at, held_back, prune
+from engine.behaviours.memory import Fading, Trail, held_back, prune
 from engine.behaviours.outcomes import ANSWERED, FAILED, NEITHER, TCP_FAILED, TCP_OPENED, outcome_at
 from engine.behaviours.places import NOWHERE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
@@ -34,14 +34,14 @@ KNOWN: Final = 128
 """So many hosts that answered stay known to a source for good; of more, only those of the window do."""
 
 
-class Sweep(msgspec.Struct, array_like=True):
+class Sweep(msgspec.Struct, array_like=True, gc=False):
     """One source on one service: hosts that answered, hosts that failed (with the time they were last seen).
 
-    Most sources never fail: there is no trail before the first failure.
+    Most sources never fail: before the first failure there is no trail and no table of such hosts.
     """
 
     answered: dict[str, int] = {}
-    failed: dict[str, int] = {}
+    failed: dict[str, int] | None = None
     trail: Trail | None = None
 
 
@@ -103,17 +103,19 @@ class HorizontalScan(Watch):
         elif len(answered) >= KNOWN:
             prune(answered, ts - self._window, self._cap)
         answered[dst] = ts
-        if dst in sweep.failed:
-            del sweep.failed[dst]
+        if sweep.failed:
+            sweep.failed.pop(dst, None)
 
     def _failed(self, frame: Frame, i: int, key: tuple[str, int, str], sweep: Sweep, found: list[Sighting]) -> None:
         ts, dst = frame.ts[i], frame.dst_ip[i]
         trail = sweep.trail = self._reporter.fresh(sweep.trail or Trail(), ts)
-        sweep.failed.pop(dst, None)
-        sweep.failed[dst] = ts
-        prune(sweep.failed, ts - self._window, self._cap)
-        trail.add(flow_at(frame, i, frame.conn_state[i]), dst, frame.raw[i])
-        hosts = len(sweep.failed)
+        failed = sweep.failed or {}
+        failed.pop(dst, None)
+        failed[dst] = ts
+        prune(failed, ts - self._window, self._cap)
+        sweep.failed = failed or None
+        trail.see(frame, i, dst, frame.conn_state[i])
+        hosts = len(failed)
         least = self._set.icmp_hosts if frame.proto[i] == "icmp" else self._set.hosts
         if hosts * 2 < least:
             return

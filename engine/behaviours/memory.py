@@ -17,6 +17,8 @@ from typing import Any, Final, Generic, TypeVar
 import msgspec
 
 from domain.values import Micros
+from engine.behaviours import samples
+from engine.behaviours.samples import FlowTuple, flow_at
 from engine.frame import Frame
 
 SAMPLES: Final = 10
@@ -25,7 +27,6 @@ SAMPLES: Final = 10
 PEERS: Final = 50
 """Peers kept of a trail, in order of appearance."""
 
-FlowTuple = tuple[int, str, int, str, int, str, int, int, str]
 Measure = tuple[str, int | float, str, int | float | None]
 """Name, value, unit and baseline of a feature to be."""
 
@@ -68,8 +69,8 @@ class Memory(Generic[Key, Entry]):
         return entry
 
     def dump(self) -> Any:
-        """The whole memory as something msgspec can write."""
-        return (self.evicted, list(self.entries.items()))
+        """The whole memory as something that `engine.pieces` writes."""
+        return (self.evicted, self.entries.items())
 
     def load(self, data: Any) -> None:
         """What `dump` gave, after a way through msgpack."""
@@ -144,8 +145,8 @@ class Generations(Generic[Key, Entry]):
         return {}
 
     def dump(self) -> Any:
-        """The whole memory as something msgspec can write."""
-        return (self.evicted, self._room, self.due, list(self.old.items()), list(self.young.items()))
+        """The whole memory as something that `engine.pieces` writes."""
+        return (self.evicted, self._room, self.due, self.old.items(), self.young.items())
 
     def load(self, data: Any) -> None:
         """What `dump` gave, after a way through msgpack."""
@@ -176,57 +177,68 @@ def _trail(entry: Any) -> Trail:
     return entry.trail or NO_TRAIL
 
 
-class Trail(msgspec.Struct, array_like=True):
-    """Evidence of one kind about one entity.
+class Trail(msgspec.Struct, array_like=True, gc=False):
+    """Evidence of one kind about one entity; there are very many of them.
 
-    `peak` is its highest score, `measures` what was measured then; `sure_last` and `sure_count` are `last` and `count`
-    when the score was last at 1 or more: what trickles in afterwards is not told.
+    `evidence` is the SHA-256 of the first row; `head` and `tail` are its first and last samples (see `samples`), `held`
+    is how many of the first there are. `peak` is its highest score, `measures` what was measured then; `sure_last` and
+    `sure_count` are `last` and `count` when the score was last at 1 or more: what trickles in afterwards is not told.
     """
 
     first: int = 0
     last: int = 0
     count: int = 0
-    evidence: str = ""
+    evidence: bytes = b""
     step: float = 0.0
     told: int = 0
-    head: list[FlowTuple] = []
-    tail: list[FlowTuple] = []
-    peers: dict[str, None] = {}
+    held: int = 0
+    head: bytes = b""
+    tail: bytes = b""
+    tail_held: int = 0
+    peers: tuple[str, ...] = ()
     peak: float = 0.0
     measures: tuple[Measure, ...] = ()
     sure_last: int = 0
     sure_count: int = 0
 
-    def add(self, flow: FlowTuple, peer: str, raw: bytes) -> None:
-        """One more record counts."""
-        ts = flow[0]
-        if self.count:
-            self.first = min(self.first, ts)
-            self.last = max(self.last, ts)
-        else:
+    def see(self, frame: Frame, i: int, peer: str, note: str = "") -> None:
+        """Row `i` counts."""
+        self.add(flow_at(frame, i, note), peer, b"" if self.count else sha256(frame.raw[i]).digest())
+
+    def add(self, flow: FlowTuple, peer: str, evidence: bytes) -> None:
+        """One more record counts; `evidence` is its hash if it is the first."""
+        ts, record = flow[0], samples.pack(flow)
+        if not self.count:
             self.first = self.last = ts
-            self.evidence = sha256(raw).hexdigest()
+            self.evidence = evidence
+        elif ts > self.last:  # mostly
+            self.last = ts
+        elif ts < self.first:
+            self.first = ts
         self.count += 1
-        if len(self.head) < SAMPLES:
-            self.head.append(flow)
+        if self.held < SAMPLES:
+            self.head += record
+            self.held += 1
+        elif self.tail_held < SAMPLES:
+            self.tail += record
+            self.tail_held += 1
         else:
-            self.tail.append(flow)
-            if len(self.tail) > SAMPLES:
-                del self.tail[0]
-        if peer not in self.peers and len(self.peers) < PEERS:
-            self.peers[peer] = None
+            self.tail = samples.after_first(self.tail) + record
+        if len(self.peers) < PEERS and peer not in self.peers:
+            self.peers = (*self.peers, peer)
+
+    def flows(self) -> tuple[list[FlowTuple], list[FlowTuple]]:
+        """The first and the last samples."""
+        return samples.unpack(self.head), samples.unpack(self.tail)
+
+    def hold(self, head: list[FlowTuple], tail: list[FlowTuple]) -> None:
+        """Have these samples instead."""
+        self.head, self.held = samples.pack_all(head), len(head)
+        self.tail, self.tail_held = samples.pack_all(tail), len(tail)
 
 
 NO_TRAIL: Final = Trail()
 """Of an entry that left no evidence yet."""
-
-
-def flow_at(frame: Frame, i: int, note: str = "") -> FlowTuple:
-    """Row `i` as a sample record."""
-    return (
-        frame.ts[i], frame.src_ip[i], frame.src_port[i], frame.dst_ip[i], frame.dst_port[i], frame.proto[i],
-        frame.src_bytes[i], frame.dst_bytes[i], note,
-    )  # fmt: skip
 
 
 def held_back(score: float, excess: float) -> float:

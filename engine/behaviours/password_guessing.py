@@ -11,6 +11,7 @@ A success after the failures raises the score and is named first: somebody may b
 
 from __future__ import annotations
 
+from hashlib import sha256
 from statistics import median
 from typing import Any, Final, NamedTuple
 
@@ -19,9 +20,10 @@ import msgspec
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
 from domain.values import SECOND
-from engine.behaviours.memory import SAMPLES, Fading, FlowTuple, Measure, Trail, flow_at, held_back
+from engine.behaviours.memory import SAMPLES, Fading, Measure, Trail, held_back
 from engine.behaviours.places import INSIDE, NOWHERE, OUTSIDE, Places
 from engine.behaviours.reporter import Reporter
+from engine.behaviours.samples import FlowTuple, flow_at
 from engine.behaviours.watch import Watch
 from engine.frame import Frame
 
@@ -176,7 +178,7 @@ class PasswordGuessing(Watch):
                 trail.first, trail.last = min(trail.first, ts), max(trail.last, ts)
                 _prefer(trail, flow)
             return
-        trail.add(flow, frame.dst_ip[i], frame.raw[i])
+        trail.add(flow, frame.dst_ip[i], b"" if trail.count else sha256(frame.raw[i]).digest())
         if len(guesses.halves) > KEPT:
             del guesses.halves[next(iter(guesses.halves))]
 
@@ -215,23 +217,26 @@ def _sample(frame: Frame, i: int, service: str) -> FlowTuple:
 
 def _prefer(trail: Trail, flow: FlowTuple) -> None:
     """The connection instead of its record, if that is among the samples."""
-    for samples in (trail.tail, trail.head):
+    head, tail = trail.flows()
+    for samples in (tail, head):
         for n in reversed(range(len(samples))):
             if samples[n][1:5] == flow[1:5]:
                 samples[n] = (*flow[:8], samples[n][8])
+                trail.hold(head, tail)
                 return
 
 
 def _hold(trail: Trail, flow: FlowTuple) -> None:
     """Keep a log-in that succeeded among the first samples, which no later attempt pushes out."""
-    for samples in (trail.head, trail.tail):
-        for n, known in enumerate(samples):
-            if known[1:5] == flow[1:5]:
-                flow = (*known[:8], flow[8])
-                del samples[n]
-                trail.head[SAMPLES - 1 :] = [flow]
-                return
-    trail.head[SAMPLES - 1 :] = [flow]
+    head, tail = trail.flows()
+    for samples in (head, tail):
+        places = [n for n, known in enumerate(samples) if known[1:5] == flow[1:5]]
+        if places:
+            known = samples.pop(places[0])
+            flow = (*known[:8], flow[8])
+            break
+    head[SAMPLES - 1 :] = [flow]
+    trail.hold(head, tail)
 
 
 def _ssh(detail: dict[str, Any]) -> tuple[int, bool]:

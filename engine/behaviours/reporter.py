@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
+from itertools import chain
 from typing import Any, Generic, Protocol, TypeVar
 
 from domain.sighting import Feature, Flow, Sighting, Vote
 from domain.thresholds import LimitThresholds
 from domain.values import SECOND, Micros, ThreatKind
-from engine.behaviours.memory import FlowTuple, Measure, Memory, Trail
+from engine.behaviours.memory import Measure, Memory, Trail
+from engine.behaviours.samples import FlowTuple
 from engine.frame import Frame
 
 Key = TypeVar("Key")
@@ -124,7 +126,7 @@ class Reporter(Generic[Key]):
     def _report(self, key: Key, trail: Trail, row: int, at: Micros) -> Sighting:
         trail.told = at
         last, count = (trail.sure_last, trail.sure_count) if trail.step >= 1 else (trail.last, trail.count)
-        flows = [_flow(values) for values in sorted((*trail.head, *trail.tail), key=_time) if values[0] <= last]
+        flows = [_flow(values) for values in sorted(chain(*trail.flows()), key=_time) if values[0] <= last]
         return Sighting(
             row=row,
             at=at,
@@ -133,12 +135,12 @@ class Reporter(Generic[Key]):
             score=round(trail.peak, 6),
             first_seen=trail.first,
             last_seen=last,
-            peers=tuple(trail.peers),
+            peers=trail.peers,
             flow_count=count,
             flows=tuple(flows),
             features=tuple(_feature(measure) for measure in trail.measures),
             votes=self._votes[trail.peak >= 1],
-            evidence=trail.evidence,
+            evidence=trail.evidence.hex(),
         )
 
 

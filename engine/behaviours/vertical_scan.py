@@ -8,8 +8,9 @@ import msgspec
 
 from domain.sighting import Sighting
 from domain.thresholds import Thresholds
-from domain.values import SECOND
-from engine.behaviours.memory import Fading, Trail, flow_at, held_back, prune
+from domain.values import SECOND, Micros
+from engine.behaviours import ports
+from engine.behaviours.memory import Fading, Trail, held_back
 from engine.behaviours.outcomes import FAILED, TCP_FAILED, outcome_at
 from engine.behaviours.places import NOWHERE, Places
 from engine.behaviours.reporter import Reporter
@@ -19,11 +20,11 @@ from engine.frame import Frame
 PORTED: Final = frozenset({"tcp", "udp"})
 
 
-class Probe(msgspec.Struct, array_like=True):
-    """One source on one host: ports that failed and ports that answered since the first failure, with their times."""
+class Probe(msgspec.Struct, array_like=True, gc=False):
+    """One source on one host: ports that failed, and that answered since the first failure (packed, see `ports`)."""
 
-    failed: dict[int, int] = {}
-    answered: dict[int, int] = {}
+    failed: bytes = b""
+    answered: bytes = b""
     trail: Trail = msgspec.field(default_factory=Trail)
 
 
@@ -58,27 +59,27 @@ class VerticalScan(Watch):
             if taken and state not in TCP_FAILED:
                 key = (src, dst)
                 if (key in young or key in old) and (probe := get(key)):
-                    probe.answered.pop(port, None)
-                    probe.answered[port] = frame.ts[i]
-                    prune(probe.answered, frame.ts[i] - self._window, self._cap)
+                    probe.answered = self._with(probe.answered, port, frame.ts[i])
             elif self._places[dst] != NOWHERE and outcome_at(frame, i) == FAILED:
                 self._count(frame, i, found)
+
+    def _with(self, known: bytes, port: int, ts: Micros) -> bytes:
+        """With a port that was seen now, and without what is older than the window."""
+        return ports.pruned(ports.seen(known, port, ts), ts - self._window, self._cap)
 
     def _count(self, frame: Frame, i: int, found: list[Sighting]) -> None:
         ts, key, port = frame.ts[i], (frame.src_ip[i], frame.dst_ip[i]), frame.dst_port[i]
         probe = self.memory.get(key) or self.memory.put(key, Probe())
         trail = probe.trail = self._reporter.fresh(probe.trail, ts)
-        probe.failed.pop(port, None)
-        probe.failed[port] = ts
-        prune(probe.failed, ts - self._window, self._cap)
-        trail.add(flow_at(frame, i, frame.conn_state[i]), key[1], frame.raw[i])
-        ports = len(probe.failed)
-        if ports * 2 < self._set.ports:
+        probe.failed = self._with(probe.failed, port, ts)
+        trail.see(frame, i, key[1], frame.conn_state[i])
+        failed = ports.count(probe.failed)
+        if failed * 2 < self._set.ports:
             return
-        share = ports / (ports + len(probe.answered))
-        score = held_back(ports / self._set.ports, self._set.failed_share / share)
+        share = failed / (failed + ports.count(probe.answered))
+        score = held_back(failed / self._set.ports, self._set.failed_share / share)
         measures = (
-            ("ports that did not answer", ports, "ports", self._set.ports),
+            ("ports that did not answer", failed, "ports", self._set.ports),
             ("share of failures", share, "", self._set.failed_share),
         )
         found += self._reporter.judge(frame, i, key, score, measures)

@@ -62,7 +62,7 @@ class Watch:
         return self.memory.evicted
 
     def dump(self) -> Any:
-        """Working state, as something msgspec can write."""
+        """Working state, as something that `engine.pieces` writes."""
         return (self._reporter.pending.dump(), self._dump())
 
     def load(self, data: Any) -> None:

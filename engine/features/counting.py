@@ -114,7 +114,7 @@ def take(row: Any, f: Any, t: Any, opened: Any) -> Any:
     if dst.inside:
         receive(t, opened, dst.id, src.id)
     key = mix(src.id, np.uint64(opened.start))
-    slot = find(t.windows_index, key)
+    slot = find(t.windows_index, t.windows.key, key)
     if slot < 0:
         slot = open_window(f, t, opened, src, row.ts)
     if slot >= 0:
@@ -132,7 +132,7 @@ def receive(t: Any, opened: Any, host: Any, caller: Any) -> None:
     """Count a flow to an inside host, and who opened it."""
     n = t.numbers[0]
     key = mix(host, np.uint64(opened.start))
-    at = find(t.received_index, key)
+    at = find(t.received_index, t.received.key, key)
     if at < 0:
         if opened.received >= n.max_hosts:
             n.receivers_over_limit += 1
@@ -146,7 +146,7 @@ def receive(t: Any, opened: Any, host: Any, caller: Any) -> None:
     entry = t.received[at]
     entry.flows += 1
     pair_key = mix(key, mix(np.uint64(CALLERS), caller))
-    known = find(t.pairs_index, pair_key)
+    known = find(t.pairs_index, t.pairs.key, pair_key)
     if known >= 0:
         t.pairs[known].count += np.uint32(1)
     elif entry.callers < n.max_callers and n.pairs < n.max_pairs:
@@ -236,7 +236,7 @@ def meet_peer(f: Any, t: Any, w: Any, slot: Any, peer: Any) -> None:
 def meet(t: Any, w: Any, slot: Any, kind: Any, value: Any) -> None:
     """Count a peer or a port of a window: exactly as long as there is room, then by a sketch."""
     n, key = t.numbers[0], mix(w.key, mix(np.uint64(kind), value))
-    known = find(t.pairs_index, key)
+    known = find(t.pairs_index, t.pairs.key, key)
     if known >= 0:
         t.pairs[known].count += np.uint32(1)
     elif w.exact[kind] >= n.max_distinct or n.pairs >= n.max_pairs:
@@ -280,7 +280,7 @@ def sketched(n: Any, sketches: Any, at: Any, value: Any) -> Any:
 @jit
 def text(f: Any, t: Any, word: Any) -> Any:
     """The number of a text of the frame; its bytes are copied when it is first needed."""
-    known = find(t.texts_index, word.id)
+    known = find(t.texts_index, t.texts.key, word.id)
     if known >= 0:
         return known
     n = t.numbers[0]

@@ -3,9 +3,10 @@
 [Knuth, The Art of Computer Programming 3, 6.4]
 
 Rules:
-    1. Entries lie in arrays of their own, numbered from 0; each has a 64-bit key, already well mixed.
-    2. An index has a power of two of places, at least twice as many as entries; a place holds a key and the entry's
-       number plus one, 0 if it is free.
+    1. Entries lie in arrays of their own, numbered from 0; each has a 64-bit key, already well mixed, and `keys` is the
+       column of them.
+    2. An index has a power of two of places, at least twice as many as entries; a place (`PLACE`) holds the entry's
+       number plus one, 0 if it is free. The key itself is read from the entry: an index takes 8 to 16 bytes an entry.
     3. What is found depends on the keys alone, never on the size of the index or on what was removed before.
 """
 
@@ -31,15 +32,16 @@ def mix(a: Any, b: Any) -> Any:
 
 
 @jit
-def find(index: Any, key: Any) -> Any:
+def find(index: Any, keys: Any, key: Any) -> Any:
     """The entry of a key, -1 if there is none."""
     mask = np.uint64(len(index) - 1)
     at = key & mask
-    while index[at].entry:
-        if index[at].key == key:
-            return index[at].entry - 1
+    while index[at]:
+        entry = np.int64(index[at]) - 1
+        if keys[entry] == key:
+            return entry
         at = (at + np.uint64(1)) & mask
-    return -1
+    return np.int64(-1)
 
 
 @jit
@@ -47,43 +49,41 @@ def insert(index: Any, key: Any, entry: Any) -> None:
     """Enter a key that is not there yet."""
     mask = np.uint64(len(index) - 1)
     at = key & mask
-    while index[at].entry:
+    while index[at]:
         at = (at + np.uint64(1)) & mask
-    index[at].key = key
-    index[at].entry = entry + 1
+    index[at] = entry + 1
 
 
 @jit
-def remove(index: Any, key: Any) -> None:
+def remove(index: Any, keys: Any, key: Any) -> None:
     """Take out a key that is there: what was pushed on by it moves back (algorithm R)."""
     mask = np.uint64(len(index) - 1)
     one = np.uint64(1)
     at = key & mask
-    while index[at].key != key or not index[at].entry:
+    while keys[np.int64(index[at]) - 1] != key:
         at = (at + one) & mask
     free = at
     while True:
         at = (at + one) & mask
-        if not index[at].entry:
+        if not index[at]:
             break
-        home = index[at].key & mask
+        home = keys[np.int64(index[at]) - 1] & mask
         if ((at - home) & mask) >= ((at - free) & mask):
-            index[free].key = index[at].key
-            index[free].entry = index[at].entry
+            index[free] = index[at]
             free = at
-    index[free].entry = 0
+    index[free] = 0
 
 
 @jit
-def rebuild(index: Any, records: Any, entries: Any) -> None:
-    """Enter the first `entries` records, by their field `key`, into an empty index."""
+def rebuild(index: Any, keys: Any, entries: Any) -> None:
+    """Enter the first `entries` entries into an empty index."""
     for entry in range(entries):
-        insert(index, records[entry].key, entry)
+        insert(index, keys[entry], entry)
 
 
 @jit
-def carry_over(index: Any, old: Any) -> None:
+def carry_over(index: Any, keys: Any, old: Any) -> None:
     """Enter all that is in an old index into an empty one."""
     for at in range(len(old)):
-        if old[at].entry:
-            insert(index, old[at].key, old[at].entry - 1)
+        if old[at]:
+            insert(index, keys[np.int64(old[at]) - 1], np.int64(old[at]) - 1)

@@ -77,7 +77,7 @@ def _distinct(t: Any, slots: Any, out: Any) -> None:
         w = t.windows[slots[k]]
         for kind in range(2):
             out[k, kind] = w.exact[kind] + _beyond(t, np.int64(w.sketch[kind]))
-        at = find(t.received_index, w.key)
+        at = find(t.received_index, t.received.key, w.key)
         out[k, CALLERS] = t.received[at].callers + _beyond(t, np.int64(t.received[at].sketch)) if at >= 0 else 0.0
 
 
@@ -158,7 +158,7 @@ def _of_topology(t: Any, slots: Any, distinct: Any, g: Any, out: Any) -> None:
         while at >= 0:
             rare += g.popular[t.pairs[at].text] == 1
             at = np.int64(t.pairs[at].next)
-        got = find(t.received_index, w.key)
+        got = find(t.received_index, t.received.key, w.key)
         _put(out, k, (
             distinct[k, PEERS],
             distinct[k, PORTS],

@@ -13,9 +13,9 @@ Rules:
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
 
 from engine.features.lookup import carry_over, find, insert, mix, remove
@@ -42,6 +42,8 @@ PROFILE = np.dtype([
     ("mix", "f8", (CLASSES,)), ("levels", "f8", (CLASSES,)), ("hours", "i8", (24,)), ("core", "f8"),
 ])  # fmt: skip
 LINK = np.dtype([("key", "u8"), ("before", "i4"), ("after", "i4")])
+KEYS: Final = {"profiles": "host", "known": "key"}
+"""The keys of each table."""
 
 
 class Past(NamedTuple):
@@ -82,25 +84,27 @@ def _room(past: Past, name: str, used: int, need: int) -> Past:
         return past
     made = _arrays(1 << (need - 1).bit_length(), old.dtype)
     made[0][:used] = old[:used]
-    carry_over(made[1], getattr(past, index))
+    carry_over(made[1], made[0][KEYS[name]], getattr(past, index))
     return past._replace(**{name: made[0], index: made[1]})
 
 
-def dump(past: Past) -> bytes:
+def parts(past: Past) -> Iterator[bytes]:
     """All of it, from the oldest host to the latest, without what has become free."""
     n = past.numbers[0]
     profiles, keys = np.zeros(int(n["hosts"]), PROFILE), np.zeros(int(n["known"].sum()), np.uint64)
     _export(past, profiles, keys)
-    return msgspec.msgpack.encode((int(n["forgotten"]), profiles.tobytes(), keys.tobytes()))
+    yield int(n["forgotten"]).to_bytes(8, "big")
+    yield profiles.tobytes()
+    yield keys.tobytes()
 
 
-def load(state: bytes, past: Past) -> Past:
+def load(parts: Sequence[bytes | memoryview], past: Past) -> Past:
     """What was dumped, into an empty past."""
-    forgotten, profiles, keys = msgspec.msgpack.decode(state, type=tuple[int, bytes, bytes])
+    forgotten, profiles, keys = parts
     records, known = np.frombuffer(profiles, PROFILE), np.frombuffer(keys, np.uint64)
     past = _room(past, "profiles", 0, len(records) + 1)
     past = _room(past, "known", 0, len(known) + 1)
-    past.numbers["forgotten"] = forgotten
+    past.numbers["forgotten"] = int.from_bytes(forgotten, "big")
     _import(past, records, known)
     return past
 
@@ -143,7 +147,7 @@ def _import(past: Any, profiles: Any, keys: Any) -> None:
 @jit
 def profile_of(past: Any, host: Any, start: Any) -> Any:
     """The number of a host's profile, which is now the latest."""
-    at = find(past.profiles_index, host)
+    at = find(past.profiles_index, past.profiles.host, host)
     if at < 0:
         return new_profile(past, host, start)
     n, p = past.numbers[0], past.profiles[at]
@@ -209,7 +213,7 @@ def unlink_profile(past: Any, p: Any) -> None:
 def learn_value(past: Any, p: Any, kind: Any, key: Any) -> None:
     """A host knows a value from now on, and as the latest of all; its oldest one makes room."""
     n = past.numbers[0]
-    at = find(past.known_index, key)
+    at = find(past.known_index, past.known.key, key)
     if at >= 0:
         unlink_value(past, p, kind, at)
     else:
@@ -252,7 +256,7 @@ def forget_value(past: Any, p: Any, kind: Any) -> None:
     """Forget the value that a host has not seen for longest."""
     n, at = past.numbers[0], np.int64(p.head[kind])
     unlink_value(past, p, kind, at)
-    remove(past.known_index, past.known[at].key)
+    remove(past.known_index, past.known.key, past.known[at].key)
     past.known[at].after = n.known_free
     n.known_free = at
     n.known[kind] -= 1
@@ -270,7 +274,7 @@ def forget_hosts(past: Any) -> None:
             while p.known[kind]:
                 forget_value(past, p, kind)
         unlink_profile(past, p)
-        remove(past.profiles_index, p.host)
+        remove(past.profiles_index, past.profiles.host, p.host)
         p.after = n.free
         n.free = at
         n.hosts -= 1
@@ -283,7 +287,7 @@ def meet_values(past: Any, p: Any, t: Any, w: Any, kind: Any) -> Any:
     new, at = 0, np.int64(w.head[kind])
     while at >= 0:
         key = mix(p.host, mix(np.uint64(kind), t.pairs[at].value))
-        new += find(past.known_index, key) < 0
+        new += find(past.known_index, past.known.key, key) < 0
         at = np.int64(t.pairs[at].next)
     at = np.int64(w.head[kind])
     while at >= 0:

@@ -4,16 +4,16 @@ Rules:
     1. Every table is an array of records and an index over their keys (see `lookup`); the first `numbers[<table>]`
        records are in use, in the order in which they came.
     2. Tables double when there might not be room for one more row; sizes never change a result.
-    3. A dump holds the used part of each array as raw bytes; indexes are built anew by `load`.
+    3. A dump holds the used part of each array as raw bytes, one part each; indexes are built anew by `load`.
     4. Windows, the flows received and the distinct values of both are of one start each, and leave together when the
        start is closed (see `compaction`): nothing is ever deleted one by one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -40,8 +40,8 @@ TEXT: Final = 256
 PEERS, PORTS, CALLERS = np.int64(0), np.int64(1), np.int64(2)
 """Kinds of distinct values: of a window its peers and ports, of a host that received flows its callers."""
 
-PLACE = np.dtype([("key", "u8"), ("entry", "i8")])
-"""A place of an index."""
+PLACE = np.dtype(np.int32)
+"""A place of an index: the number of an entry plus one."""
 
 LIMITS = ("width", "span", "max_hosts", "max_distinct", "max_callers", "max_pairs", "max_sketches",
           "utc_offset", "day_begins", "day_ends")  # fmt: skip
@@ -84,6 +84,9 @@ WORD = np.dtype([("key", "u8"), ("begin", "i8"), ("size", "i8")])
 _KEYED: Final = {"windows": WINDOW, "received": RECEIVED, "pairs": PAIR, "texts": WORD}
 _ROOM: Final = {"starts": 1, "windows": 1, "received": 1, "pairs": 3, "texts": 4, "bytes": 4 * TEXT, "sketches": 3}
 """How much one row may need."""
+
+PARTS: Final = 1 + len(_ROOM)
+"""Parts of a dump."""
 
 NONE: Final = -1
 NEVER: Final = 1 << 62
@@ -151,23 +154,24 @@ def grown(tables: Tables) -> Tables:
     return tables
 
 
-def dump(tables: Tables) -> bytes:
-    """The used part of every table."""
-    parts = {name: getattr(tables, name)[: int(tables.numbers[name][0])].tobytes() for name in _ROOM}
-    return msgspec.msgpack.encode(parts | {"numbers": tables.numbers.tobytes()})
+def parts(tables: Tables) -> Iterator[bytes]:
+    """The numbers, then the used part of every table (`PARTS` in all)."""
+    yield tables.numbers.tobytes()
+    for name in _ROOM:
+        yield getattr(tables, name)[: int(tables.numbers[name][0])].tobytes()
 
 
-def load(state: bytes, limits: tuple[int, ...]) -> Tables:
+def load(parts: Sequence[bytes | memoryview], limits: tuple[int, ...]) -> Tables:
     """The tables of a dump, under the limits of today."""
-    parts = msgspec.msgpack.decode(state, type=dict[str, bytes])
-    numbers = np.frombuffer(parts["numbers"], NUMBERS)
+    numbers = np.frombuffer(parts[0], NUMBERS)
+    held = dict(zip(_ROOM, parts[1:], strict=True))
     used = {name: int(numbers[name][0]) for name in _ROOM}
     tables = empty(limits, {name: 1 << (used[name] + _ROOM[name]).bit_length() for name in _ROOM})
     for name in set(NUMBERS.names or ()) - set(LIMITS):
         tables.numbers[name] = numbers[name]
     for name in _ROOM:
         array = getattr(tables, name)
-        array[: used[name]] = np.frombuffer(parts[name], array.dtype).reshape(-1, *array.shape[1:])
+        array[: used[name]] = np.frombuffer(held[name], array.dtype).reshape(-1, *array.shape[1:])
         _index(tables, name)
     return tables
 
@@ -177,4 +181,4 @@ def _index(tables: Tables, name: str) -> None:
     from engine.features.lookup import rebuild
 
     if name in _KEYED:
-        rebuild(getattr(tables, f"{name}_index"), getattr(tables, name), int(tables.numbers[name][0]))
+        rebuild(getattr(tables, f"{name}_index"), getattr(tables, name)["key"], int(tables.numbers[name][0]))

@@ -84,7 +84,7 @@ def _edges(t: Any, slots: Any, g: Any) -> Any:
 def _called(t: Any, host: Any, start: Any, peer: Any) -> Any:
     """Whether a host opened a flow to a peer that its window tells apart."""
     key = mix(mix(host, np.uint64(start)), mix(np.uint64(PEERS), peer))
-    return find(t.pairs_index, key) >= 0
+    return find(t.pairs_index, t.pairs.key, key) >= 0
 
 
 @jit

@@ -20,11 +20,11 @@ makes room. A host is known by 64 bits of its address (`texts`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-import msgspec
 import numpy as np
 
 from domain.anomaly_limits import AnomalyLimits
@@ -102,13 +102,19 @@ class HostWindows:
 
     def dump(self) -> bytes:
         """The whole state."""
-        return msgspec.msgpack.encode((tables.dump(self._tables), self._pasts.dump(self._past)))
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """`dump` piece by piece: every part behind its length."""
+        for part in chain(tables.parts(self._tables), self._pasts.parts(self._past)):
+            yield len(part).to_bytes(8, "big")
+            yield part
 
     def load(self, state: bytes | memoryview) -> None:
         """Go on from a dumped state."""
-        opened, past = msgspec.msgpack.decode(state, type=tuple[bytes, bytes])
-        self._tables = tables.load(opened, self._limits)
-        self._past = self._pasts.load(past, self._new_past())
+        parts = _parts(memoryview(state))
+        self._tables = tables.load(parts[: tables.PARTS], self._limits)
+        self._past = self._pasts.load(parts[tables.PARTS :], self._new_past())
 
     def feed(self, frame: Frame) -> list[ClosedWindow]:
         """Count the rows of `frame`; the windows that closed, in order."""
@@ -177,3 +183,13 @@ class HostWindows:
         texts = names_of(self._tables, self._tables.windows["text"][slots[fresh]])
         self._names.update(zip((keys[number] for number in fresh), texts, strict=True))
         return [self._names[key] for key in keys]
+
+
+def _parts(state: memoryview) -> list[memoryview]:
+    """The parts of a dump."""
+    parts, at = [], 0
+    while at < len(state):
+        begin = at + 8
+        at = begin + int.from_bytes(state[at:begin], "big")
+        parts.append(state[begin:at])
+    return parts

@@ -117,7 +117,7 @@ class AnomalyDetector:
         yield len(head).to_bytes(8, "big") + self._pasts.size.to_bytes(8, "big")
         yield head
         yield from self._pasts.pieces()
-        yield self._windows.dump()
+        yield from self._windows.pieces()
 
     def load(self, state: bytes) -> None:
         """Go on from a dumped state; a model that no installed package provides any more is retired.

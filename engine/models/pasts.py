@@ -31,7 +31,7 @@ from engine.verdict.ranks import Found, Ranks
 Key = tuple[str, str]
 """A host and a profile."""
 
-DUMPED: Final = 256
+DUMPED: Final = 64
 """Places whose rows make one piece of a dump."""
 
 

@@ -26,7 +26,8 @@ from typing import Any, Final
 import msgspec
 
 from domain.values import HOUR, SECOND, Micros
-from engine.behaviours.memory import FlowTuple, Memory
+from engine.behaviours.memory import Memory
+from engine.behaviours.samples import FlowTuple
 from engine.rules.fields import VIEWS
 from engine.rules.sigma import Correlation, Rule
 from engine.rules.table import Table
@@ -232,8 +233,8 @@ class Correlator:
                 counter.memory = before.memory
 
     def dump(self) -> Any:
-        """Working state, as something msgspec can write."""
-        return [(key, counter.memory.dump()) for key, counter in self._counters.items()]
+        """Working state, as something that `engine.pieces` writes."""
+        return tuple((key, counter.memory.dump()) for key, counter in self._counters.items())
 
     def load(self, data: Any) -> None:
         """Go on from what `dump` gave."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any, ClassVar, Final
 
 import msgspec
@@ -24,9 +25,10 @@ import msgspec
 from domain.sighting import RuleHit, Sighting, Vote
 from domain.thresholds import LimitThresholds, Thresholds
 from domain.values import SECOND, Micros
-from engine.behaviours.memory import FlowTuple, Measure, Memory, Trail, flow_at
+from engine.behaviours.memory import Measure, Memory, Trail
 from engine.behaviours.places import INSIDE, Places
 from engine.behaviours.reporter import Reporter
+from engine.behaviours.samples import FlowTuple, flow_at
 from engine.frame import Frame
 from engine.rules.correlation import Correlator, Firing, Match
 from engine.rules.matcher import Matcher
@@ -190,12 +192,12 @@ class RuleWatch:
         key = (entity, firing.correlation.key if firing else match.rule)
         seen = self.memory.get(key) or self.memory.put(key, Seen())
         trail = seen.trail = self._reporter.fresh(seen.trail, match.flow[0])
-        raw = frame.raw[match.row]
+        evidence = b"" if trail.count else sha256(frame.raw[match.row]).digest()
         earlier = firing.flows if firing and not trail.count else ()
         for flow in earlier:
             if flow != match.flow:
-                trail.add(flow, flow[3], raw)
-        trail.add(match.flow, peer, raw)
+                trail.add(flow, flow[3], evidence)
+        trail.add(match.flow, peer, evidence)
         measures: tuple[Measure, ...]
         if firing:
             rule = firing.correlation
@@ -221,7 +223,7 @@ class RuleWatch:
         return self._reporter.close_all(row, at)
 
     def dump(self) -> Any:
-        """Working state, as something msgspec can write."""
+        """Working state, as something that `engine.pieces` writes."""
         return (self._reporter.pending.dump(), self.memory.dump(), self._correlator.dump(), self._forgotten)
 
     def load(self, data: Any) -> None:

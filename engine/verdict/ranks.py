@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.rows import BLOCK, Places, Rows
+from engine.rows import Places, Rows
 from engine.verdict.consensus import DIGITS
 
 
@@ -41,7 +41,7 @@ class Ranks(Rows):
 
         super().__init__(models, size)
         self._kernels = ranking
-        self._counts = np.zeros((0, models, BLOCK), np.uint16)
+        self._counts = np.zeros((0, models, self._block), np.uint16)
 
     def add(self, places: Places, rows: NDArray[np.floating]) -> None:
         """One more reference row at each of these places, of which none is full."""

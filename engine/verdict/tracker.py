@@ -71,7 +71,7 @@ RECENT: Final = 0.5
 FEWEST: Final = 30
 LEAST_WINDOW: Final = 200
 
-PRIOR: Final = 3.0
+PRIOR: Final = 6.0
 """Weight of the first threshold, in harmless rows beyond it: a quantile is as sure as what lies beyond it."""
 
 
@@ -80,14 +80,14 @@ class Threshold(msgspec.Struct, array_like=True):
 
     Every score in it was given before the model knew the verdict; a row weighs one over the probability with which it
     was asked about. Few verdicts move it little: it lies between `first` and the quantile, as much nearer to the latter
-    as (effectively) more rows lie beyond it. [Kish: Survey sampling, 1965, for the effective number]
+    as (effectively) more rows lie at or beyond it. [Kish: Survey sampling, 1965, for the effective number]
 
     >>> threshold = Threshold(Tracker.at(0.01), first=1.0)
     >>> threshold.value()                                   # too few verdicts yet
     1.0
     >>> threshold.learn([s / 1000 for s in range(1000)], [1.0] * 1000)
     >>> round(threshold.value(), 3)                         # 5 of the last 500 lie beyond .995
-    0.997
+    0.998
     """
 
     tracker: Tracker
@@ -104,8 +104,9 @@ class Threshold(msgspec.Struct, array_like=True):
         pairs = sorted(zip(scores, weights, strict=True), reverse=True)
         reached = list(accumulate(weight for _, weight in pairs))
         place = bisect_left(reached, self.tracker.level * reached[-1] * (1.0 - 1e-9))
-        beyond = self.tracker.level * reached[-1] ** 2 / sum(weight * weight for weight in weights)
-        sure = beyond / (beyond + PRIOR)
+        beyond = [weight for _, weight in pairs[: place + 1]]
+        effective = sum(beyond) ** 2 / sum(weight * weight for weight in beyond)
+        sure = effective / (effective + PRIOR)
         return sure * pairs[min(place, len(pairs) - 1)][0] + (1.0 - sure) * self.first
 
     def learn(self, scores: Sequence[float], weights: Sequence[float]) -> None:

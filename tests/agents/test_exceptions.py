@@ -7,8 +7,9 @@ import pytest
 from agents.responder.assess import Rule
 from agents.responder.decide import Resolve
 from agents.responder.exceptions import fits
+from agents.responder.state import Threat
 from domain.facts.assessment import Scope, ThreatSuppressed
-from domain.facts.incident import IncidentOpened, IncidentReopened, IncidentResolved, ThreatLinked
+from domain.facts.incident import IncidentEscalated, IncidentOpened, IncidentReopened, IncidentResolved, ThreatLinked
 from domain.values import DAY, HOUR, MINUTE, incident_id
 from tests.agents.given import T0, Desk, threat
 
@@ -76,10 +77,10 @@ def test_an_exception_that_is_removed_ends_at_once():
 def test_an_open_incident_of_which_nothing_is_left_is_resolved_and_says_by_what():
     first, second = threat("a", "10.0.0.1"), threat("b", "10.0.0.1", kind="exfiltration")
     desk = Desk().given(first, second)
-    assert desk.silence("part", threat_kind="beacon") == []
-    *silenced, resolved = desk.silence("rest", threat_kind="exfiltration")
-    assert [event.threat for event in silenced] == [first.threat, second.threat]
-    assert len({event.suppression for event in silenced}) == 2
+    [before] = desk.silence("part", threat_kind="beacon")
+    silenced, resolved = desk.silence("rest", threat_kind="exfiltration")
+    assert [before.threat, silenced.threat] == [first.threat, second.threat]
+    assert before.suppression != silenced.suppression
     assert isinstance(resolved, IncidentResolved)
     assert resolved.reason.startswith("suppressed by ")
 
@@ -124,3 +125,47 @@ def test_a_threat_that_begins_after_the_exception_ended_is_not_covered():
     desk.silence("x", until=T0 + HOUR, entity="10.0.0.1")
     assert isinstance(desk.take(threat("a", "10.0.0.1", at=T0 + DAY))[0], IncidentOpened)
     assert isinstance(desk.take(threat("b", "10.0.0.1", kind="flood", at=T0 + DAY))[0], ThreatLinked)
+
+
+def half_covered(until: int = 2 * T0) -> tuple[Desk, Threat, Threat]:
+    """An open incident of two threats, the first of which has come under an exception."""
+    first, second = threat("a", "10.0.0.1"), threat("b", "10.0.0.1", kind="exfiltration")
+    desk = Desk().given(first, second)
+    [told] = desk.silence("x", until=until, threat_kind="beacon")
+    assert told == ThreatSuppressed(threat=first.threat, suppression=told.suppression, reason="known")
+    return desk, first, second
+
+
+def test_a_threat_that_an_exception_covers_beside_others_stays_in_its_incident_and_moves_it_no_more():
+    desk, first, _ = half_covered()
+    assert desk.state.incident_of(first.threat) is not None
+    assert desk.take(threat("a", "10.0.0.1", risk=9.5, new=False, at=T0 + MINUTE)) == []
+    [grown] = desk.take(threat("b", "10.0.0.1", kind="exfiltration", risk=9.5, new=False, at=T0 + MINUTE))
+    assert isinstance(grown, IncidentEscalated)
+
+
+@pytest.mark.parametrize("over", ["removed", "expired"])
+def test_a_threat_that_stayed_in_its_incident_counts_there_again_when_the_exception_is_over(over):
+    desk, first, _ = half_covered(T0 + HOUR if over == "expired" else 2 * T0)
+    if over == "removed":
+        desk.speak("x")
+    [again] = desk.take(threat("a", "10.0.0.1", new=False, at=T0 + HOUR))
+    assert (again.threat, again.reason) == (first.threat, "uncovered")
+    assert desk.take(threat("a", "10.0.0.1", new=False, at=T0 + HOUR + MINUTE)) == []
+
+
+def test_a_threat_that_stayed_in_its_incident_counts_there_again_when_it_is_judged_correct():
+    desk, first, _ = half_covered()
+    [again] = desk.say(first, "correct")
+    assert (again.threat, again.reason) == (first.threat, "uncovered")
+
+
+def test_a_merge_of_incidents_ends_no_exception():
+    first = threat("a", "10.0.0.1")
+    other = threat("c", "10.0.0.9", kind="flood", at=T0 - MINUTE)
+    older = Desk().given(other, first, threat("b", "10.0.0.1", kind="exfiltration"))
+    older.silence("x", threat_kind="beacon")
+    made = older.take(threat("d", "10.0.0.9", peers=("10.0.0.1",), kind="vertical-scan", at=T0 + MINUTE))
+    assert (first.threat, "merged") in [(e.threat, e.reason) for e in made if isinstance(e, ThreatLinked)]
+    assert older.state.threats[first.threat].suppression is not None
+    assert older.take(threat("a", "10.0.0.1", risk=9.5, new=False, at=T0 + 2 * MINUTE)) == []

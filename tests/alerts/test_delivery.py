@@ -151,6 +151,21 @@ def test_a_channel_that_is_down_is_said_once_blocks_nobody_and_gets_everything_i
     delivery.close()
 
 
+def test_a_channel_that_is_down_until_alerts_are_given_up_is_one_fault_and_says_so_when_it_works_again():
+    made = stage(attempts=1)
+    made.channels["soc"].fails = down
+    delivery = made.begin()
+    made.happen(*(opened(n) for n in range(4)))
+    run(made, delivery, lambda: made.facts(AlertFailed))
+    assert delivery.faults() == ["channel soc does not work"]
+    assert len(made.said) == 1
+    made.channels["soc"].fails = lambda _notice: None
+    run(made, delivery, lambda: made.facts(AlertDelivered))
+    assert made.said[1].startswith("alerts: channel soc works again: some of its alerts are dead letters by now; see ")
+    assert delivery.faults() == ["channel soc has dead letters"]
+    delivery.close()
+
+
 def test_one_alert_that_is_refused_holds_back_no_other_and_becomes_a_dead_letter():
     made = stage(attempts=3)
     poison = lambda n: NotifyError("no", of_channel=False) if n.incident == uid("bad") else None  # noqa: E731
@@ -413,7 +428,9 @@ def test_a_run_that_ends_waits_a_while_and_says_how_much_is_left():
     delivery.drain(5.0)
     assert time.monotonic() - begun < 4.0  # nothing can be done before a minute has gone by
     assert len(made.channels["chat"].taken) == 30
-    assert made.said[-1].startswith("alerts: 30 of channel soc are left for the next run: soc.example")
+    assert [line.partition(" (")[0] for line in made.said] == [
+        "alerts: channel soc does not work", "alerts: 30 of channel soc are left for the next run",
+    ]  # fmt: skip
     delivery.close()
 
 

@@ -127,7 +127,13 @@ def test_what_is_reopened_is_told_again():
 
 @pytest.mark.parametrize(
     ("before", "reason", "heard"),
-    [((), "ttl", True), ((), "graver", True), ((), "operator", False), (("resolved",), "ttl", False)],
+    [
+        ((), "ttl", True),
+        ((), "graver", True),
+        ((), "operator", False),
+        ((), "exception", False),
+        (("resolved",), "ttl", False),
+    ],
 )
 def test_what_is_held_back_no_more_is_told_unless_a_person_saw_to_it_or_it_is_over(before, reason, heard):
     facts = [opened("A"), contained("A"), *(resolved("A") for _ in before), released("A", reason)]

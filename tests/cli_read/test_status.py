@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from cli.status import agents_of, document_of, render
 from cli.troubles import missing
 from config.home import Home
 from domain.facts.operation import HealthReported, JobFailed
+from domain.facts.response import WorkflowStalled
 from domain.values import DAY, MINUTE
 from tests.projections.story import (
     NOON,
@@ -174,9 +176,30 @@ def test_a_dead_letter_degrades_health_for_a_week_and_is_counted(tmp_path):
     prepared(home, drafts(routed("x", "A"), told("x", "dead"), routed("y", "A"), told("y", "delivered")))
     found, later = document_of(home, NOON), document_of(home, NOON + 8 * DAY)
     assert found["health"] == "degraded"
-    assert found["reasons"] == ["channel soc has 1 dead letter: see `myrmidon alerts list --status dead`"]
+    [reason] = found["reasons"]
+    assert reason.startswith("channel soc did not take every alert (")
+    assert reason.endswith("): 1 dead letter; see `myrmidon alerts list --status dead`")
     assert (found["dead_letters"], later["dead_letters"], later["reasons"]) == (1, 1, [])
-    assert "1 dead letter: see" in render(found).splitlines()[-1]
+    assert render(found).count("dead letter;") == 1
+    assert "1 old dead letter: see" in render(later).splitlines()[-1]
+
+
+def test_a_broken_channel_is_told_in_one_line_whatever_follows_from_it(tmp_path):
+    home = Home(tmp_path, environ={})
+    stuck = WorkflowStalled(workflow=uid("a"), waiting_for="an alert to be delivered", seconds=900)
+    reasons = ("channel soc does not work",)
+    report = HealthReported(region="local", health="degraded", reasons=reasons)
+    facts = drafts(
+        detected("a"), opened("A", "a"), routed("x", "A"), told("x", "failed"), routed("y", "A"), told("y", "dead"),
+        (f"workflow/{uid('a')}", stuck), ("region/local", report),
+    )  # fmt: skip
+    prepared(home, [replace(each, correlation=uid("a")) for each in facts])
+    with take(home.log_location, "agent-responder"):
+        [reason] = document_of(home, NOON)["reasons"]
+    assert reason.startswith("channel soc does not work (")
+    assert "): 1 alert waits for the next try and 1 dead letter; see `myrmidon alerts list --channel soc`" in reason
+    [reason] = document_of(home, NOON)["reasons"]
+    assert "1 alert waits until `myrmidon run` is started and 1 dead letter" in reason
 
 
 def test_exceptions_in_force_are_counted(tmp_path):
@@ -310,7 +333,7 @@ def test_what_waits_for_an_answer_and_what_is_in_force_is_counted(tmp_path, then
     found = document_of(home, NOON + MINUTE)
     assert (found["health"], found["responses"]) == (
         "healthy",
-        {"waiting": counts[0], "in_force": counts[1], "rehearsed": 0},
+        {"waiting": counts[0], "overdue": 0, "no_room": 0, "in_force": counts[1], "rehearsed": 0},
     )
     assert line in render(found)
 

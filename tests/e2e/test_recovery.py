@@ -142,8 +142,11 @@ def test_rows_that_are_gone_are_a_recorded_gap_and_totals_run_on(tmp_path, day):
     cut(day / "conn.log", folder / "conn.log", 13_000, 15_000)
     told = myrmidon(home, "run", "--feed", f"zeek:{folder}", "--until-eof").json
     assert told["received"] == 11_992 + 2_000
-    faults = [fact["fact"] for fact in myrmidon(home, "audit", "log", "--kind", "feed-fault").json]
-    assert [fault["count"] for fault in faults if fault["reason"].startswith("gap")] == [11_992]
+    faults = myrmidon(home, "audit", "log", "--kind", "feed-fault").json
+    gaps = [each for each in faults if each["fact"]["reason"].startswith("gap")]
+    assert [gap["fact"]["count"] for gap in gaps] == [11_992]
+    first, *_ = myrmidon(home, "audit", "log", "--kind", "batch-scored").json
+    assert gaps[0]["occurred_at"] >= first["occurred_at"]  # after what was decided before it, not at the epoch
     assert run(home, folder).json["received"] == told["received"]
 
 

@@ -87,7 +87,7 @@ def test_a_child_that_died_is_told_and_not_waited_for(beside):
     there._child.kill()
     there._child.wait()
     with pytest.raises(Stopped, match="ended"):
-        there.dump("beacon")
+        list(there.dump("beacon"))
 
 
 def test_a_child_whose_parent_was_killed_ends_without_a_word():

@@ -63,18 +63,20 @@ def test_inside_is_what_the_standard_library_says_of_any_text() -> None:
 
 def test_a_table_finds_what_was_entered_and_not_what_was_taken_out() -> None:
     draw, index, held = random.Random(3), np.zeros(64, tables.PLACE), {}
+    keys = np.zeros(5_000, [("key", "u8"), ("value", "u8")])["key"]
     for step in range(5_000):
         key = draw.randrange(60) << 58 | draw.randrange(3)  # few homes: much is pushed on
         if key in held:
-            assert lookup.find(index, np.uint64(key)) == held[key]
-            lookup.remove(index, np.uint64(key))
+            assert lookup.find(index, keys, np.uint64(key)) == held[key]
+            lookup.remove(index, keys, np.uint64(key))
             del held[key]
         elif len(held) < 32:
-            assert lookup.find(index, np.uint64(key)) == -1
+            assert lookup.find(index, keys, np.uint64(key)) == -1
+            keys[step] = key
             lookup.insert(index, np.uint64(key), step)
             held[key] = step
     assert held
-    assert all(lookup.find(index, np.uint64(key)) == entry for key, entry in held.items())
+    assert all(lookup.find(index, keys, np.uint64(key)) == entry for key, entry in held.items())
 
 
 @pytest.mark.parametrize("distinct", [10, 300, 2_000, 10_000, 200_000])

@@ -82,6 +82,18 @@ def test_a_threshold_keeps_the_promised_rate_although_odd_rows_are_asked_about_m
     assert 0.015 < alarms / seen < 0.025
 
 
+def test_a_threshold_is_as_sure_as_what_lies_beyond_it_however_heavy_the_rows_below():
+    def after(heavy: float) -> float:
+        threshold = Threshold(Tracker.at(0.01), first=5.0)
+        # 40 rows that stand for themselves lie beyond; the 120 below stand for 3,960, evenly or not
+        weights = [1.0] * 40 + [heavy] * 60 + [66.0 - heavy] * 60
+        threshold.learn([1.0] * 40 + [-1.0] * 120, weights)
+        return threshold.value()
+
+    assert after(33.0) == after(6.0) == after(60.0)
+    assert 1.0 < after(33.0) < 1.6
+
+
 def test_weights_undo_what_was_asked_about_too_often():
     assert weighted_error([True, True, False], [1.0, 1.0, 98.0]) == 0.02
     assert weighted_error([], []) == 0.0

@@ -275,6 +275,7 @@ def acted(what: str, name: object = "R") -> tuple[str, Fact]:
     both = {"response": uid(name), "action": uid("act")}
     made: dict[str, Fact] = {
         "approved": r.ResponseApproved(response=uid(name), reason="the policy asks for no approval"),
+        "deferred": r.ResponseDeferred(response=uid(name), check="rate", reason="too many", asks=False),
         "rejected": r.ResponseRejected(response=uid(name), reason="no"),
         "expired": r.ResponseExpired(response=uid(name)),
         "undo": r.UndoRequested(response=uid(name), reason="operator"),
@@ -336,7 +337,7 @@ def story() -> list[Draft]:
         ("job/retrain", o.JobFinished(job="retrain", result="ok")),
         done("A", "acknowledged"),
         proposed(),
-        *(acted(what) for what in ("approved", "started", "unsent", "retried", "succeeded", "verified")),
+        *(acted(what) for what in ("approved", "deferred", "started", "unsent", "retried", "succeeded", "verified")),
         (f"incident/{uid('A')}", i.IncidentContained(incident=uid("A"), response=uid("R"))),
         *(acted(what) for what in ("undo", "failed", "undone")),
         (f"incident/{uid('A')}", i.IncidentReleased(incident=uid("A"), response=uid("R"), reason="operator")),

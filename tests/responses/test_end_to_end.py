@@ -236,3 +236,34 @@ def test_a_preview_of_an_exception_says_what_to_do_with_it(found, said):
     lines = suppress.in_words(scope, preview, {"id": None}).split("\n")
     assert lines[-2].startswith(said)
     assert lines[-1] == "nothing was changed (--dry-run)"
+
+
+def test_an_operator_who_changes_the_mode_is_told_what_it_means_and_what_is_proposed_again(tmp_path):
+    place = home(tmp_path, mode="act", more='approvals = [{verb = "deny"}]')
+    threaten(place)
+    myrmidon(place, "responses", "mode", "act")
+    assert (
+        "the mode is observe: what would be done is recorded" in myrmidon(place, "responses", "stop", as_json=False).out
+    )
+    told = " ".join(myrmidon(place, "responses", "mode", "act", as_json=False).out.split())
+    assert "the mode is act: what asks nobody's consent begins by itself ([response] mode is act" in told
+    assert "1 response proposed again: `myrmidon responses list`; nothing is in force" in told
+
+
+def test_status_tells_which_actuators_and_playbooks_nothing_answers_to(tmp_path):
+    place = home(tmp_path)
+    threaten(place)
+    config = place / "config.toml"
+    settings = config.read_text()
+    config.write_text(settings + '[actuators.firwall]\ntype = "dry-run"\n')
+    said = " ".join(myrmidon(place, "status", as_json=False).out.split())
+    assert "doubt [actuators.firwall]: no playbook names this actuator, so it is never used: did you mean" in said
+    playbook = tmp_path / "playbooks" / "block-source.json"
+    playbook.write_text(playbook.read_text().replace('"firewall"', '"edge-wall"'))
+    config.write_text(settings + '[actuators.dns]\ntype = "nosuch"\n')
+    found = myrmidon(place, "status").json
+    assert found["health"] == "degraded"
+    assert found["reasons"][-1].startswith(
+        "[actuators.dns]: there is no type 'nosuch', so no run can start; known are "
+    )
+    assert [each for each in found["doubts"] if "edge-wall" in each]

@@ -78,7 +78,7 @@ def test_what_failed_before_anything_was_sent_is_over_and_needs_no_taking_back(v
     assert site.wall.count("undo") == 0
     assert site.agent.mind.state.live == {}
     name = str(site.responses()[0])[:8]
-    assert site.agent.faults() == [f"response {name}: failed, and nothing holds its incident back"]
+    assert site.agent.faults() == [f"response {name}: failed, and its incident is not contained"]
     incident = uid("incident a")
     site.record(f"incident/{incident}", IncidentResolved(incident=incident, reason="by hand"), "operator:x")
     site.work()

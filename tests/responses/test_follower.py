@@ -136,7 +136,7 @@ def test_what_was_approved_and_finds_no_room_waits_for_it():
     assert set(site.wall.blocked) == {"203.0.113.20/32"}
 
 
-def test_what_was_approved_and_finds_no_room_in_time_is_refused():
+def test_what_was_approved_and_finds_no_room_in_time_expires():
     site = Site(gate(mode="suggest", max_targets=1), long(2 * HOUR))
     site.incident("a")
     site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
@@ -144,9 +144,9 @@ def test_what_was_approved_and_finds_no_room_in_time_is_refused():
     for response in site.responses():
         site.approve(response)
     site.work()
-    [refused] = site.later(HOUR)
-    assert (refused.response, refused.phase) == (site.responses()[1], "gate")
-    assert refused.error.startswith("blast-radius")
+    [expired] = site.later(HOUR)
+    assert (expired.kind, expired.response) == ("response-expired", site.responses()[1])
+    assert site.all("action-failed") == []
 
 
 def long(ttl: int) -> Playbook:
@@ -617,8 +617,8 @@ def test_what_waits_for_room_is_not_begun_when_its_incident_is_over():
     second = site.incident("b", entity="10.0.0.6", peers=("203.0.113.20",))
     site.work()
     resolve(site, second)
-    [refused] = site.work()
-    assert (refused.phase, refused.error) == ("gate", "its incident is resolved")
+    [rejected] = site.work()
+    assert (rejected.kind, rejected.reason) == ("response-rejected", "its incident was resolved")
 
 
 def test_an_exception_takes_back_what_is_in_force_against_its_threats():

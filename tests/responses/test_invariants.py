@@ -96,6 +96,19 @@ class Swarm(RuleBasedStateMachine):
             incident = uid(f"incident {name}")
             self.site.record(f"incident/{incident}", IncidentResolved(incident=incident, reason="done"), "operator:x")
 
+    @rule(which=st.integers(1, 50))
+    def an_exception_covers_one_threat(self, which):
+        if not self.count:
+            return
+        threat = uid(which % self.count + 1)
+        fact = ThreatSuppressed(threat=threat, suppression=uid("s"), reason="known")
+        self.site.record(f"assessment/{threat}", fact)
+        self.site.work()
+        for response in self.site.agent.mind.state.responses.values():
+            if response.proposed.threat == threat:  # nothing waits, and what is in force is to be taken back
+                assert response.begun
+                assert all(held.undo or held.state in {"refused", "undone"} for held in response.actions.values())
+
     @rule(mode=MODES)
     def an_operator_changes_the_mode(self, mode):
         self.site.mode(mode)

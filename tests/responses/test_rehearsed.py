@@ -10,7 +10,7 @@ import pytest
 
 from adapters.log import open_log
 from adapters.playbooks import load_playbooks, only_rehearsed, unused
-from cli.responses import status_of
+from cli.response_words import status_of
 from config.actuators import PlaybookSettings
 from config.home import Home
 from config.response import ResponseSettings

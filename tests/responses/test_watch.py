@@ -22,7 +22,7 @@ from config.response import ResponseSettings
 from config.settings import Settings
 from domain.facts.assessment import ThreatSuppressed
 from domain.facts.incident import IncidentContained, IncidentResolved
-from domain.facts.response import ActionUndone, ResponseExpired
+from domain.facts.response import ActionStarted, ActionUndone, ActionVerified, ResponseExpired, ResponseProposed
 from domain.facts.threat import ThreatContinued, VerdictGiven
 from domain.gate import GatePolicy, admit
 from domain.values import HOUR, MINUTE, SECOND
@@ -76,6 +76,23 @@ def test_a_workflow_whose_actions_are_in_force_waits_for_nothing(tmp_path):
         site.later(HOUR)
         views.catch_up(site.journal)
         assert watch.look() is None
+
+
+@pytest.mark.parametrize("ends", ["stop", "exception"])
+def test_a_workflow_waits_no_more_for_a_response_that_a_stop_or_an_exception_withdrew(tmp_path, ends):
+    site = Site(playbook=asking())
+    with closing(Views.open(str(tmp_path), site.journal)) as views:
+        site.incident("a")
+        site.work()
+        if ends == "stop":
+            site.mode("observe")
+        else:
+            covered = ThreatSuppressed(threat=uid("a"), suppression=uid("s"), reason="known")
+            site.record(f"assessment/{uid('a')}", covered, workflow=uid("s"))
+        assert [fact.kind for fact in site.work()] == ["response-rejected"]
+        views.catch_up(site.journal)
+        [workflow] = [each for each in views.list_workflows() if each["id"] == str(uid("a"))]
+        assert (workflow["waiting"], workflow["steps"][-1]["what"]) == ([], "response-rejected")
 
 
 def test_a_workflow_is_done_when_its_threat_is_too_slight_for_an_incident_and_opens_when_it_grows(tmp_path):
@@ -326,6 +343,46 @@ def outcome(
         of.learn(before, T0 + HOUR)
     reason = end if end in {"verdict", "operator", "stop", "failure"} else "ttl"
     of.learn(ActionUndone(response=uid(name), action=uid("act"), reason=reason, evidence=""), T0 + 2 * HOUR)
+
+
+def lesser(
+    of: Selector, name: str, playbook: str, *, goes_on: bool = False, lost: bool = False, by: str = "nftables"
+) -> None:
+    """A response with that playbook to a threat that is not the gravest of its incident: its time runs out."""
+    _, fact = proposed(name, name)
+    assert isinstance(fact, ResponseProposed)
+    of.learn(replace(fact, playbook=playbook), T0)
+    both = {"response": uid(name), "action": uid("act")}
+    of.learn(ActionStarted(**both, target="203.0.113.9/32", expires_at=T0 + 2 * HOUR, by=by), T0)
+    of.learn(ActionVerified(**both, in_force=True, evidence=""), T0 + SECOND)
+    if lost:
+        of.learn(ActionVerified(**both, in_force=False, evidence=""), T0 + MINUTE)
+    if goes_on:
+        more = continued(name)[1]
+        assert isinstance(more, ThreatContinued)
+        of.learn(replace(more, last_seen=T0 + HOUR), T0 + HOUR)
+    of.learn(ActionUndone(**both, reason="ttl", evidence=""), T0 + 2 * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("how", "better"),
+    [
+        ({}, True), ({"goes_on": True}, False), ({"lost": True}, None), ({"lost": True, "goes_on": True}, None),
+        ({"by": "dry-run"}, None), ({"by": ""}, None),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_response_to_a_lesser_threat_has_an_outcome_of_its_own(how, better):
+    known, taught = selector(), selector()
+    before = known.choose(BEACON, "inside", "high", UUID(int=3))
+    for n in range(20):
+        lesser(taught, f"r{n}", before.playbook.name, **how)
+    chosen = (taught.choose(BEACON, "inside", "high", UUID(int=n)) for n in range(2000))
+    after = next(choice for choice in chosen if choice.playbook.name == before.playbook.name)
+    assert (after.success.mean > before.success.mean, after.success == before.success) == (
+        better or False,
+        better is None,
+    )
 
 
 def test_what_did_not_stop_the_threat_is_chosen_less():
