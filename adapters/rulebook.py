@@ -4,6 +4,7 @@ Rules:
     1. Every `*.yml` and `*.yaml` in a folder and below it is read, in the order of the names. Hidden files are not.
     2. A file that cannot be read is an error of the rule set at its first line; the others are loaded.
     3. A change is a change of content: a file that is touched or moved gives no new rule set.
+    4. A folder that vanishes later changes no rule: those that were loaded stay, with that fault, until it is back.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ SHIPPED: Final = Path(__file__).resolve().parent.parent / "config" / "rules"
 """The rules that come with the house."""
 
 SUFFIXES: Final = frozenset({".yml", ".yaml"})
+GONE: Final = "the folder of rules is gone: the rules that were loaded from it stay in force; bring it back"
+
 LARGEST: Final = 4 << 20
 """Bytes of the largest file that is read as rules."""
 
@@ -35,6 +38,9 @@ class Rulebook:
             self._roots.append(Path(dir).expanduser())
         self._stamp: object = None
         self._read: Mapping[str, str] = {}
+        self._loaded: RuleSet | None = None
+        self.gone = False
+        """Whether a folder was away when it was last looked for."""
 
     def load(self) -> RuleSet:
         """The rules as they stand on disk now.
@@ -46,22 +52,29 @@ class Rulebook:
 
         self._stamp = self._stamps()
         texts, faults = read_rules(self._roots)
-        self._read = texts
-        return with_faults(RuleSet.of(texts), faults)
+        self._read, self.gone = texts, False
+        self._loaded = with_faults(RuleSet.of(texts), faults)
+        return self._loaded
 
     def changed(self) -> RuleSet | None:
         """The rules anew when they have changed since they were last read, else None.
 
-        A folder that is gone for the moment changes nothing.
+        A folder that is gone gives the same rules once more, with that fault; when it is back it is read anew.
         """
+        before, was_gone = self._read, self.gone
         try:
-            if self._stamps() == self._stamp:
+            if self._stamps() == self._stamp and not was_gone:
                 return None
-            before = self._read
             ruleset = self.load()
         except UsageError:
-            return None
-        return None if self._read == before else ruleset
+            return None if was_gone or self._loaded is None else self._without_folder(self._loaded)
+        return None if self._read == before and not was_gone else ruleset
+
+    def _without_folder(self, loaded: RuleSet) -> RuleSet:
+        from engine.rules.document import RuleError
+
+        self.gone = True
+        return replace(loaded, errors=(RuleError(file="[rules] dir", line=0, message=GONE), *loaded.errors))
 
     def _stamps(self) -> list[tuple[str, int, int]]:
         """Names, sizes and times: as long as they are the same nothing is read."""

@@ -15,6 +15,7 @@ from domain.facts.telemetry import BatchScored
 from domain.journal import Journal, Recorded
 from domain.moments import rfc3339
 from domain.values import MINUTE, SECOND, Micros, shown_risk
+from engine.measures import named
 from projections import incidents as incident_view
 from projections import threats as threat_view
 
@@ -22,6 +23,7 @@ from projections import threats as threat_view
 def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
     """All that explains a threat, from the ledger entry that covers its evidence to what operators said."""
     threat = threat_view.document(row)
+    threat["features"] = named(threat["features"])
     return {
         "kind": "threat",
         "id": row["id"],
@@ -29,7 +31,7 @@ def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
         "what": row["title"],
         "who": {"entity": row["entity"], "peers": row["peers"]},
         "when": {name: threat[name] for name in ("first_seen", "last_seen", "detected_at")},
-        "why": [*matched(row["kind"], threat["flows"]), *reasons(row["kind"], row["features"])],
+        "why": [*matched(row["kind"], threat["flows"]), *reasons(row["kind"], threat["features"])],
         "how_sure": {
             "confidence": row["confidence"],
             "score": row["score"],
@@ -191,7 +193,15 @@ MATCHES: Final = 3
 def matched(kind: str, flows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What made a rule match: the fields of the first records with their values."""
     notes = dict.fromkeys(flow["note"] for flow in flows if flow["note"]) if kind == "rule-match" else {}
-    feature = {"name": "matched", "unit": "", "value": 1.0, "baseline": None, "needed": True}
+    feature = {
+        "name": "matched",
+        "measure": "records",
+        "family": "behavioural",
+        "unit": "",
+        "value": 1.0,
+        "baseline": None,
+        "needed": True,
+    }
     return [{**feature, "says": f"a record that matches: {note}"} for note in list(notes)[:MATCHES]]
 
 

@@ -130,11 +130,17 @@ def try_out(
     raise typer.Exit(1 if problems or ruleset.errors else 0)
 
 
+RECORDS = "record", "records"
+COUNTED = "match of the rules that it counts", "matches of the rules that it counts"
+"""What a correlation looks at."""
+
+
 def outcome(document: dict[str, Any]) -> str:
     """Hits and near misses in words."""
     lines: list[str] = []
     for rule in document["rules"]:
-        lines.append(f"{rule['title']} ({rule['level']}): {found_in(rule['hits'], rule['judged'])}")
+        found = found_in(rule["hits"], rule["judged"], COUNTED if rule["counts"] else RECORDS)
+        lines.append(f"{rule['title']} ({rule['level']}): {found}")
         lines += [f"    {row['ts'][:19]}Z  {row['src_ip']} -> {row['dst_ip']}  {row['note']}" for row in rule["rows"]]
         if rule["near_misses"]:
             lines.append(f"  {plural(rule['near_misses'], 'near miss', 'near misses')}")
@@ -146,6 +152,6 @@ def outcome(document: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def found_in(hits: int, records: int) -> str:
+def found_in(hits: int, judged: int, noun: tuple[str, str] = RECORDS) -> str:
     """How many of how many."""
-    return f"{plural(hits, 'hit')} in {plural(records, 'record')}"
+    return f"{plural(hits, 'hit')} in {plural(judged, *noun)}"

@@ -20,13 +20,16 @@ from engine.rules.watch import COUNTED, note_of
 if TYPE_CHECKING:
     from adapters.feeds import Telemetry
 
+FEWEST = 3
+"""What a correlation must count so that one less is a near miss: one match alone is near nothing."""
+
 GROUPS = 100_000
 """Groups of a correlation that a trial remembers."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What one rule found."""
+    """What one rule found. A correlation judges matches of its rules, any other rule records."""
 
     rule: Loaded
     limit: int
@@ -53,7 +56,8 @@ class Tally:
         hit = self.rule.hit
         return {
             "id": hit.id, "title": hit.title, "level": hit.level, "judged": self.judged, "hits": self.hits,
-            "rows": self.rows, "near_misses": self.near_misses, "near": self.near,
+            "counts": isinstance(self.rule, Correlation), "rows": self.rows, "near_misses": self.near_misses,
+            "near": self.near,
         }  # fmt: skip
 
 
@@ -65,7 +69,7 @@ class Trial:
         self._tallies = {rule.key: Tally(rule, limit) for rule in ruleset.every}
         self._nearness = [Nearness(rule) for rule in ruleset.rules]
         self._correlator = Correlator(ruleset.rules, ruleset.correlations, GROUPS)
-        short = [one_short(rule) for rule in ruleset.correlations if rule.count > 1]
+        short = [one_short(rule) for rule in ruleset.correlations if needed_by(rule) >= FEWEST]
         self._almost = Correlator(ruleset.rules, short, GROUPS)
 
     def take(self, frame: Frame) -> None:
@@ -97,13 +101,15 @@ class Trial:
 
     def _correlate(self, match: Match, frame: Frame) -> None:
         fired = set()
+        for key in self._correlator.counters_of(match.rule):
+            self._tallies[key].judged += 1
         for firing in self._correlator.take(match, frame.clock[match.row]):
             fired.add(firing.correlation.key)
             self._tallies[firing.correlation.key].hit(row_at(match.table, match.at))
         for firing in self._almost.take(match, frame.clock[match.row]):
             rule = firing.correlation
             if rule.key not in fired:
-                failed = f"{rule.count + 1} {COUNTED[rule.kind]} within {rule.span} s"
+                failed = f"{needed_by(rule) + 1} {COUNTED[rule.kind]} within {rule.span} s are needed"
                 self._tallies[rule.key].miss(row_at(match.table, match.at), failed, f"{firing.count} are there")
 
     def document(self) -> dict[str, Any]:
@@ -114,6 +120,11 @@ class Trial:
             "late": self.late,
             "rules": [tally.document() for tally in self._tallies.values()],
         }
+
+
+def needed_by(rule: Correlation) -> int:
+    """How much a correlation must count at least."""
+    return rule.count + (rule.order == "gt")
 
 
 def one_short(rule: Correlation) -> Correlation:

@@ -3,7 +3,10 @@
 Rules:
     1. The last verdict on each threat counts, by how sure the operator was. `partial` is half right.
     2. Accuracy is the weight of what was right, of all that was judged; of nothing judged there is none (None).
-    3. A recommendation needs `LEAST` threats judged and a share of `MOSTLY` of them; it names a command to run.
+    3. A recommendation names an exception, as a command, that covers at least `LEAST` threats judged wrong, and none
+       that was judged otherwise or not at all.
+    4. Of exceptions that cover the same threats the narrowest is recommended; a wider one only if it covers more. The
+       peers of an anomaly are all that the host talked to, servers of the house too: no exception is made of them.
 """
 
 from __future__ import annotations
@@ -18,9 +21,6 @@ from projections.view import Row
 
 LEAST: Final = 3
 """Judged threats that a recommendation rests on at least."""
-
-MOSTLY: Final = 0.75
-"""Share of them that must agree."""
 
 RIGHT: Final = {"correct": 1.0, "partial": 0.5, "incorrect": 0.0}
 
@@ -40,7 +40,7 @@ def insights(rows: Iterable[Row]) -> dict[str, Any]:
         "by_level": _grouped(judged, lambda row: [row["level"]]),
         "by_rule": _grouped(judged, lambda row: [hit["title"] for hit in row["rules"]]),
         "error_causes": _causes(judged),
-        "recommendations": recommendations(judged),
+        "recommendations": recommendations(rows),
     }
 
 
@@ -79,6 +79,10 @@ def _causes(judged: list[Judged]) -> list[dict[str, Any]]:
     return [{"cause": cause, "kind": kind, "count": count} for (cause, kind), count in ordered]
 
 
+Options = tuple[tuple[str, str], ...]
+"""Options of `myrmidon suppress add`: name and value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """Threats that have something in common which an exception can name.
@@ -89,46 +93,55 @@ class Pattern:
         advice: what to do beside.
     """
 
-    options: Callable[[Row], list[tuple[tuple[str, str], ...]]]
+    options: Callable[[Row], list[Options]]
     hosts: int
     advice: str
 
 
-PATTERNS: Final = (
+PATTERNS: Final = (  # from the narrowest to the widest
     Pattern(
         lambda row: [(("entity", row["entity"]), ("kind", row["kind"]))], 1, "suppress them, or trust what they share"
     ),
     Pattern(lambda row: [(("rule", hit["title"]),) for hit in row["rules"]], 2, "mend the rule, or suppress it"),
     Pattern(
-        lambda row: [(("peer", peer), ("kind", row["kind"])) for peer in row["peers"]],
+        lambda row: [(("peer", peer), ("kind", row["kind"])) for peer in row["peers"] if row["kind"] != "anomaly"],
         2,
         "it may be a service that you know: trust it",
     ),
 )
 
 
-def recommendations(judged: list[Judged]) -> list[dict[str, Any]]:
+def recommendations(rows: Iterable[Row]) -> list[dict[str, Any]]:
     """What the verdicts suggest, what most threats speak for first."""
-    found = [advice for pattern in PATTERNS for advice in _advice(pattern, judged)]
+    rows, found, covered = list(rows), [], list[frozenset[int]]()
+    for pattern in PATTERNS:
+        for options, members in _groups(pattern, rows):
+            if not any(members <= others for others in covered):
+                covered.append(members)
+                found.append(_advice(pattern, options, [rows[number] for number in sorted(members)]))
     return sorted(found, key=lambda advice: (-advice["threats"], advice["says"]))
 
 
-def _advice(pattern: Pattern, judged: list[Judged]) -> Iterator[dict[str, Any]]:
-    groups: dict[tuple[tuple[str, str], ...], list[Judged]] = {}
-    for row, verdict in judged:
-        for options in dict.fromkeys(pattern.options(row)):
-            groups.setdefault(options, []).append((row, verdict))
-    for options, members in groups.items():
-        wrong = sum(verdict["verdict"] == "incorrect" for _, verdict in members)
-        hosts = len({row["entity"] for row, _ in members})
-        if len(members) >= LEAST and wrong >= MOSTLY * len(members) and hosts >= pattern.hosts:
-            what = " of ".join(f"{name} {value}" for name, value in reversed(options))
-            shared = sorted(set.intersection(*(set(row["peers"]) for row, _ in members)))[:3]
-            all_with = f" (all with {', '.join(shared)})" if shared else ""
-            given = " ".join(f"--{name} {shlex.quote(value)}" for name, value in options)
-            counted = f"{wrong} of {len(members)} threats of {what}{all_with}"
-            yield {
-                "says": f"{counted} were judged incorrect: {pattern.advice}",
-                "command": f"myrmidon suppress add {given} --for 7d --reason TEXT",
-                "threats": len(members),
-            }
+def _groups(pattern: Pattern, rows: list[Row]) -> Iterator[tuple[Options, frozenset[int]]]:
+    """Exceptions of a pattern that cover wrong threats and no others: the options, and the numbers of the threats."""
+    groups: dict[Options, set[int]] = {}
+    for number, row in enumerate(rows):
+        for options in pattern.options(row):
+            groups.setdefault(options, set()).add(number)
+    for options, numbers in groups.items():
+        members = [rows[number] for number in numbers]
+        wrong = all(row["verdicts"] and row["verdicts"][-1]["verdict"] == "incorrect" for row in members)
+        if wrong and len(members) >= LEAST and len({row["entity"] for row in members}) >= pattern.hosts:
+            yield options, frozenset(numbers)
+
+
+def _advice(pattern: Pattern, options: Options, members: list[Row]) -> dict[str, Any]:
+    what = " of ".join(f"{name} {value}" for name, value in reversed(options))
+    shared = sorted(set.intersection(*(set(row["peers"]) for row in members)))[:3]
+    all_with = f" (all with {', '.join(shared)})" if shared else ""
+    given = " ".join(f"--{name} {shlex.quote(value)}" for name, value in options)
+    return {
+        "says": f"all {len(members)} threats of {what}{all_with} were judged incorrect: {pattern.advice}",
+        "command": f"myrmidon suppress add {given} --for 7d --reason TEXT",
+        "threats": len(members),
+    }

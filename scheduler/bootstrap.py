@@ -246,13 +246,15 @@ def _reading(
 def tell_errors(rules: RuleSet, warn: Callable[[str], None]) -> None:
     """Say which rules are left out and why."""
     for error in rules.errors:
-        warn(f"{error}: the rule is left out")
+        warn(f"{error}: the rule is left out" if error.line else str(error))
 
 
 def reloaded(book: Rulebook, warn: Callable[[str], None]) -> RuleSet | None:
     """The rules when they have changed since they were last read; says so, and what is wrong with them."""
     rules = book.changed()
-    if rules is not None:
+    if rules is not None and book.gone:
+        warn(str(rules.errors[0]))
+    elif rules is not None:
         tell_errors(rules, warn)
         warn(f"rules were read again: {len(rules)} rules, version {rules.version}; live from the next ledger entry on")
     return rules

@@ -225,6 +225,11 @@ class Hunt:
         cause = self._drafts.cause(f"rules|{self.rows}|{rules.version}|{self.rules.loads}")
         return self._drafts.of(fact, cause, self.ledger.clock)
 
+    def idle(self) -> list[Step]:
+        """No row came for a moment: tell what is wrong with the rules, or no longer is, if they are the same."""
+        rules = self.rules.other_faults(self._pipeline.rules.version) if not self._begun else None
+        return [] if rules is None else [Step(order=self._order, row=self.rows, draft=self._loaded(rules))]
+
     def _use(self, rules: RuleSet) -> None:
         """Go on under recorded rules, without a word."""
         if rules.version != self._pipeline.rules.version:

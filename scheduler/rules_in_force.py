@@ -2,7 +2,7 @@
 
 Rules:
     1. Rules change between two ledger entries only, and every change is a fact; a file that is wrong changes no rule
-       that is live, and is a fact all the same.
+       that is live, and is a fact all the same: at the next entry, or as soon as the feed is idle.
     2. Rows that are read again are decided under the rules that the log names, whatever was offered since.
     3. A rule set is stored by its content. One that is gone from the store is written anew when the rules on disk are
        the same; otherwise what it decided cannot be decided again, and the feed does not go on.
@@ -53,10 +53,10 @@ class RulesInForce:
 
     def next_recorded(self, row: int, live: str) -> RuleSet | None:
         """The rules that the log says came up to `row`, unless they are the `live` version."""
-        if not self._recorded or self._recorded[0][0] > row:
-            return None
-        rules = self.stored(self._recorded.popleft()[1])
-        if rules.version == live:
+        rules = None
+        while self._recorded and self._recorded[0][0] <= row:
+            rules = self.stored(self._recorded.popleft()[1])
+        if rules is None or rules.version == live:
             return None
         self._faults = rules.faults
         return rules
@@ -67,6 +67,10 @@ class RulesInForce:
             return None
         self._faults = self.offered.faults
         return self.offered
+
+    def other_faults(self, live: str) -> RuleSet | None:
+        """The rules that were offered, if they are the `live` version and only what is wrong beside them is news."""
+        return self.next_offered(live) if self.offered.version == live else None
 
     def loaded(self, rules: RuleSet, row: int) -> RulesLoaded:
         """The fact that these rules decide from the row behind `row` on; they are stored."""

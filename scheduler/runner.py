@@ -225,7 +225,8 @@ class Runner:
 
     def _rest(self) -> None:
         """Nothing came for a moment: record how far everybody is, and do what is due."""
-        if self._since_record:
+        self._waiting += [step for hunt in self.hunts.values() for step in hunt.idle()]
+        if self._since_record or self._waiting:
             self._record([])
         self._settle()
         self.idle()

@@ -66,7 +66,7 @@ class ArtifactRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdMoved:
-    """Verdicts moved the level of the consensus: p at or below it is a vote. `target` is the promised rate."""
+    """Verdicts moved the level of a voter (consensus, peers): a p up to it is a vote. `target` is the promised rate."""
 
     kind: ClassVar[str] = "threshold-moved"
     decided: ClassVar[bool] = True

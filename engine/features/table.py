@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
-VERSION: Final = 3
+VERSION: Final = 4
 """Of the features and of the state behind them: raised when a value may differ or a dump is laid out differently."""
 
 Family = Literal["temporal", "behavioural", "packet/byte", "statistical", "topology"]
@@ -100,22 +100,3 @@ FEATURES: Final = (
     FeatureRule("core", "edges", "topology", True, ("src_ip", "dst_ip"),
                 "core number in the graph of the window: edges of each in the densest group it is in"),
 )  # fmt: skip
-
-
-def features_table() -> str:
-    """The table as the page `docs/features.md`."""
-    head = [
-        "# Features of a host window",
-        "",
-        "Drawn from `engine/features/table.py` (`features_table()`). One vector per inside host and window of event",
-        "time; features on a log scale enter the models as log(1 + value).",
-        "",
-        "| feature | family | unit | scale | columns | what it measures |",
-        "|---|---|---|---|---|---|",
-    ]
-    rows = [
-        f"| {f.name} | {f.family} | {f.unit or '-'} | {'log' if f.log else 'linear'} "
-        f"| {', '.join(f.columns)} | {f.says} |"
-        for f in FEATURES
-    ]
-    return "\n".join([*head, *rows]) + "\n"

@@ -14,7 +14,8 @@ Rules:
     5. A sighting's score is level / p: 1 at the threshold, 0.5 at twice its p, where candidates begin. The severity of
        the deviation (`engine.verdict.severity`) multiplies a vote's score; an anomaly alone stays below medium risk.
     6. It explains itself by the features farthest from the host's own medians, and by a record of evidence.
-    7. Verdicts (`learn`, at ledger entries) move the level, the Bayesian model, and the baseline of who was wronged.
+    7. Verdicts (`learn`, at ledger entries) move the level of who alarmed (consensus or peers), the Bayesian model, and
+       the baseline of who was wronged.
        The last one on a threat counts, and takes back what the earlier ones did (`judgements`).
     8. A model that fails leaves the panel (`panel`), which is a notice; the consensus is that of those left.
 """
@@ -34,17 +35,18 @@ from domain.values import DAY, Micros
 from engine.features.closed import entries_of, letters_of
 from engine.features.windows import ClosedWindow, HostWindows
 from engine.frame import Frame
+from engine.models import peers
 from engine.models.base import Model
 from engine.models.bayes import Bayes
 from engine.models.evidence import Evidence
-from engine.models.judgements import NONE_JUDGED, Told
+from engine.models.judgements import Told
 from engine.models.judging import Group, Judge
 from engine.models.panel import Panel
 from engine.models.pasts import Pasts
 from engine.models.profiles import profile_of
 from engine.models.reading import FEATURES, used
 from engine.models.registry import ModelUnusable
-from engine.models.state import State
+from engine.models.state import CONSENSUS, State
 from engine.models.stored import loaded
 from engine.models.telling import Teller
 from engine.models.timing import Clock, Timing
@@ -75,7 +77,7 @@ class AnomalyDetector:
         self._timing = Timing(clock)
         self._panel = Panel()
         self._pasts = Pasts(limits, 0)
-        self._state = State(Tracker.at(limits.fpr))
+        self._state = State.new(limits.fpr)
 
     @property
     def version(self) -> str:
@@ -93,8 +95,8 @@ class AnomalyDetector:
 
     @property
     def level(self) -> float:
-        """The level of the votes, as verdicts moved it."""
-        return self._state.tracker.level
+        """The level of the consensus, as verdicts moved it."""
+        return self._state.levels[CONSENSUS].level
 
     @property
     def evicted(self) -> dict[str, int]:
@@ -153,11 +155,11 @@ class AnomalyDetector:
     def learn(self, verdicts: Sequence[Judged], row: int, at: Micros) -> Sensed:
         """Learn from verdicts, at a ledger entry's end; `row` and `at` say where that is. Gives notices and blobs."""
         sensed = Sensed()
-        share = self._state.flagged / self._state.judged if self._state.judged else NONE_JUDGED
         news = []
         for judged in {judged.threat: judged for judged in verdicts if judged.detail}.values():  # the last on each
             record = Evidence.load(judged.detail)
-            word = Told(judged.verdict, judged.confidence, share, record.vector)
+            voter = CONSENSUS if record.models else peers.NAME
+            word = Told(judged.verdict, judged.confidence, voter, self._state.rates[voter].shares(), record.vector)
             if len(record.vector) == 4 * len(FEATURES) and not self._state.said.knows(judged.threat, word):
                 self._state.said.take(judged.threat, word)
                 news.append((judged, record))
@@ -265,12 +267,13 @@ class AnomalyDetector:
         return scores
 
     def _track(self, row: int, at: Micros, sensed: Sensed) -> None:
-        """Move the level: false alarms are what was flagged times the share of verdicts that said so."""
-        before, start = self._state.tracker.level, Tracker.at(self._limits.fpr)
+        """Move the levels of the voters."""
+        start = Tracker.at(self._limits.fpr)
         self._state.said.settle(start)
-        self._state.tracker = self._state.said.track(start)
-        if self._state.tracker.level != before:
-            Teller(sensed, row, at).moved(self._state.tracker)
+        for voter, before in self._state.levels.items():
+            after = self._state.levels[voter] = self._state.said.track(voter, start)
+            if after.level != before.level:
+                Teller(sensed, row, at).moved(voter, after)
 
     def _update(self, row: int, at: Micros, sensed: Sensed) -> None:
         """Teach the Bayesian model what attacks and false alarms look like."""
@@ -287,7 +290,7 @@ class AnomalyDetector:
         if judged.verdict == "incorrect" and record.profile in held and self._models:
             vector = np.frombuffer(record.vector, "<f4")
             [scores] = self._scored(vector.reshape(1, -1), [record.letters])
-            level = self._state.tracker.level
+            level = self.level
             learned = pasts.accept(held[record.profile], judged, scores, vector, level)
             shifts.append((record.profile, "verdict", learned))
         teller = Teller(sensed, row, at)

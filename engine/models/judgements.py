@@ -6,28 +6,36 @@ Rules:
     2. A verdict weighs as much as the operator was sure (0-1): a tenth sure moves the level by a tenth.
     3. `incorrect` is a false alarm, `correct` an attack. `partial` (there was something, but not that) says nothing
        about the rate of false alarms; to the Bayesian model it is half an attack.
-    4. The level is folded over the verdicts in the order in which the threats were first judged, from the promised rate
-       on. The share of flagged windows is that of the moment of the first verdict on each.
-    5. The last `MOST` threats are held; what older ones taught stays, and can no longer be taken back.
+    4. Verdicts are no random draw: people judge what was alarmed. So the rate of false alarms is the share of windows
+       that were alarmed, times the share of verdicts that said `incorrect`, and all of what was flagged and never
+       alarmed (too slight a deviation for a threat), which counts as harmless: nobody can say otherwise. The shares are
+       those of the moment of the first verdict on each threat.
+    5. A level is folded over the verdicts on alarms of its voter (the consensus, or the peers) in the order in which
+       the threats were first judged, from the promised rate on. A verdict moves it in its own way only: `incorrect`
+       never up, however few false alarms there were, `correct` never down.
+    6. The last `MOST` threats are held; what older ones taught stays, and can no longer be taken back.
 
     >>> from engine.verdict.tracker import Tracker
     >>> said = Judgements()
     >>> for _ in range(9):
-    ...     said.take("a", Told("incorrect", 1.0, 0.03, b""))
-    >>> said.track(Tracker.at(0.01)).level
+    ...     said.take("a", Told("incorrect", 1.0, "consensus", Shares(0.03, 0.0), b""))
+    >>> said.track("consensus", Tracker.at(0.01)).level
     0.008
-    >>> said.take("a", Told("incorrect", 0.1, 0.03, b""))
-    >>> said.track(Tracker.at(0.01)).level
+    >>> said.take("a", Told("incorrect", 0.1, "consensus", Shares(0.03, 0.0), b""))
+    >>> said.track("consensus", Tracker.at(0.01)).level
     0.0098
-    >>> said.take("a", Told("partial", 1.0, 0.03, b""))
-    >>> said.track(Tracker.at(0.01)).level
+    >>> said.take("a", Told("partial", 1.0, "consensus", Shares(0.03, 0.0), b""))
+    >>> said.track("consensus", Tracker.at(0.01)).level
+    0.01
+    >>> said.take("b", Told("incorrect", 1.0, "consensus", Shares(0.004, 0.002), b""))  # fewer than promised
+    >>> said.track("consensus", Tracker.at(0.01)).level
     0.01
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -39,11 +47,28 @@ from engine.verdict.tracker import Tracker
 
 MOST: Final = MOST_VERDICTS
 
-NONE_JUDGED: Final = -1.0
-"""Share of flagged windows while none was judged by consensus: such a verdict moves no level."""
-
 ATTACK: Final[dict[Verdict, float]] = {"correct": 1.0, "partial": 0.5, "incorrect": -1.0}
 """What a verdict says to the Bayesian model, before it is weighed: how much of an attack it was."""
+
+
+class Shares(NamedTuple):
+    """Of the windows that a voter judged: those it alarmed of, and those it flagged without an alarm."""
+
+    alarmed: float
+    slight: float
+
+
+class Rates(msgspec.Struct, array_like=True):
+    """How many windows a voter judged, flagged (p at or below its level), and alarmed of (a threat)."""
+
+    judged: int = 0
+    flagged: int = 0
+    alarmed: int = 0
+
+    def shares(self) -> Shares:
+        """The same as shares; none of nothing."""
+        judged = max(1, self.judged)
+        return Shares(self.alarmed / judged, (self.flagged - self.alarmed) / judged)
 
 
 class Told(msgspec.Struct, array_like=True):
@@ -51,13 +76,14 @@ class Told(msgspec.Struct, array_like=True):
 
     Attributes:
         confidence: how sure the operator was, 0-1.
-        share: windows flagged, of those judged, when the threat was first judged.
+        voter: who had alarmed, with its shares when the threat was first judged.
         vector: the features of the window, as float32 bytes.
     """
 
     verdict: Verdict
     confidence: float
-    share: float
+    voter: str
+    shares: Shares
     vector: bytes
 
 
@@ -70,10 +96,10 @@ class Sums(msgspec.Struct, array_like=True):
 
 
 class Judgements(msgspec.Struct, array_like=True):
-    """By threat, the last verdict; in `before`, what those taught that are no longer held."""
+    """By threat, the last verdict; in `before`, by voter, what those taught that are no longer held."""
 
     told: dict[str, Told] = {}
-    before: Sums = msgspec.field(default_factory=Sums)
+    before: dict[str, Sums] = {}
 
     def knows(self, threat: str, told: Told) -> bool:
         """Whether this very word was said before, about the same window."""
@@ -86,18 +112,20 @@ class Judgements(msgspec.Struct, array_like=True):
         """Let a verdict take the place of an earlier one on the same threat."""
         held = self.told.get(threat)
         if held is not None:
-            told.share = held.share
+            told.shares = held.shares
         self.told[threat] = told
 
     def settle(self, start: Tracker) -> None:
         """Fold the oldest verdicts that there is no room for; `start` is the tracker before any verdict."""
         while len(self.told) > MOST:
             oldest = next(iter(self.told))
-            self.before = _fold(self.before, start, [self.told.pop(oldest)])
+            told = self.told.pop(oldest)
+            self.before[told.voter] = _fold(self.before.get(told.voter, Sums()), start, [told])
 
-    def track(self, start: Tracker) -> Tracker:
-        """The tracker after all verdicts; `start` is the one before any."""
-        return _fold(self.before, start, self.told.values()).tracker or start
+    def track(self, voter: str, start: Tracker) -> Tracker:
+        """The tracker of a voter after all verdicts on its alarms; `start` is the one before any."""
+        own = (told for told in self.told.values() if told.voter == voter)
+        return _fold(self.before.get(voter, Sums()), start, own).tracker or start
 
     def rows(self) -> NDArray[np.float32]:
         """The vectors of the held verdicts, one a row, in the order in which their threats were first judged."""
@@ -116,6 +144,8 @@ def _fold(sums: Sums, start: Tracker, verdicts: Iterable[Told]) -> Sums:
             continue
         right += told.confidence * (told.verdict == "correct")
         wrong += told.confidence * (told.verdict == "incorrect")
-        if right + wrong and told.share != NONE_JUDGED:
-            tracker.learn(told.share * wrong / (right + wrong), weight=told.confidence)
+        if right + wrong:
+            error = told.shares.slight + told.shares.alarmed * wrong / (right + wrong)
+            own_way = (error > tracker.target) == (told.verdict == "incorrect")
+            tracker.learn(error, weight=told.confidence if own_way else 0.0)
     return Sums(right, wrong, tracker)

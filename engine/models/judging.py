@@ -29,8 +29,8 @@ from engine.models.past import deviation, explain
 from engine.models.pasts import Pasts
 from engine.models.reading import used
 from engine.models.shown import Finding, report, telling
-from engine.models.state import State
-from engine.models.telling import CONSENSUS, Teller
+from engine.models.state import CONSENSUS, State
+from engine.models.telling import Teller
 from engine.models.words import PROFILES
 from engine.rows import Places
 from engine.sensed import Sensed
@@ -82,7 +82,7 @@ class Judge:
         own = np.flatnonzero(judged)
         found = self.pasts.consensus(places[own], group.scores[own])
         null = Null.of(found.p, self.limits.peers_least)
-        level = self.state.tracker.level
+        level = self.state.levels[CONSENSUS].level
         pairs = zip(own.tolist(), null.all_adjusted(found.p), strict=True)
         ps = [p if p > 2 * level else telling(p, group.windows[k]) for k, p in pairs]
         self.sensed.scores += ps
@@ -105,12 +105,14 @@ class Judge:
         compared = peers.compare(group.vectors)
         scores = single(compared.scores)
         known = np.asarray(self.state.pool.rows(), np.float64)
-        level = self.state.tracker.level
+        level = self.state.levels[peers.NAME].level
         judged = strangers if len(known) >= self.limits.min_host_windows else []
         ranked = zip(judged, p_values(scores[judged], known), strict=True)
         found = [rank if rank > 2 * level else telling(rank, group.windows[k]) for k, rank in ranked]
         if judged:
-            self.state.tally.add(peers.NAME, len(judged), sum(p <= level for p in found), 0)
+            votes = sum(p <= level for p in found)
+            self.state.tally.add(peers.NAME, len(judged), votes, 0)
+            self._rate(peers.NAME, len(judged), votes)
         self.sensed.scores += found
         for k, p in zip(judged, found, strict=True):
             if p <= 2 * level:
@@ -121,6 +123,7 @@ class Judge:
                     known=known.astype("<f4").tobytes(),
                     scores=told(scores[k : k + 1]),
                     p=p,
+                    level=level,
                     votes=(p,),
                     medians=compared.medians.astype("<f4").tobytes(),
                     deviations=compared.deviations.astype("<f4").tobytes(),
@@ -128,12 +131,12 @@ class Judge:
                 far = explain(used(window.entries), compared.medians, compared.deviations, peers.LEAST_DEVIATION)
                 against = ("hosts of the same minutes that it was held against", len(group.windows))
                 voter = (peers.NAME, peers.VERSION)
-                report(window, Finding(p, level, voter, (), *far, record, against), self.sensed)
+                self._report(window, Finding(p, level, voter, (), *far, record, against))
         self.state.pool.extend(scores)
 
     def _speak(self, group: Group, case: Case) -> None:
         """Say what a window is, held against its host's own past."""
-        window, level, models = group.windows[case.k], self.state.tracker.level, self.panel.models
+        window, level, models = group.windows[case.k], self.state.levels[CONSENSUS].level, self.panel.models
         votes = tuple(
             Vote(model=model.name, version=version_of(model), p=share, vote=share is not None and share <= level)
             for model, share in zip(models, case.shares, strict=True)
@@ -147,14 +150,17 @@ class Judge:
             known=known.tobytes(),
             scores=told(group.scores[case.k]),
             p=case.p,
+            level=level,
             votes=case.shares,
             null=case.null,
         )
         against = (f"host windows in its baseline of {PROFILES[group.profile]}", len(known))
         far = deviation(used(window.entries), self.pasts.vectors(case.place))
-        report(
-            window, Finding(case.p, level, (CONSENSUS, self.panel.version), votes, *far, record, against), self.sensed
-        )
+        self._report(window, Finding(case.p, level, (CONSENSUS, self.panel.version), votes, *far, record, against))
+
+    def _report(self, window: ClosedWindow, finding: Finding) -> None:
+        """A sighting, counted if it is an alarm."""
+        self.state.rates[finding.voter[0]].alarmed += report(window, finding, self.sensed)
 
     def _flag(self, group: Group, k: int, place: int) -> None:
         """A vote: its window teaches nothing, unless the host has changed for good."""
@@ -166,12 +172,17 @@ class Judge:
 
     def _count(self, found: Found, ps: Sequence[float]) -> None:
         """Count the votes about windows judged together."""
-        self.state.judged += len(ps)
         votes = {model.name: found.shares[:, m] for m, model in enumerate(self.panel.models)}
-        self.state.flagged += self.state.tally.together(CONSENSUS, np.array(ps), votes, self.state.tracker.level)
+        level = self.state.levels[CONSENSUS].level
+        self._rate(CONSENSUS, len(ps), self.state.tally.together(CONSENSUS, np.array(ps), votes, level))
+
+    def _rate(self, voter: str, judged: int, flagged: int) -> None:
+        rates = self.state.rates[voter]
+        rates.judged += judged
+        rates.flagged += flagged
 
     def _evidence(self, group: Group, k: int, **found: Any) -> bytes:
         """The record from which the score can be computed again; `found` are its other fields."""
-        window, level = group.windows[k], self.state.tracker.level
+        window = group.windows[k]
         vector = used(window.entries).astype("<f4").tobytes()
-        return Evidence(host=window.host, vector=vector, letters=group.letters[k], level=level, **found).dump()
+        return Evidence(host=window.host, vector=vector, letters=group.letters[k], **found).dump()

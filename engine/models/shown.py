@@ -50,8 +50,8 @@ def telling(p: float, closed: ClosedWindow) -> float:
     return 1.0 if closed.flows < LEAST_RECORDS else p
 
 
-def report(closed: ClosedWindow, finding: Finding, sensed: Sensed) -> None:
-    """Add the sighting of a window, and its evidence, to what was sensed."""
+def report(closed: ClosedWindow, finding: Finding, sensed: Sensed) -> bool:
+    """Add the sighting of a window, and its evidence, to what was sensed; whether it is an alarm (scores 1 or more)."""
     window = closed.window
     severity = severity_of(finding.deviation)
     vote = finding.p <= finding.level
@@ -62,24 +62,24 @@ def report(closed: ClosedWindow, finding: Finding, sensed: Sensed) -> None:
     held = Feature(name=finding.against[0], value=float(finding.against[1]), unit="", baseline=None)
     peers = sorted(window.peers.items(), key=lambda peer: (-peer[1], peer[0]))
     sensed.blobs.append(finding.record)
-    sensed.sightings.append(
-        Sighting(
-            row=closed.row,
-            at=closed.at,
-            kind="anomaly",
-            entity=window.host,
-            score=round(min(score, MOST_SCORE if severity.decides else CANDIDATE), 6),
-            first_seen=window.first,
-            last_seen=window.last,
-            peers=tuple(peer for peer, _ in peers[:PEERS] if peer),
-            flow_count=window.flows,
-            flows=tuple(map(_flow, window.sample)),
-            features=(*shown, held, deviation),
-            votes=(Vote(model=model, version=version, p=finding.p, vote=vote), *finding.votes),
-            evidence=window.evidence,
-            detail=sha256(finding.record).hexdigest(),
-        )
+    sighting = Sighting(
+        row=closed.row,
+        at=closed.at,
+        kind="anomaly",
+        entity=window.host,
+        score=round(min(score, MOST_SCORE if severity.decides else CANDIDATE), 6),
+        first_seen=window.first,
+        last_seen=window.last,
+        peers=tuple(peer for peer, _ in peers[:PEERS] if peer),
+        flow_count=window.flows,
+        flows=tuple(map(_flow, window.sample)),
+        features=(*shown, held, deviation),
+        votes=(Vote(model=model, version=version, p=finding.p, vote=vote), *finding.votes),
+        evidence=window.evidence,
+        detail=sha256(finding.record).hexdigest(),
     )
+    sensed.sightings.append(sighting)
+    return sighting.score >= 1.0
 
 
 def _flow(sample: Sample) -> Flow:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from engine.models import peers
 from engine.models.conformal import Ring
-from engine.models.judgements import Judgements
+from engine.models.judgements import Judgements, Rates
 from engine.models.panel import Left
 from engine.models.pasts import PastsState
 from engine.models.progress import Progress
@@ -14,22 +16,26 @@ from engine.models.voting import Tally
 from engine.models.warmup import WarmUpState
 from engine.verdict.tracker import Tracker
 
+CONSENSUS: Final = "consensus"
+VOTERS: Final = (CONSENSUS, peers.NAME)
+"""Who decides: each has a level of its own."""
+
 
 class State(msgspec.Struct):
     """The working state. What others hold (`pasts`, `warm_up`, `models`) is here only while it is dumped or loaded.
 
     Attributes:
-        tracker: the level of the votes.
+        levels: of the votes, by voter (the consensus, the peers), as verdicts moved them.
         progress: of the warm-up, by profile.
         samples: windows that the models were fitted on.
         pool: the last scores against peers, of all hosts.
         tally: votes since they were last told.
-        judged, flagged: windows that the consensus judged, and flagged.
+        rates: what each voter judged, flagged and alarmed of.
         said: what operators said.
         gone: models whose leaving was not told yet.
     """
 
-    tracker: Tracker
+    levels: dict[str, Tracker]
     progress: dict[str, Progress] = {}
     samples: int = 0
     warm_up: WarmUpState | None = None
@@ -37,7 +43,11 @@ class State(msgspec.Struct):
     pasts: PastsState | None = None
     pool: Ring = msgspec.field(default_factory=lambda: Ring(peers.POOL, 1, "<f4"))
     tally: Tally = msgspec.field(default_factory=Tally)
-    flagged: int = 0
-    judged: int = 0
+    rates: dict[str, Rates] = {}
     said: Judgements = msgspec.field(default_factory=Judgements)
     gone: list[Left] = []
+
+    @classmethod
+    def new(cls, rate: float) -> State:
+        """Nothing is known yet; `rate` is the promised one."""
+        return cls({voter: Tracker.at(rate) for voter in VOTERS}, rates={voter: Rates() for voter in VOTERS})

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from domain.values import Micros
 from engine.models import peers
 from engine.models.base import Model, version_of
 from engine.models.panel import Panel
 from engine.models.progress import Progress
-from engine.models.state import State
+from engine.models.state import CONSENSUS, State
 from engine.models.timing import Timing
 from engine.sensed import Notice, NoticeName, Sensed
 from engine.verdict.tracker import Tracker
-
-CONSENSUS: Final = "consensus"
 
 
 class Teller:
@@ -53,10 +49,10 @@ class Teller:
         known = {"samples": samples, "verdicts": verdicts, "seed": seed}
         self.tell("model-trained", model=model.name, version=version_of(model), sha256=model.sha256, **known)
 
-    def moved(self, tracker: Tracker) -> None:
-        """Verdicts moved the level."""
+    def moved(self, voter: str, tracker: Tracker) -> None:
+        """Verdicts moved the level of a voter."""
         numbers = {"level": tracker.level, "target": tracker.target, "verdicts": tracker.verdicts}
-        self.tell("threshold-moved", model=CONSENSUS, **numbers)
+        self.tell("threshold-moved", model=voter, **numbers)
 
     def gone(self, state: State) -> None:
         """The models that left and were not told yet."""

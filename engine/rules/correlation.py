@@ -18,6 +18,7 @@ Rules:
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -66,12 +67,13 @@ class Match:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firing:
-    """A correlation whose condition holds at a match: how much was counted, from which records."""
+    """A correlation whose condition holds at a match: how much was counted, from which records, and of which rules."""
 
     correlation: Correlation
     match: Match
     count: int
     flows: tuple[FlowTuple, ...]
+    matches: Mapping[str, int]
 
 
 def kept_of(correlation: Correlation) -> int:
@@ -145,7 +147,11 @@ class _Counter:
         if not self._holds(count, self.correlation.count):
             return None
         return Firing(
-            correlation=self.correlation, match=match, count=count, flows=tuple(event.flow for event in window)
+            correlation=self.correlation,
+            match=match,
+            count=count,
+            flows=tuple(event.flow for event in window),
+            matches=Counter(event.rule for event in window),
         )
 
     def _best(self, events: list[Event], place: int) -> tuple[int, list[Event]]:
@@ -189,6 +195,10 @@ class Correlator:
     def counts(self, rule: str) -> bool:
         """Whether some correlation counts the matches of this rule."""
         return rule in self._of_rule
+
+    def counters_of(self, rule: str) -> tuple[str, ...]:
+        """The correlations that count the matches of this rule."""
+        return tuple(counter.correlation.key for counter in self._of_rule.get(rule, ()))
 
     def take(self, match: Match, clock: Micros) -> Iterable[Firing]:
         """What fires at a match; correlations of correlations included."""

@@ -9,14 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleError:
-    """What is wrong with a rule, and where."""
+    """What is wrong with a rule, and where; line 0 is none."""
 
     file: str
     line: int
     message: str
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message}"
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
 
 
 class Wrong(Exception):  # noqa: N818 - says what it is
@@ -92,10 +92,13 @@ def _note_lines(
     if isinstance(node, yaml.MappingNode):
         for key, value in node.value:
             inner = (*path, str(key.value))
-            if inner in lines:
-                yield str(key.value), key.start_mark.line + 1
+            twice = inner in lines
             lines[inner] = key.start_mark.line + 1
-            yield from _note_lines(value, inner, lines, seen)
+            if twice:
+                yield str(key.value), key.start_mark.line + 1
+                yield from _note_lines(value, inner, {}, seen)  # what is below both is no key that comes twice
+            else:
+                yield from _note_lines(value, inner, lines, seen)
     elif isinstance(node, yaml.SequenceNode):
         for number, value in enumerate(node.value):
             inner = (*path, str(number))

@@ -210,7 +210,7 @@ def source_of(category: str | None, product: str | None, service: str | None) ->
     """The source that a rule's log source means here, or why none does."""
     if category and product in BEHIND and category in CATEGORIES:
         return CATEGORIES[category]
-    if product in {"apache", "nginx"} and service == "access":
+    if product in {"apache", "nginx"} and category is None and service in {None, "access"}:
         return CATEGORIES["webserver"]
     if product == "zeek" and service and category is None:
         return Source(service, ZEEK.get(service, _ENDS))

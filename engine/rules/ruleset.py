@@ -155,14 +155,24 @@ def _linked(found: list[tuple[Document, Loaded]]) -> tuple[list[Loaded], list[Ru
             else:
                 later.append((document, rule))
         if len(later) == len(waiting):
-            errors += [_missing(document, rule, keys, ready) for document, rule in later]
+            left = {rule.key for _, rule in later}
+            errors += [_missing(document, rule, keys, ready, left) for document, rule in later]
             break
         waiting = later
     return [replace(rule, silent=True) if key in silent else rule for key, rule in ready.items()], errors
 
 
-def _missing(document: Document, rule: Correlation, keys: Mapping[str, str], ready: Mapping[str, Loaded]) -> RuleError:
-    lacking = [word for word in rule.rules if keys.get(word, word) not in ready]
+def _missing(
+    document: Document, rule: Correlation, keys: Mapping[str, str], ready: Mapping[str, Loaded], waiting: set[str]
+) -> RuleError:
+    circle = [word for word in rule.rules if word in keys and keys[word] not in ready and keys[word] in waiting]
+    if circle and all(keys.get(word, word) in ready or word in circle for word in rule.rules):
+        return document.error(
+            f"it counts {', '.join(circle)}, which waits for this rule in turn, or for one that is not there: "
+            "correlations must not count one another in a circle",
+            ("correlation", "rules"),
+        )
+    lacking = [word for word in rule.rules if keys.get(word, word) not in ready and word not in circle]
     return document.error(
         f"it counts {', '.join(lacking)}: no rule that is loaded has that name or id", ("correlation", "rules")
     )

@@ -15,6 +15,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -161,8 +162,14 @@ def _place_of(error: Exception, document: Document) -> tuple[str, ...]:
 
 def _message(error: Exception) -> str:
     text = str(error.args[0]) if error.args else str(error)
+    text = OBJECT.sub(lambda found: "null" if found[1] == "SigmaNull" else f"a {found[1]}", text)
     return f"{text[:1].lower()}{text[1:]}" if text[:2].istitle() else text
 
+
+OBJECT: Final = re.compile(r"'?<sigma\.[\w.]*?(\w+) object at 0x\w+>'?")
+"""How pySigma's messages name a value that has no text."""
+
+TAGGED: Final = re.compile(r"attack\.t\d{4}(\.\d{3})?")
 
 HARMLESS: Final = {"selection": {"field": "value"}, "condition": "selection"}
 """Stands in for a detection that is wrong, so that the rest of the rule is looked at too."""
@@ -175,7 +182,27 @@ def doubts(document: Document, rule: Rule) -> list[RuleError]:
         if key:
             paths.setdefault(key.partition("|")[0], path)
     found = doubts_of(rule.source, [name for name in paths if name])
-    return [document.error(said, paths[name] if name else ("logsource", "service")) for name, said in found]
+    said = [document.error(words, paths[name] if name else ("logsource", "service")) for name, words in found]
+    return [*_no_techniques(document), *said, *_unused(document)]
+
+
+def _no_techniques(document: Document) -> Iterator[RuleError]:
+    for number, tag in enumerate(document.data.get("tags") or ()):
+        word = str(tag).lower()
+        if re.match(r"attack\.t\d", word) and not TAGGED.fullmatch(word):
+            meant = "is no id of an ATT&CK technique: write attack.t1071 or attack.t1071.004"
+            yield document.error(f"{tag} {meant}", ("tags", str(number)))
+
+
+def _unused(document: Document) -> Iterator[RuleError]:
+    """Selections that no condition names, neither in full nor by a pattern (`them` names all but those with `_`)."""
+    detection = document.data["detection"]
+    conditions = detection["condition"]
+    words = set(re.findall(r"[\w*?.-]+", " ".join(conditions if isinstance(conditions, list) else [conditions])))
+    for name in detection:
+        them = "them" in words and not name.startswith("_")
+        if name not in {"condition", "timeframe"} and not them and not any(fnmatchcase(name, word) for word in words):
+            yield document.error(f"no condition names the selection {name}", ("detection", name))
 
 
 def _bad_tags(tags: Any) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -201,14 +201,25 @@ class RuleWatch:
             if flow != match.flow:
                 trail.add(flow, flow[3], evidence)
         trail.add(match.flow, peer, evidence)
+        measures: tuple[Measure, ...]
         if firing:
             rule = firing.correlation
             score = max(1.0, firing.count / rule.count)
-            measure: Measure = (f"{COUNTED[rule.kind]} within {rule.span} s", firing.count, "", rule.count)
+            measures = (
+                (f"{COUNTED[rule.kind]} within {rule.span} s", firing.count, "", rule.count),
+                *self._counted(firing),
+            )
         else:
             score = float(trail.count)
-            measure = ("records that match", trail.count, "records", 1)
-        found += self._reporter.judge(frame, match.row, key, 0.5 if hit.level == "informational" else score, (measure,))
+            measures = (("records that match", trail.count, "records", 1),)
+        found += self._reporter.judge(frame, match.row, key, 0.5 if hit.level == "informational" else score, measures)
+
+    def _counted(self, firing: Firing) -> Iterator[Measure]:
+        """The rules whose matches a correlation counted, with their authors, in the order in which it names them."""
+        for key in dict.fromkeys(firing.correlation.rules):
+            if count := firing.matches.get(key, 0):
+                hit = self._reporter.hits[key]
+                yield f"matches of “{hit.title}” by {hit.author or 'an unnamed author'}", count, "records", None
 
     def finish(self, row: int, at: Micros) -> list[Sighting]:
         """Closing reports of all that is pending, at the end of a feed."""

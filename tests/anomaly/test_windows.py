@@ -1,11 +1,10 @@
 import math
-from pathlib import Path
 
 import pytest
 
 from domain.anomaly_limits import AnomalyLimits
 from domain.values import DAY, SECOND
-from engine.features.table import FEATURES, features_table
+from engine.features.table import FEATURES
 from engine.features.windows import ClosedWindow, HostWindows
 from engine.frame import Frame
 from tests.anomaly.stream import LOCAL, START, frames, office, row
@@ -167,8 +166,3 @@ def test_every_entry_is_finite_even_for_numbers_that_make_no_sense() -> None:
     odd = {"duration": float("inf"), "src_bytes": -5, "dst_bytes": 2**62, "src_pkts": -1, "dst_port": -1}
     [window] = windows_of([row(1, BASE, **odd), row(2, BASE - 1, BASE, duration=float("nan")), end(3, 290), end(4)])[:1]
     assert all(map(math.isfinite, window.vector))
-
-
-def test_the_page_of_features_is_the_table() -> None:
-    page = Path(__file__).parents[2] / "docs" / "features.md"
-    assert page.read_text(encoding="utf-8") == features_table()

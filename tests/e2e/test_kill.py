@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 
+from adapters.artifacts import Artifacts
 from adapters.log import open_log
 from adapters.views import Views
 from bench.story import write_day
+from scheduler.rescore import rescore
 from tests.e2e.swarm import Answer, myrmidon, start
 
 SETTINGS = {"MYRMIDON_RUN__BATCH_ROWS": "300", "MYRMIDON_RUN__SNAPSHOT_ROWS": "4000"}
@@ -111,6 +113,7 @@ def holds(killed: Home, feed: Path, expected: Answer) -> None:
     with closing(log), Views.open(killed.dsn or str(killed.folder), log) as views:
         assert log.verify().ok
         assert views.replay(log)["equal"]
+        assert rescore(log, Artifacts(killed.folder / "artifacts"))["equal"]
 
 
 def test_five_kills_leave_the_history_of_an_uninterrupted_run(fresh_home, feed):

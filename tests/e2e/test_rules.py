@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+from pathlib import Path
 
 from tests.e2e.rows import HEADER, T0, calm
 from tests.e2e.swarm import PROGRAM, environment, myrmidon
@@ -15,7 +16,11 @@ ON_TLS = rule(
 ).replace("attack.t1071.004", "attack.t1573.002")
 
 
-def test_a_rule_file_that_breaks_in_a_live_run_is_told_on_stderr_and_in_status(tmp_path):
+def reasons(home: Path) -> list[str]:
+    return [reason for reason in myrmidon(home, "status").json["reasons"] if "rules of feed" in reason]
+
+
+def test_what_is_wrong_with_rules_in_a_live_run_is_told_on_stderr_and_in_status_as_long_as_it_is(tmp_path):
     rules, home, log, said = tmp_path / "rules", tmp_path / "home", tmp_path / "conn.log", tmp_path / "stderr"
     rules.mkdir()
     (rules / "one.yml").write_text(ON_TLS)
@@ -29,9 +34,15 @@ def test_a_rule_file_that_breaks_in_a_live_run_is_told_on_stderr_and_in_status(t
             until(lambda: "two.yml:2: no YAML" in said.read_text())
             with log.open("a") as file:
                 file.write(calm(T0 + 300, 3, every=10))
-            until(lambda: any("two.yml:2: no YAML" in reason for reason in myrmidon(home, "status").json["reasons"]))
+            until(lambda: any("two.yml:2: no YAML" in reason for reason in reasons(home)))
             (rules / "two.yml").unlink()
             until(lambda: "rules were read again" in said.read_text().partition("no YAML")[2].partition("again")[2])
+            until(lambda: not reasons(home))  # no row came since
+            away = rules.rename(tmp_path / "away")
+            until(lambda: "the folder of rules is gone" in said.read_text())
+            until(lambda: any("the folder of rules is gone" in reason for reason in reasons(home)))
+            away.rename(rules)
+            until(lambda: not reasons(home))
         finally:
             daemon.send_signal(signal.SIGTERM)
             assert daemon.wait(timeout=120) == 0

@@ -78,6 +78,7 @@ def test_replay_equals_live_and_the_chain_is_whole(hunted):
     assert replay["equal"] is True
     assert replay["live"] == replay["replayed"]
     assert myrmidon(hunted[0], "audit", "verify").json["ok"] is True
+    assert myrmidon(hunted[0], "audit", "rescore").json["equal"] is True
 
 
 def test_a_verdict_on_every_threat_of_an_incident_resolves_it(hunted):

@@ -47,10 +47,10 @@ def test_causes_of_errors_are_what_operators_wrote():
     assert [(each["cause"], each["count"]) for each in causes] == [("backup job", 2), ("no cause given", 1)]
 
 
-def test_an_entity_whose_threats_are_mostly_wrong_is_a_recommendation_with_a_command():
-    rows = [judged("incorrect", peers=("example.com",))] * 4 + [judged("correct", peers=("example.com",))]
+def test_an_entity_whose_threats_are_all_wrong_is_a_recommendation_with_a_command():
+    rows = [judged("incorrect", peers=("example.com",))] * 4 + [judged("correct", entity="10.0.0.6")]
     (advice,) = insights(rows)["recommendations"]
-    assert advice["says"].startswith("4 of 5 threats of kind beacon of entity 10.0.0.5 (all with example.com)")
+    assert advice["says"].startswith("all 4 threats of kind beacon of entity 10.0.0.5 (all with example.com)")
     assert advice["command"].startswith("myrmidon suppress add --entity 10.0.0.5 --kind beacon")
 
 
@@ -68,3 +68,26 @@ def test_a_rule_that_is_wrong_about_several_hosts_is_a_recommendation():
     rows = [judged("incorrect", kind="rule-match", entity=f"10.0.0.{n}", rules=("Odd agent",)) for n in range(3)]
     (advice,) = insights(rows)["recommendations"]
     assert "--rule 'Odd agent'" in advice["command"]
+
+
+def test_what_was_judged_otherwise_or_not_at_all_is_never_covered():
+    wrong = [judged("incorrect", peers=("example.com",))] * 4
+    assert insights([*wrong, judged("correct")])["recommendations"] == []
+    assert insights([*wrong, judged("partial")])["recommendations"] == []
+    assert insights([*wrong, judged()])["recommendations"] == []
+
+
+def test_the_servers_of_the_house_are_no_exception_that_silences_every_anomaly():
+    rows = [judged("incorrect", kind="anomaly", entity=f"10.0.0.{n % 5}", peers=("10.20.0.5",)) for n in range(16)]
+    commands = [advice["command"] for advice in insights(rows)["recommendations"]]
+    assert len(commands) == 5
+    assert all("--entity 10.0.0." in command and "--peer" not in command for command in commands)
+
+
+def test_a_wider_exception_is_recommended_only_for_what_a_narrower_one_does_not_cover():
+    one = [judged("incorrect", kind="rule-match", rules=("Odd agent",))] * 3
+    assert [a["threats"] for a in insights(one)["recommendations"]] == [3]
+    both = [*one, judged("incorrect", kind="rule-match", entity="10.0.0.9", rules=("Odd agent",))]
+    assert [("--rule" in a["command"], a["threats"]) for a in insights(both)["recommendations"]] == [
+        (True, 4), (False, 3)
+    ]  # fmt: skip

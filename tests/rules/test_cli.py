@@ -137,3 +137,67 @@ def test_a_feed_that_cannot_be_read_is_told_and_says_no(tmp_path):
     (tmp_path / "mine.yml").write_text(rule(FROM_CLIENT))
     (tmp_path / "dns.log").write_bytes(b"\x00\x01nothing")
     assert call("rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{tmp_path / 'nowhere.log'}")[0] == 1
+
+
+@pytest.mark.parametrize(("order", "needed"), [("gte: 4", 4), ("gt: 3", 4), ("gt: 2", 3)])
+def test_test_says_how_much_a_correlation_needs_and_of_what_it_counts(tmp_path, capture, order, needed):
+    body = f"type: event_count\nrules: [base]\ngroup-by: [src_ip]\ntimespan: 1m\ncondition: {{{order}}}"
+    base = rule("a: {query|endswith: .bad}\ncondition: a", name="base", title="Base")
+    (tmp_path / "mine.yml").write_text(base + "---\n" + correlation(body))
+    _, text = call("--json", "rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{capture}")
+    found = next(one for one in json.loads(text)["rules"] if one["title"] == "Together")
+    assert found["judged"] == next(one for one in json.loads(text)["rules"] if one["title"] == "Base")["hits"] > 0
+    assert {row["failed"] for row in found["near"]} == {f"{needed} matches within 60 s are needed"}
+    assert {row["found"] for row in found["near"]} == {f"{needed - 1} are there"}
+    _, text = call("rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{capture}")
+    assert f"in {found['judged']} matches of the rules that it counts" in text
+
+
+def test_one_match_alone_is_no_near_miss_of_rules_together(tmp_path, capture):
+    body = "type: temporal\nrules: [base, other]\ngroup-by: [src_ip]\ntimespan: 1m"
+    base = rule("a: {query|endswith: .bad}\ncondition: a", name="base", title="Base")
+    other = rule("a: {query: nobody.asks}\ncondition: a", name="other", title="Other")
+    (tmp_path / "mine.yml").write_text(f"{base}---\n{other}---\n{correlation(body)}")
+    _, text = call("--json", "rules", "test", tmp_path / "mine.yml", "--feed", f"zeek:{capture}")
+    found = next(one for one in json.loads(text)["rules"] if one["title"] == "Together")
+    assert (found["hits"], found["near_misses"]) == (0, 0)
+
+
+def test_check_names_only_the_key_that_is_there_twice(tmp_path):
+    (tmp_path / "twice.yml").write_text(rule("s: {uri: a}\ns: {uri: b}\ncondition: s"))
+    _, text = call("--json", "rules", "check", tmp_path)
+    assert [error["message"] for error in json.loads(text)["errors"]] == ["key 's' is there twice"]
+
+
+def test_check_says_that_correlations_count_one_another_in_a_circle(tmp_path):
+    body = "type: event_count\nrules: [{}]\ngroup-by: [src_ip]\ntimespan: 1m\ncondition: {{gte: 2}}"
+    texts = [
+        correlation(body.format(other), title=name).replace("correlation:", f"name: {name}\ncorrelation:", 1)
+        for name, other in (("one", "two"), ("two", "one"))
+    ]
+    (tmp_path / "circle.yml").write_text("---\n".join(texts))
+    _, text = call("--json", "rules", "check", tmp_path)
+    assert [error["message"].partition(",")[0] for error in json.loads(text)["errors"]] == [
+        "it counts two", "it counts one"
+    ]  # fmt: skip
+    assert all("in a circle" in error["message"] for error in json.loads(text)["errors"])
+
+
+def test_check_doubts_selections_that_no_condition_names_and_techniques_that_are_none(tmp_path):
+    body = rule("a: {query: x}\nb: {query: y}\nfilter_c: {query: z}\ncondition: a and not 1 of filter_*")
+    (tmp_path / "unused.yml").write_text(body.replace("attack.t1071.004", "attack.t9999999"))
+    code, text = call("--json", "rules", "check", tmp_path)
+    messages = [doubt["message"] for doubt in json.loads(text)["doubts"]]
+    assert code == 0
+    assert messages == [
+        "attack.t9999999 is no id of an ATT&CK technique: write attack.t1071 or attack.t1071.004",
+        "no condition names the selection b",
+    ]
+
+
+def test_check_says_in_words_that_a_modifier_and_an_empty_value_do_not_go_together(tmp_path):
+    (tmp_path / "null.yml").write_text(rule("a: {query|contains: null}\ncondition: a"))
+    _, text = call("--json", "rules", "check", tmp_path)
+    [error] = json.loads(text)["errors"]
+    assert "object at 0x" not in error["message"]
+    assert "null" in error["message"]

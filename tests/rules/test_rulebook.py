@@ -8,7 +8,7 @@ import pytest
 
 from adapters.feeds.errors import UsageError
 from adapters.rulebook import Rulebook
-from tests.rules.texts import rule
+from tests.rules.texts import rule, rules
 
 ONE, TWO = rule("a: {query: a}\ncondition: a", title="One"), rule("a: {query: b}\ncondition: a", title="Two")
 
@@ -64,11 +64,24 @@ def test_a_folder_that_is_not_there_is_a_usage_error(tmp_path):
         Rulebook(tmp_path / "nowhere").load()
 
 
-def test_a_folder_that_is_gone_for_the_moment_changes_nothing(tmp_path):
+def test_a_folder_that_is_gone_is_told_once_and_its_rules_stay_until_it_is_back(tmp_path):
     folder = tmp_path / "rules"
     folder.mkdir()
     (folder / "one.yml").write_text(ONE)
     book = Rulebook(folder, shipped=False)
-    book.load()
-    folder.rename(tmp_path / "away")
+    loaded = book.load()
+    away = folder.rename(tmp_path / "away")
+    without = book.changed()
+    assert (without.version, without.names) == (loaded.version, ("One",))
+    assert [str(error).partition(" is gone")[0] for error in without.errors] == ["[rules] dir: the folder of rules"]
     assert book.changed() is None
+    away.rename(folder)
+    back = book.changed()
+    assert (back.version, back.errors) == (loaded.version, ())
+    assert book.changed() is None
+
+
+@pytest.mark.parametrize("log", ["product: apache", "product: nginx", "product: apache, service: access"])
+def test_a_web_server_named_alone_is_the_log_of_its_requests(log):
+    (loaded,) = rules(rule("a: {uri: /x}\ncondition: a", log=log)).rules
+    assert loaded.source.log == "http"

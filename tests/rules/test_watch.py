@@ -124,6 +124,19 @@ def test_the_entity_is_who_acted(row, entity, peer):
     assert (sighting.entity, sighting.peers) == (entity, (peer,))
 
 
+def test_a_correlation_names_the_rules_that_it_counted_with_their_authors():
+    body = "type: temporal\nrules: [bad, odd]\ngroup-by: [src_ip]\ntimespan: 1m"
+    odd = rule("a: {query|startswith: odd}\ncondition: a", title="Odd name", name="odd").replace("Nobody", "Somebody")
+    (sighting,) = watch_of(rules(BAD, odd, correlation(body))).sense(
+        Rows().ask(0, "bad.example").ask(1, "bad.example").ask(2, "odd.example").frame()
+    )
+    assert [(each.name, each.value) for each in sighting.features] == [
+        ("different rules within 60 s", 2.0),
+        ("matches of “Bad name” by Nobody", 2.0),
+        ("matches of “Odd name” by Somebody", 1.0),
+    ]
+
+
 def test_a_correlation_brings_the_records_that_it_counted():
     body = "type: event_count\nrules: [bad]\ngroup-by: [src_ip]\ntimespan: 1m\ncondition: {gte: 3}"
     (sighting,) = watch_of(rules(BAD, correlation(body))).sense(

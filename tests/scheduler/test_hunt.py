@@ -12,9 +12,12 @@ from agents.detector.policy import Policy
 from config.settings import Settings
 from domain.facts.telemetry import BatchScored
 from engine.frame import Frame
+from engine.rules.ruleset import RuleSet
 from scheduler.hunt import Hunt
 from scheduler.recovery import History
+from scheduler.rules_in_force import RulesInForce
 from tests.e2e.rows import HEADER, scan
+from tests.rules.texts import rule
 
 SETTINGS = Settings(detector=Policy(ledger_rows=10))
 
@@ -70,3 +73,13 @@ def test_a_dump_of_other_rules_is_refused(hunt, tmp_path):
         assert not hunt().load(b"".join(other.dump()))
     finally:
         other.close_pipeline()
+
+
+def test_rules_that_came_twice_within_an_entry_are_the_last_ones_when_its_rows_are_read_again(tmp_path):
+    texts = [{"a.yml": rule("a: {dst_port: 1}\ncondition: a")}, {"a.yml": rule("a: {dst_port: 2}\ncondition: a")}]
+    first, last = (RuleSet.of(text) for text in texts)
+    store = Artifacts(tmp_path)
+    in_force = RulesInForce("zeek", first, store, lambda _line: None)
+    in_force.expect([(0, store.put(first.pack())), (50, store.put(first.pack())), (100, store.put(last.pack()))])
+    assert in_force.next_recorded(40, first.version) is None
+    assert in_force.next_recorded(100, first.version).version == last.version
