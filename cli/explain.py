@@ -15,7 +15,6 @@ from domain.facts.telemetry import BatchScored
 from domain.journal import Journal, Recorded
 from domain.moments import rfc3339
 from domain.values import MINUTE, SECOND, Micros, shown_risk
-from engine.measures import named
 from projections import incidents as incident_view
 from projections import threats as threat_view
 
@@ -23,6 +22,8 @@ from projections import threats as threat_view
 def threat_story(journal: Journal, row: dict[str, Any]) -> dict[str, Any]:
     """All that explains a threat, from the ledger entry that covers its evidence to what operators said."""
     threat = threat_view.document(row)
+    from engine.measures import named
+
     threat["features"] = named(threat["features"])
     return {
         "kind": "threat",
