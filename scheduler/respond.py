@@ -183,7 +183,7 @@ class Responses:
         drafts = []
         for response in list(self.mind.state.responses.values()):
             lives = [held for held in response.actions.values() if held.action.action in self.mind.state.live]
-            barred = [held for held in lives if held.undo is None and not self._may_touch(held.action)]
+            barred = [held for held in lives if held.touched and held.undo is None and not self._may_touch(held.action)]
             if not barred:
                 continue
             name, action = str(barred[0].response)[:8], barred[0].action
