@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from adapters.feeds.errors import UsageError
+from domain.facts.operation import RULES_GONE
 
 if TYPE_CHECKING:
     from engine.rules.ruleset import RuleSet
@@ -23,7 +24,6 @@ SHIPPED: Final = Path(__file__).resolve().parent.parent / "config" / "rules"
 """The rules that come with the house."""
 
 SUFFIXES: Final = frozenset({".yml", ".yaml"})
-GONE: Final = "the folder of rules is gone: the rules that were loaded from it stay in force; bring it back"
 
 LARGEST: Final = 4 << 20
 """Bytes of the largest file that is read as rules."""
@@ -74,7 +74,7 @@ class Rulebook:
         from engine.rules.document import RuleError
 
         self.gone = True
-        return replace(loaded, errors=(RuleError(file="[rules] dir", line=0, message=GONE), *loaded.errors))
+        return replace(loaded, errors=(RuleError(file="[rules] dir", line=0, message=RULES_GONE), *loaded.errors))
 
     def _stamps(self) -> list[tuple[str, int, int]]:
         """Names, sizes and times: as long as they are the same nothing is read."""

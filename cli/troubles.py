@@ -16,6 +16,7 @@ from typing import Any, Final
 from cli.output import plural
 from cli.response_words import fault_of
 from config.home import Home
+from domain.facts.operation import RULES_GONE
 from domain.values import SECOND, Micros
 
 RECENT: Final = 7 * 24 * 3600 * SECOND
@@ -77,7 +78,6 @@ def unreadable(feeds: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
 def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]]:
     """Models that were left out, or vote and whose stored artifact is not sound; rules that were left out."""
     from adapters.artifacts import Artifacts
-    from adapters.rulebook import GONE
 
     store = Artifacts(home.artifacts)
     for part in parts:
@@ -89,7 +89,7 @@ def unsound(parts: list[dict[str, Any]], home: Home) -> Iterator[tuple[str, str]
             case "model", "retired":
                 yield "degraded", f"model {part['name']} is left out, the others vote on: {detail['reason']}"
             case "rules", "faulty":
-                left = "" if GONE in detail["errors"][0] else "left out: "
+                left = "" if RULES_GONE in detail["errors"][0] else "left out: "
                 more = f" and {len(detail['errors']) - 1} more" if len(detail["errors"]) > 1 else ""
                 yield "degraded", f"rules of feed {part['name']}: {left}{detail['errors'][0]}{more}"
             case _:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import ClassVar, Final, Literal
 
 Health = Literal["healthy", "degraded", "critical"]
 
@@ -20,6 +20,10 @@ class ModelTrained:
     samples: int
     verdicts: int
     seed: int
+
+
+RULES_GONE: Final = "the folder of rules is gone: the rules that were loaded from it stay in force; bring it back"
+"""The one error of a rule set that leaves no rule out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
