@@ -269,8 +269,11 @@ def export(
                 sys.stdout.write(each.decode())
             sys.stdout.flush()
             return
+        path = Path(file)
+        if path.is_symlink() or (path.exists() and not path.is_file()):  # it would be replaced, not written to
+            fail(f"{file} is no regular file: choose another place, or `-` for standard output")
         try:
-            write_whole(Path(file), lines(journal))
+            write_whole(path, lines(journal))
         except OSError as error:
             fail(f"{file} cannot be written ({error.strerror}): make its folder, or choose another place")
         mark = journal.fingerprint()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -65,3 +66,13 @@ def test_an_export_holds_a_page_in_memory(monkeypatch):
 def test_a_place_that_cannot_be_written_is_one_line(shell, tmp_path):
     said = shell.run("audit", "export", str(tmp_path / "no" / "where"), code=1).stderr
     assert "cannot be written (No such file or directory)" in said
+
+
+def test_an_export_replaces_nothing_but_a_file(shell, tmp_path):
+    pipe, kept, link = tmp_path / "pipe", tmp_path / "kept", tmp_path / "link"
+    os.mkfifo(pipe)
+    kept.write_text("mine")
+    link.symlink_to(kept)
+    for place in (pipe, link, tmp_path):
+        assert "is no regular file" in shell.run("audit", "export", str(place), code=1).stderr
+    assert (pipe.is_fifo(), link.is_symlink(), kept.read_text()) == (True, True, "mine")
